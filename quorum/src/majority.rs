@@ -118,18 +118,37 @@ impl Majority {
 
     #[inline]
     pub(crate) fn committed_by<F: Fn(Member) -> u64>(&self, value: &F) -> u64 {
+        let mut members = self.0.iter();
+        let mut next = || match members.next() {
+            Some(member) => value(member),
+            None => 0,
+        };
+        // Taking members away until none is left is cheaper than counting where there is no instruction for that.
+        let all_but_1 = self.0.without_lowest();
+        let all_but_3 = all_but_1.without_lowest().without_lowest();
+        let all_but_5 = all_but_3.without_lowest().without_lowest();
         // A quorum of an even count is as large as one of the next odd count, so that a missing last member with
         // value 0 changes nothing: two sizes share each network.
-        let mut members = self.0.iter();
-        let mut next = || members.next().map_or(0, value);
-        match self.0.len() {
-            0 => 0,
-            1 => next(),
-            2 | 3 => median_of_3(next(), next(), next()),
-            4 | 5 => median_of_5([next(), next(), next(), next(), next()]),
-            6..=9 => nth_largest::<5, F>(self.0, self.size(), value),
-            _ => nth_largest::<SIZE_MAX, F>(self.0, self.size(), value),
+        if all_but_1.is_empty() {
+            next()
+        } else if all_but_3.is_empty() {
+            median_of_3(next(), next(), next())
+        } else if all_but_5.is_empty() {
+            median_of_5([next(), next(), next(), next(), next()])
+        } else {
+            committed_beyond_5(self, value)
         }
+    }
+}
+
+/// Kept apart from the common sizes, which would pay for its stack frame.
+#[inline(never)]
+fn committed_beyond_5<F: Fn(Member) -> u64>(majority: &Majority, value: &F) -> u64 {
+    let (members, rank) = (majority.members(), majority.size());
+    if rank <= 5 {
+        nth_largest::<5, F>(members, rank, value)
+    } else {
+        nth_largest::<SIZE_MAX, F>(members, rank, value)
     }
 }
 

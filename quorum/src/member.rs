@@ -43,17 +43,16 @@ impl Member {
         (self.0 & 63) as usize
     }
 
-    /// The member of the lowest set bit; member 63 when no bit is set, so that there is no failing path.
+    /// The member of the lowest set bit; member 0 when no bit is set, so that there is no failing path.
     #[inline]
     pub(crate) const fn lowest(bits: u64) -> Self {
-        // `trailing_zeros` of zero is 64: the guard bit makes it 63.
-        Self((bits | 1 << 63).trailing_zeros() as u8)
+        Self((bits.trailing_zeros() & 63) as u8)
     }
 
     /// The member of the highest set bit; member 0 when no bit is set, so that there is no failing path.
     #[inline]
     pub(crate) const fn highest(bits: u64) -> Self {
-        Self(63 - (bits | 1).leading_zeros() as u8)
+        Self((bits | 1).ilog2() as u8)
     }
 
     /// The one bit that stands for this member.

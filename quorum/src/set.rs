@@ -142,6 +142,12 @@ impl MemberSet {
     pub const fn iter(self) -> Members {
         Members(self.0)
     }
+
+    /// This set but for its first member; empty stays empty.
+    #[inline]
+    pub(crate) const fn without_lowest(self) -> Self {
+        Self(self.0 & self.0.wrapping_sub(1))
+    }
 }
 
 impl BitOr for MemberSet {
@@ -219,7 +225,7 @@ impl Iterator for Members {
             return None;
         }
         let member = Member::lowest(self.0);
-        self.0 &= !member.bit();
+        *self = MemberSet(self.0).without_lowest().iter();
         Some(member)
     }
 
