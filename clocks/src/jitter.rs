@@ -67,19 +67,9 @@ impl Jitter {
     ///
     /// Draws as many bits as `bound - 1` has and rejects what is too large, which is less than half of the draws. After
     /// 64 rejections in a row, once in more than 2^64 calls, it folds the last draw into the range instead.
+    #[inline]
     pub const fn below(&mut self, bound: u64) -> u64 {
-        if bound <= 1 {
-            return 0;
-        }
-        let mask = u64::MAX >> (bound - 1).leading_zeros();
-        let mut drawn = self.next_u64() & mask;
-        let mut draws = 1;
-        while drawn >= bound && draws < DRAWS_MAX {
-            drawn = self.next_u64() & mask;
-            draws += 1;
-        }
-        // The mask is below twice the bound, so that one subtraction is enough.
-        if drawn >= bound { drawn - bound } else { drawn }
+        self.below_within(bound, DRAWS_MAX)
     }
 
     /// A duration from `min` up to, but not including, `max`, drawn in microseconds; `min`, without drawing, if there
@@ -88,5 +78,39 @@ impl Jitter {
     pub const fn between(&mut self, min: Duration, max: Duration) -> Duration {
         let width = max.saturating_sub(min);
         min.saturating_add(Duration::from_micros(self.below(width.as_micros())))
+    }
+
+    const fn below_within(&mut self, bound: u64, draws_max: u32) -> u64 {
+        if bound <= 1 {
+            return 0;
+        }
+        let mask = u64::MAX >> (bound - 1).leading_zeros();
+        let mut drawn = self.next_u64() & mask;
+        let mut draws = 1;
+        while drawn >= bound && draws < draws_max {
+            drawn = self.next_u64() & mask;
+            draws += 1;
+        }
+        // The mask is below twice the bound, so that one subtraction is enough.
+        if drawn >= bound { drawn - bound } else { drawn }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Jitter;
+
+    /// With 64 draws nobody would live to see it, so the number of draws is an argument here.
+    #[test]
+    fn last_draw_is_folded_into_the_range() {
+        for bound in [2, 3, 5, 9, 1_000, (1 << 63) + 1, u64::MAX] {
+            for seed in 0..1_000 {
+                let mut jitter = Jitter::new(seed);
+                assert!(jitter.below_within(bound, 1) < bound);
+                let mut drawn_once = Jitter::new(seed);
+                drawn_once.next_u64();
+                assert_eq!(jitter, drawn_once);
+            }
+        }
     }
 }
