@@ -29,11 +29,12 @@ const MICROS_PER_SEC: u64 = 1_000_000;
 ///
 /// # What the driver owes
 ///
-/// - An observation at least once per [`wrap_period`](Tick32::wrap_period): a wrap that happens between two observations
-///   is seen, a second one is lost, and time falls behind by a whole period. A device that sleeps longer needs
-///   to wake up for it, or a slower counter.
-/// - Observations in the order in which the counter was read. A value that is older than the one before looks like almost a
-///   whole period of progress. Where an interrupt handler also observes, read and observe in one critical section.
+/// - An observation at least once per wrap: less than a [`wrap_period`](Tick32::wrap_period) from one to the next.
+///   Each period that passes unobserved is lost, and time is behind by it from then on. A device that
+///   sleeps longer needs to wake up for an observation, or a slower counter.
+/// - Observations in the order in which the counter was read. A value that is older than the one before looks like
+///   almost a whole period of progress. Where an interrupt handler also observes, read and observe in one critical
+///   section.
 ///
 /// ```
 /// use clocks::{Instant, Tick32};
@@ -94,7 +95,8 @@ impl Tick32 {
         ))
     }
 
-    /// How long the counter takes to come round, rounded down to a microsecond. See what the driver owes.
+    /// How long the counter takes to come round, rounded down to a microsecond. Less than this may pass between
+    /// two observations.
     #[inline]
     #[must_use]
     pub const fn wrap_period(&self) -> Duration {

@@ -6,9 +6,9 @@
 //! majority of the old and a majority of the new need not share a member, and both decide.
 //!
 //! Counting a majority of *all* members, old and new, fails: from three members to three others, four of the six
-//! can agree while two of the three old ones, who have not heard of it, decide alone. What works is to ask for a majority of
-//! the old **and** a majority of the new until the change is committed [Ongaro14 §4.3]: whoever decides by either
-//! one then shares a member with it.
+//! can agree while two of the three old ones, who have not heard of it, decide alone. What works is to ask for a
+//! majority of the old **and** a majority of the new until the change is committed [Ongaro14 §4.3]: whoever decides
+//! by either one then shares a member with it.
 //!
 //! # Bounds
 //!

@@ -9,8 +9,8 @@
 //!
 //! # What it answers
 //!
-//! [`Majority::outcome`] counts a vote; [`Majority::committed`] finds how far a log is replicated (the "median of
-//! the match indexes" of [Ongaro14 §3.6.2]).
+//! [`Majority::outcome`] counts a vote; [`Majority::committed`] finds how far a log is replicated, which is where a
+//! leader may commit up to [Ongaro14 Fig. 3.1].
 //!
 //! # Bounds
 //!

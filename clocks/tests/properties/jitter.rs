@@ -33,8 +33,18 @@ fn nothing_is_drawn_where_there_is_no_choice() {
     assert_eq!(jitter, Jitter::new(3));
 }
 
-/// For each bound a chi-squared statistic with `bound - 1` degrees of freedom: its mean is that number, and ten standard
-/// deviations above it there is nothing that chance puts there.
+#[test]
+fn power_of_two_takes_a_single_draw() {
+    for exponent in 1..64 {
+        let (mut bounded, mut free) = (Jitter::new(exponent), Jitter::new(exponent));
+        let bound = 1 << exponent;
+        assert_eq!(bounded.below(bound), free.next_u64() % bound);
+        assert_eq!(bounded, free);
+    }
+}
+
+/// For each bound a chi-squared statistic with `bound - 1` degrees of freedom: its mean is that number, and ten
+/// standard deviations above it there is nothing that chance puts there.
 #[test]
 fn numbers_below_a_bound_are_even() {
     let draws_per_value = 1_000;

@@ -88,6 +88,12 @@ fn new_table_has_nothing_set() {
     assert!((0..COUNT).all(|index| !table.is_set(Timer(index))));
 }
 
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn table_is_as_large_as_documented() {
+    assert_eq!(size_of::<Table>(), 16 * COUNT + 24);
+}
+
 #[test]
 fn timer_is_due_at_its_deadline_and_not_before() {
     let mut table = Table::new();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use quorum::{Member, MemberSet, NodeId};
 
-use crate::model::{indexes, member};
+use crate::model::{all_sets, indexes, member};
 
 #[test]
 fn member_exists_for_each_index_below_64_only() {
@@ -47,6 +47,19 @@ fn sets_can_be_computed_at_compile_time() {
     const BOTH: MemberSet = MemberSet::first(2).union(MemberSet::from_bits(0b1000));
     const COUNT: usize = BOTH.len();
     assert_eq!(COUNT, 3);
+}
+
+#[test]
+fn all_sets_of_up_to_six_members_come_in_order_from_both_ends() {
+    for set in all_sets(6) {
+        assert!(set.iter().map(Member::index).eq(indexes(set)));
+        assert!(
+            set.iter()
+                .rev()
+                .map(Member::index)
+                .eq(indexes(set).into_iter().rev())
+        );
+    }
 }
 
 proptest! {
