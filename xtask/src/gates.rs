@@ -317,15 +317,19 @@ fn fuzz(context: &Context) -> Result<()> {
         "no fuzz targets: {targets}"
     );
     for target in targets.split_whitespace() {
-        // What is found goes to a directory that git ignores; the committed corpus is only read.
+        // What is found goes to a directory that git ignores, empty at first, so that every run is the same run;
+        // the committed corpus is only read.
         let found = format!("fuzz/corpus-work/{target}");
+        if context.root.join(&found).exists() {
+            fs::remove_dir_all(context.root.join(&found))?;
+        }
         fs::create_dir_all(context.root.join(&found))?;
+        let mut cargo = nightly(&["fuzz", "run", target, &found]);
         let committed = format!("fuzz/corpus/{target}");
-        fs::create_dir_all(context.root.join(&committed))?;
-        let runs = format!("-runs={FUZZ_RUNS}");
-        context.run(&mut nightly(&[
-            "fuzz", "run", target, &found, &committed, "--", &runs, "-seed=1",
-        ]))?;
+        if context.root.join(&committed).exists() {
+            cargo.arg(committed);
+        }
+        context.run(cargo.args(["--", &format!("-runs={FUZZ_RUNS}"), "-seed=1"]))?;
         println!("   {target}: {FUZZ_RUNS} inputs");
     }
     Ok(())

@@ -10,9 +10,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
-use crate::tools::{self, Context, Scratch};
+use crate::tools::{self, Context, Scratch, skip};
 
 pub(crate) const CORTEX_M0: &str = "thumbv6m-none-eabi";
 pub(crate) const CORTEX_M4: &str = "thumbv7em-none-eabihf";
@@ -68,7 +68,7 @@ impl Sysroot {
         {
             let targets = TARGETS.join(" ");
             tools::debian(&DEBIAN_PACKAGES)
-                .with_context(|| format!("or: rustup target add {targets}"))?;
+                .or_else(|missing| skip(format!("{missing}, or rustup target add {targets}")))?;
         }
         let sysroot = Self {
             rustc: DEBIAN_RUSTC.into(),
