@@ -82,6 +82,22 @@ pub(crate) const CORE_CRATES: [&str; 3] = ["quorum", "clocks", "raft-core"];
 /// Features whose symbols only a firmware's logger defines: a host binary that uses them does not link.
 const UNLINKABLE_FEATURES: [&str; 1] = ["defmt"];
 
+/// What the core crates must not do outside their tests: panic, or convert a number to a type that may not hold it.
+/// An exception is `#[expect(clippy::name, reason = "...")]` where it stands.
+const CORE_LINTS: [&str; 11] = [
+    "clippy::allow_attributes_without_reason",
+    "clippy::cast_possible_truncation",
+    "clippy::cast_possible_wrap",
+    "clippy::cast_sign_loss",
+    "clippy::expect_used",
+    "clippy::float_arithmetic",
+    "clippy::indexing_slicing",
+    "clippy::panic",
+    "clippy::string_slice",
+    "clippy::unreachable",
+    "clippy::unwrap_used",
+];
+
 /// Workspaces of their own, in which cargo has to be called separately.
 const OTHER_WORKSPACES: [&str; 2] = ["examples/firmware", "fuzz"];
 
@@ -133,7 +149,9 @@ fn clippy(context: &Context) -> Result<()> {
         let mut cargo = context.cargo(&["clippy", "--all-targets"]);
         context.run(cargo.args(features).args(["--", "-D", "warnings"]))?;
     }
-    Ok(())
+    let mut cargo = context.cargo(&["clippy", "--lib", "--all-features"]);
+    cargo.args(packages()).args(["--", "-D", "warnings"]);
+    context.run(cargo.args(CORE_LINTS.into_iter().flat_map(|lint| ["-D", lint])))
 }
 
 /// The first run is for the core crates alone: built together, other members would switch features on.
