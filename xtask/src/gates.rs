@@ -357,8 +357,7 @@ fn fuzz(context: &Context) -> Result<()> {
 fn outside(context: &Context) -> Result<()> {
     context.needs_file(README)?;
     let readme = fs::read_to_string(context.root.join(README))?;
-    let code = quickstart(&readme)
-        .with_context(|| format!("{README} has no Rust code under a heading Quickstart"))?;
+    let code = quickstart(&readme).with_context(|| format!("{README} has no Rust code"))?;
 
     let scratch = Scratch::new("outside")?;
     let mut manifest = String::from(
@@ -382,12 +381,10 @@ fn outside(context: &Context) -> Result<()> {
     context.run(&mut cargo)
 }
 
-/// The first block of Rust code below a heading that says quickstart, as a program.
+/// The first block of Rust code, as a program.
 fn quickstart(readme: &str) -> Option<String> {
-    let is_heading =
-        |line: &&str| line.starts_with('#') && line.to_lowercase().contains("quickstart");
-    let below = readme.lines().skip_while(|line| !is_heading(line));
-    let block = below
+    let block = readme
+        .lines()
         .skip_while(|line| !line.starts_with("```rust"))
         .skip(1);
     let lines: Vec<&str> = block.take_while(|line| !line.starts_with("```")).collect();
@@ -446,24 +443,20 @@ mod tests {
     }
 
     #[test]
-    fn quickstart_is_the_first_rust_block_below_its_heading() {
-        let readme = "# A\n```rust\nwrong();\n```\n## Quickstart\n```toml\nx = 1\n```\n```rust\nright();\n# hidden();\n```\n```rust\nlate();\n```\n";
-        assert_eq!(
-            quickstart(readme).as_deref(),
-            Some("fn main() {\nright();\nhidden();\n}\n")
-        );
+    fn quickstart_is_the_first_rust_block() {
+        let readme = "# A\n```toml\nx = 1\n```\n```rust\nright();\n# hidden();\n```\n```rust\nlate();\n```\n";
+        let program = "fn main() {\nright();\nhidden();\n}\n";
+        assert_eq!(quickstart(readme).as_deref(), Some(program));
     }
 
     #[test]
     fn quickstart_with_a_main_is_taken_as_it_stands() {
-        assert_eq!(
-            quickstart("# Quickstart\n```rust\nfn main() {}\n```\n").as_deref(),
-            Some("fn main() {}")
-        );
+        let readme = "```rust\nfn main() {}\n```\n";
+        assert_eq!(quickstart(readme).as_deref(), Some("fn main() {}"));
     }
 
     #[test]
-    fn readme_without_quickstart_has_none() {
-        assert_eq!(quickstart("# Title\n```rust\nfn main() {}\n```\n"), None);
+    fn readme_without_rust_code_has_no_quickstart() {
+        assert_eq!(quickstart("# Title\n```sh\nls\n```\n"), None);
     }
 }
