@@ -17,7 +17,7 @@
 
 pub mod answer;
 pub mod command;
-// pub mod demo;
+pub mod demo;
 pub mod operation;
 pub mod resp;
 pub mod session;
