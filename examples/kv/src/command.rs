@@ -13,6 +13,7 @@
 mod admin;
 mod error;
 mod keys;
+pub mod settings;
 pub mod table;
 
 use crate::operation::{Answer, Change, Condition, ExpireCondition, Expiry, Operation, Strings};
@@ -39,8 +40,8 @@ pub enum Command<'a> {
     Info(Args<'a>),
     /// How many keys this node holds.
     DbSize,
-    /// Reads settings; there are none, so nothing matches.
-    ConfigGet,
+    /// `CONFIG GET names…`.
+    ConfigGet(Args<'a>),
     /// For operators of the group.
     Raft(Raft<'a>),
 }

@@ -18,6 +18,7 @@
 pub mod answer;
 pub mod command;
 pub mod demo;
+pub mod info;
 pub mod operation;
 pub mod resp;
 pub mod session;

@@ -149,7 +149,7 @@ pub(super) fn describe(mut words: Words<'_>) -> Parsed<'_> {
 pub(super) fn config(mut words: Words<'_>) -> Parsed<'_> {
     let word = words.word()?;
     match is(word, "GET") {
-        true => Ok(Command::ConfigGet),
+        true => Ok(Command::ConfigGet(words.rest())),
         false => Err(CommandError::subcommand(word)),
     }
 }

@@ -4,7 +4,7 @@
 //! key positions where to find the keys whose slot decides the node. So it is one table that both the
 //! parser and `COMMAND` go by; they cannot disagree.
 
-use super::{Command, CommandError, Words, admin, keys};
+use super::{Command, CommandError, Describe, Words, admin, keys};
 use crate::resp::decode::Args;
 use crate::resp::encode::Encoder;
 
@@ -170,7 +170,7 @@ commands! {
     "client" -2 Fast None admin::client, "Names or identifies the connection.";
     "cluster" -2 Fast None admin::cluster, "Says which node serves what.";
     "command" -1 Fast None admin::describe, "Describes commands.";
-    "config" -2 Admin None admin::config, "Reads settings; there are none.";
+    "config" -2 Admin None admin::config, "Reads settings.";
     "info" -1 Fast None admin::info, "Returns facts about this node.";
     "raft.node" -3 Admin None admin::raft_node, "Adds a node to the group or removes one.";
     "raft.status" 1 Admin None admin::raft_status, "Returns what this node knows of the group.";
@@ -182,17 +182,25 @@ pub fn find(name: &[u8]) -> Option<&'static Specification> {
     COMMANDS.iter().find(is_named)
 }
 
-/// `COMMAND`.
-pub fn describe_all(encoder: &mut Encoder<'_>) {
+/// Answers a question about commands.
+pub fn answer(question: &Describe<'_>, encoder: &mut Encoder<'_>) {
+    match *question {
+        Describe::All => describe_all(encoder),
+        Describe::Some(names) if names.is_empty() => describe_all(encoder),
+        Describe::Some(names) => describe_some(names, encoder),
+        Describe::Count => encoder.count(COMMANDS.len()),
+        Describe::List => list(encoder),
+        Describe::Docs(names) => document(names, encoder),
+    }
+}
+
+fn describe_all(encoder: &mut Encoder<'_>) {
     encoder.array(COMMANDS.len());
     COMMANDS.iter().for_each(|row| row.describe(encoder));
 }
 
-/// `COMMAND INFO names…`, null for a name that is none; about all commands if none is named.
-pub fn describe_some(names: Args<'_>, encoder: &mut Encoder<'_>) {
-    if names.is_empty() {
-        return describe_all(encoder);
-    }
+/// Null for a name that is none.
+fn describe_some(names: Args<'_>, encoder: &mut Encoder<'_>) {
     encoder.array(names.len());
     for name in names.iter() {
         match find(name) {
@@ -202,16 +210,14 @@ pub fn describe_some(names: Args<'_>, encoder: &mut Encoder<'_>) {
     }
 }
 
-/// `COMMAND LIST`.
-pub fn list(encoder: &mut Encoder<'_>) {
+fn list(encoder: &mut Encoder<'_>) {
     encoder.set(COMMANDS.len());
-    COMMANDS
-        .iter()
-        .for_each(|row| encoder.bulk(row.name.as_bytes()));
+    let names = COMMANDS.iter().map(|row| row.name.as_bytes());
+    names.for_each(|name| encoder.bulk(name));
 }
 
-/// `COMMAND DOCS names…`, leaving out names that are none; about all commands if none is named.
-pub fn document(names: Args<'_>, encoder: &mut Encoder<'_>) {
+/// Leaves out names that are none; about all commands if none is named.
+fn document(names: Args<'_>, encoder: &mut Encoder<'_>) {
     if names.is_empty() {
         encoder.map(COMMANDS.len());
         COMMANDS.iter().for_each(|row| row.document(encoder));

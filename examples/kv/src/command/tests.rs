@@ -214,7 +214,12 @@ fn commands_of_a_connection_are_understood() {
         "CLUSTER KEYSLOT k",
         Command::Cluster(Cluster::KeySlot(b"k")),
     );
-    ok("CONFIG GET save", Command::ConfigGet);
+    with("CONFIG GET save", |parsed| {
+        let Ok(Command::ConfigGet(names)) = parsed else {
+            panic!("{parsed:?}");
+        };
+        assert_eq!(names.at(0), Some(&b"save"[..]));
+    });
     ok("COMMAND COUNT", Command::Describe(Describe::Count));
 }
 
@@ -248,7 +253,7 @@ fn every_row_of_the_table_is_found_and_describes_itself() {
     }
     for protocol in [Protocol::Resp2, Protocol::Resp3] {
         let mut out = Vec::new();
-        table::describe_all(&mut Encoder::new(&mut out, protocol));
+        table::answer(&Describe::All, &mut Encoder::new(&mut out, protocol));
         let (reply, len) = crate::resp::reply::parse(&out).unwrap().unwrap();
         assert_eq!(len, out.len());
         let crate::resp::reply::Reply::Array(rows) = reply else {
