@@ -40,6 +40,7 @@ use ledger::Kill;
 use screen::Screen;
 use table::{Failover, ReadBack, Summary, grouped};
 use verify::Asking;
+use view::View;
 use writer::Load;
 
 /// The parts of the load after which a leader is killed, and its successor after it.
@@ -53,6 +54,9 @@ const DRAW_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How often to look whether something was acknowledged.
 const ACKNOWLEDGED_INTERVAL: Duration = Duration::from_millis(5);
+
+/// How long to wait for a node to catch up before the next kill.
+const LEVEL_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How many times reading back is tried again because the leader changed.
 const READ_BACK_TRIES: usize = 5;
@@ -85,11 +89,13 @@ pub async fn run(options: &Options) -> anyhow::Result<bool> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     let mut group = Group::prepare(program)?;
     let shown = tokio::select! {
         summary = demonstrate(options, input, &mut group) => summary,
         _ = interrupt.recv() => Err(anyhow::anyhow!("interrupted")),
         _ = terminate.recv() => Err(anyhow::anyhow!("terminated")),
+        _ = hang_up.recv() => Err(anyhow::anyhow!("the terminal is gone")),
     };
     let cleaned_up = group.clean_up().await;
     let summary = shown?;
@@ -196,17 +202,14 @@ impl Run<'_> {
         self.restart(first).await?;
         // As soon as it answers, it knows how far it is, and it is behind what others have committed.
         let views = self.group.wait(|views| views[first].is_some()).await?;
-        let commit = views.iter().flatten().map(|view| view.commit).max();
-        let view = views[first].as_ref();
-        let behind = view.map_or(0, |view| view.behind(commit.unwrap_or(0)));
+        let commit = commit_of(&views);
+        let behind = views[first].as_ref().map_or(0, |view| view.behind(commit));
         let second = self.group.leader().await?;
         let first_id = self.group.nodes()[first].id;
         let circumstance = format!("while n{first_id} was {} entries behind", grouped(behind));
         self.kill(second, circumstance).await?;
         self.restart(second).await?;
-        self.screen
-            .say("waiting for everyone to catch up while the writes go on");
-        self.wait_level().await
+        self.wait_level_under_load().await
     }
 
     /// Kills a node and waits until somebody else has acknowledged a write.
@@ -255,15 +258,18 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Waits until every node has applied what was committed when the wait began.
-    async fn wait_level(&mut self) -> anyhow::Result<()> {
-        let views = self.group.views().await;
-        let commit = views.iter().flatten().map(|view| view.commit).max();
-        let commit = commit.unwrap_or(0);
-        let reached =
-            |view: &Option<view::View>| view.as_ref().is_some_and(|view| view.applied >= commit);
-        let level = self.group.wait(|views| views.iter().all(reached)).await;
-        level.context("a node does not catch up").map(drop)
+    /// Waits a while for every node to apply what is committed by now. Under load a node may take longer,
+    /// and nothing is wrong with that.
+    async fn wait_level_under_load(&mut self) -> anyhow::Result<()> {
+        let commit = commit_of(&self.group.views().await);
+        let level = self
+            .group
+            .wait_for(LEVEL_TIME_MAX, |views| are_level(views, commit));
+        self.screen.say(match level.await? {
+            Ok(_) => "everyone has caught up while the writes go on",
+            Err(_) => "not everyone has caught up yet; the writes go on",
+        });
+        Ok(())
     }
 
     /// Lets the writers finish what they have begun, and every node catch up.
@@ -274,7 +280,9 @@ impl Run<'_> {
         }
         self.screen
             .say("no more writes; waiting for everyone to catch up");
-        self.wait_level().await
+        let commit = commit_of(&self.group.views().await);
+        let level = self.group.wait(|views| are_level(views, commit)).await;
+        level.context("a node does not catch up").map(drop)
     }
 
     /// Reads everything back from the nodes that were killed, and from the leader.
@@ -371,4 +379,16 @@ impl Run<'_> {
             None => bail!("cannot read back"),
         }
     }
+}
+
+/// Up to which entry anybody knows that they are committed.
+fn commit_of(views: &[Option<View>]) -> u64 {
+    let commits = views.iter().flatten().map(|view| view.commit);
+    commits.max().unwrap_or(0)
+}
+
+/// Whether all nodes answer and have applied that much.
+fn are_level(views: &[Option<View>], commit: u64) -> bool {
+    let is_level = |view: &View| view.applied >= commit;
+    views.iter().all(|view| view.as_ref().is_some_and(is_level))
 }

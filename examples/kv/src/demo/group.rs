@@ -222,21 +222,39 @@ impl Group {
     /// They were not in time, or a process ended by itself.
     pub async fn wait(
         &mut self,
-        mut is_met: impl FnMut(&[Option<View>]) -> bool,
+        is_met: impl FnMut(&[Option<View>]) -> bool,
     ) -> anyhow::Result<Vec<Option<View>>> {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            self.check()?;
-            let views = self.views().await;
-            if is_met(&views) {
-                return Ok(views);
-            }
-            if Instant::now() > end {
+        match self.wait_for(PATIENCE, is_met).await? {
+            Ok(views) => Ok(views),
+            Err(views) => {
                 let logs: Vec<String> = self.nodes.iter().map(|node| tail(&node.log)).collect();
                 let (seconds, logs) = (PATIENCE.as_secs(), logs.join("\n--\n"));
                 bail!(
                     "not within {seconds} s; the nodes say {views:?}; their logs end with:\n{logs}"
                 );
+            }
+        }
+    }
+
+    /// Waits until the nodes' views are as they should be, for so long at most; returns the last ones seen,
+    /// as an `Err` if they were not.
+    ///
+    /// # Errors
+    /// A process ended by itself.
+    pub async fn wait_for(
+        &mut self,
+        patience: Duration,
+        mut is_met: impl FnMut(&[Option<View>]) -> bool,
+    ) -> anyhow::Result<Result<Vec<Option<View>>, Vec<Option<View>>>> {
+        let end = Instant::now() + patience;
+        loop {
+            self.check()?;
+            let views = self.views().await;
+            if is_met(&views) {
+                return Ok(Ok(views));
+            }
+            if Instant::now() > end {
+                return Ok(Err(views));
             }
             sleep(LOOK_INTERVAL).await;
         }
