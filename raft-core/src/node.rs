@@ -158,8 +158,6 @@ pub(crate) struct Incoming {
     pub(crate) leader: Identity,
     pub(crate) snapshot: Snapshot,
     pub(crate) stored: u64,
-    /// The piece that the driver is storing: its length.
-    pub(crate) storing: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

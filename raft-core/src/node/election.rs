@@ -17,7 +17,7 @@ use super::{Ballots, Guest, Node, Owed, Role, RoleName, Timer};
 use crate::error::Fault;
 use crate::event::{DropReason, Event};
 use crate::message::{PreVote, PreVoteReply, Vote, VoteReply};
-use crate::slot::{Replies, find, find_identity};
+use crate::slot::{Replies, find_identity};
 use crate::types::{Identity, LogIndex, Round, Term};
 
 impl Node {
@@ -289,7 +289,7 @@ impl Node {
 
     /// Notes what is owed to a member, or to one of the two latest strangers.
     pub(super) fn mark_reply(&mut self, to: Identity, note: impl FnOnce(&mut Replies)) {
-        let member = find(&self.slots, to.node);
+        let member = find_identity(&self.slots, to);
         if let Some(member) = member {
             if let Some(slot) = self.slot_mut(member) {
                 note(&mut slot.replies);
