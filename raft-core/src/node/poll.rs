@@ -268,6 +268,10 @@ impl Node {
         }
         progress.commit_sent = progress.commit_sent.max(commit);
         progress.round_sent = round;
+        if end == last.index {
+            // Everything there is has been said.
+            self.append_due.remove(member);
+        }
         let append = Append {
             prev,
             commit,
