@@ -1,0 +1,104 @@
+//! Histories that once hurt a node, each named after its cause. Most were found by the fuzz target `raft_messages`.
+
+mod support;
+
+use clocks::Duration;
+use quorum::NodeId;
+use raft_core::error::RestoreError;
+use raft_core::{
+    Ack, Append, Body, Chunk, ChunkData, DropReason, Entries, EntryId, Event, LogIndex, Message,
+    RECORD_HEADER_BYTES_MAX, Raft, Recovered, Round, Snapshot, Term,
+};
+use support::{MEMBERS, World};
+
+/// What `from` would say to `to` in the term in which `to` is.
+fn forged<'a>(world: &mut World, from: u64, to: u64, body: Body<'a>) -> Message<'a> {
+    Message {
+        group: world.raft(to).group(),
+        incarnation: world.identity(from).incarnation,
+        term: world.raft(to).term(),
+        body,
+    }
+}
+
+fn append(prev: EntryId, commit: u64, entries: &[u8]) -> Body<'_> {
+    Body::Append(Append {
+        prev,
+        commit: LogIndex::new(commit),
+        round: Round::ZERO,
+        entries: Entries::from_bytes(entries),
+    })
+}
+
+/// A whole snapshot of no bytes that ends with `last`.
+fn snapshot(last: EntryId, configuration: &[u8]) -> Body<'_> {
+    Body::Chunk(Chunk {
+        snapshot: Snapshot {
+            last,
+            size: 0,
+            checksum: 0,
+        },
+        configuration,
+        round: Round::ZERO,
+        offset: 0,
+        data: ChunkData::Received(&[]),
+    })
+}
+
+fn entry(term: u32, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = term.to_le_bytes().to_vec();
+    bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// One voter in every member's place, each number in `long` bytes or as few as it takes.
+fn configuration(members: u8, is_long: bool) -> Vec<u8> {
+    let number = |bytes: &mut Vec<u8>, value: u8, long: usize| {
+        let len = if is_long { long } else { 1 };
+        bytes.push(value | if len > 1 { 0x80 } else { 0 });
+        for place in 1..len {
+            bytes.push(if place + 1 < len { 0x80 } else { 0 });
+        }
+    };
+    let mut bytes = vec![1];
+    number(&mut bytes, 0, 10);
+    number(&mut bytes, members, 3);
+    for node in 1..=members {
+        number(&mut bytes, node, 10);
+        number(&mut bytes, 0, 5);
+        number(&mut bytes, 1, 5);
+    }
+    bytes
+}
+
+/// The last reason for which node `id` dropped a message.
+fn dropped(world: &mut World, id: u64) -> Option<DropReason> {
+    let mut last = None;
+    while let Some(event) = world.raft(id).poll_event() {
+        if let Event::Dropped { reason, .. } = event {
+            last = Some(reason);
+        }
+    }
+    last
+}
+
+/// Numbers can be written in more bytes than they take. A configuration that is longer than the longest proper one did
+/// not fit its place, and the node stopped.
+#[test]
+fn configuration_with_overlong_numbers_is_malformed() {
+    let mut world = World::group(3);
+    let last = EntryId::new(LogIndex::new(100), Term::new(1));
+    let (now, term) = (world.now, world.raft(3).term());
+    let configuration = configuration(MEMBERS as u8, true);
+    let message = forged(
+        &mut world,
+        1,
+        3,
+        snapshot(EntryId { term, ..last }, &configuration),
+    );
+    let piece = world.raft(3).handle_message(now, NodeId::new(1), message);
+    assert_eq!(piece, Ok(None));
+    assert_eq!(dropped(&mut world, 3), Some(DropReason::Malformed));
+    assert_eq!(world.raft(3).fault(), None);
+}
