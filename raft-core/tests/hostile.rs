@@ -102,3 +102,39 @@ fn configuration_with_overlong_numbers_is_malformed() {
     assert_eq!(dropped(&mut world, 3), Some(DropReason::Malformed));
     assert_eq!(world.raft(3).fault(), None);
 }
+
+/// An append that begins before the base was compared with nothing on its way to the base, so that an entry of an
+/// earlier term could follow it.
+#[test]
+fn append_that_passes_the_base_with_another_term_is_dropped() {
+    let mut world = World::group(3);
+    world.isolate(1);
+    world.run(Duration::from_millis(600));
+    let leader = world.leader().expect("somebody took over");
+    world.propose(b"of a later term");
+    world.settle();
+    let other = 5 - leader;
+    world.compact(other);
+    world.settle();
+    let base = world.raft(other).base();
+    assert!(base.term > Term::new(1));
+    assert_eq!(world.raft(other).last(), base);
+    let entries = entry(1, b"x").repeat(base.index.value() as usize + 1);
+    let message = forged(
+        &mut world,
+        leader,
+        other,
+        append(EntryId::ZERO, 0, &entries),
+    );
+    let now = world.now;
+    let piece = world
+        .raft(other)
+        .handle_message(now, NodeId::new(leader), message);
+    assert_eq!(piece, Ok(None));
+    assert_eq!(world.raft(other).check_invariants(), Ok(()));
+    assert_eq!(world.raft(other).last(), base);
+    assert_eq!(
+        dropped(&mut world, other),
+        Some(DropReason::ConflictBelowCommit)
+    );
+}
