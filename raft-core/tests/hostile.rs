@@ -138,3 +138,16 @@ fn append_that_passes_the_base_with_another_term_is_dropped() {
         Some(DropReason::ConflictBelowCommit)
     );
 }
+
+/// Behind the last index there is no place for an entry: a snapshot that ends there left a log that cannot grow.
+#[test]
+fn snapshot_at_the_end_of_all_indexes_is_dropped() {
+    let mut world = World::group(3);
+    let (now, term) = (world.now, world.raft(3).term());
+    let last = EntryId::new(LogIndex::new(u64::MAX), term);
+    let configuration = configuration(3, false);
+    let message = forged(&mut world, 1, 3, snapshot(last, &configuration));
+    let piece = world.raft(3).handle_message(now, NodeId::new(1), message);
+    assert_eq!(piece, Ok(None));
+    assert_eq!(dropped(&mut world, 3), Some(DropReason::BeyondLog));
+}
