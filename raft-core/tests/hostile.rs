@@ -151,3 +151,30 @@ fn snapshot_at_the_end_of_all_indexes_is_dropped() {
     assert_eq!(piece, Ok(None));
     assert_eq!(dropped(&mut world, 3), Some(DropReason::BeyondLog));
 }
+
+/// The application got a snapshot whose installation was not written: after a crash it was ahead of its log.
+#[test]
+fn snapshot_is_not_delivered_before_it_is_written() {
+    let mut world = World::group(3);
+    let (now, last) = (world.now, world.raft(3).last());
+    let entries = entry(last.term.value(), b"not applied yet");
+    let body = append(last, last.index.value() + 1, &entries);
+    let message = forged(&mut world, 1, 3, body);
+    let piece = world.raft(3).handle_message(now, NodeId::new(1), message);
+    assert_eq!(piece, Ok(None));
+    world.persist(3);
+    let raft = world.raft(3);
+    assert!(raft.delivered() < raft.commit() && raft.commit() == raft.durable());
+
+    let later = EntryId::new(last.index.plus(10), last.term);
+    let configuration = configuration(3, false);
+    let message = forged(&mut world, 1, 3, snapshot(later, &configuration));
+    let piece = world.raft(3).handle_message(now, NodeId::new(1), message);
+    let receipt = piece.expect("alive").expect("a piece").into_receipt();
+    world.raft(3).handle_stored(now, receipt).expect("alive");
+    assert_eq!(world.raft(3).base(), later);
+    assert_eq!(world.raft(3).poll_committed(), None);
+    world.persist(3);
+    assert!(world.raft(3).poll_committed().is_some());
+    assert_eq!(world.raft(3).delivered(), later.index);
+}

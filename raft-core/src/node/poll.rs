@@ -366,8 +366,13 @@ impl Node {
         if self.fault.is_some() || self.delivered >= deliverable {
             return Ok(None);
         }
-        if self.delivered < self.window.base().index {
-            self.delivered = self.window.base().index;
+        let base = self.window.base().index;
+        if self.delivered < base {
+            // What was committed before the snapshot came may be durable when that is not yet.
+            if deliverable < base {
+                return Ok(None);
+            }
+            self.delivered = base;
             return Ok(Some(Committed::Snapshot(self.snapshot)));
         }
         while self.delivered < deliverable {
