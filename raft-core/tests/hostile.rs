@@ -178,3 +178,42 @@ fn snapshot_is_not_delivered_before_it_is_written() {
     assert!(world.raft(3).poll_committed().is_some());
     assert_eq!(world.raft(3).delivered(), later.index);
 }
+
+/// The prefix of a record that begins anew does not hold all that the records before it hold.
+#[test]
+fn torn_record_that_begins_anew_does_not_replace_what_was_stored() {
+    let mut world = World::group(1);
+    for number in 0..8 {
+        world.propose(&[number; 16]);
+        world.settle();
+    }
+    let last = world.raft(1).last();
+    world
+        .raft(1)
+        .compact(LogIndex::new(3), 0, 0)
+        .expect("delivered");
+    let write = world
+        .raft(1)
+        .poll_persist()
+        .expect("a compaction is written");
+    assert!(write.begins_anew());
+    let record = write.record(&mut [0; RECORD_HEADER_BYTES_MAX]).concat();
+    drop(write);
+    for len in 0..record.len() {
+        let host = world.host(1);
+        let mut recovered = Recovered::<_, MEMBERS>::new(vec![0; host.window]).expect("window");
+        for record in &host.journal {
+            recovered.replay(record).expect("our own records");
+        }
+        assert_eq!(
+            recovered.replay_prefix(&record[..len]),
+            Err(RestoreError::DamagedRecord),
+            "{len} of {} bytes",
+            record.len()
+        );
+        let config = host.config.clone();
+        let raft =
+            Raft::restore(config, recovered, LogIndex::ZERO, 9, world.now).expect("restores");
+        assert_eq!(raft.last(), last);
+    }
+}
