@@ -217,3 +217,12 @@ fn torn_record_that_begins_anew_does_not_replace_what_was_stored() {
         assert_eq!(raft.last(), last);
     }
 }
+
+/// A founder has nobody to make contact with, and forgot to begin when members came: they replaced it.
+#[test]
+fn founder_makes_contact_once_it_has_members() {
+    let mut world = World::group(3);
+    world.run(Duration::from_millis(1000));
+    assert_eq!(world.leader(), Some(1));
+    assert_eq!(world.raft(1).term(), Term::new(1));
+}

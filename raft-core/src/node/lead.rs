@@ -51,7 +51,7 @@ impl Node {
         Ok(())
     }
 
-    fn arm_heartbeat(&mut self) {
+    pub(super) fn arm_heartbeat(&mut self) {
         if self.peers().is_empty() {
             self.timers.clear(Timer::Heartbeat);
         } else {
