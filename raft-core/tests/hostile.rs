@@ -226,3 +226,39 @@ fn founder_makes_contact_once_it_has_members() {
     assert_eq!(world.leader(), Some(1));
     assert_eq!(world.raft(1).term(), Term::new(1));
 }
+
+/// While a snapshot is on its way, an older acknowledgement may arrive that reaches beyond what was to be sent next.
+#[test]
+fn late_ack_during_a_snapshot_moves_next_along() {
+    let mut world = World::group(3);
+    world.isolate(3);
+    for number in 0..6 {
+        world.propose(&[number; 16]);
+        world.settle();
+    }
+    world.compact(1);
+    // The leader learns that its appends did not arrive, and turns to the snapshot.
+    let now = world.now;
+    world
+        .raft(1)
+        .handle_unreachable(now, NodeId::new(3))
+        .expect("alive");
+    world.run(Duration::from_millis(50));
+    world.heal();
+    let verified = world.raft(1).base().index.previous();
+    let ack = Ack {
+        verified,
+        round: Round::ZERO,
+        room: 1000,
+        reject: None,
+        chunk: None,
+    };
+    let message = forged(&mut world, 3, 1, Body::Ack(ack));
+    let now = world.now;
+    let piece = world.raft(1).handle_message(now, NodeId::new(3), message);
+    assert_eq!(piece, Ok(None));
+    assert_eq!(world.raft(1).check_invariants(), Ok(()));
+    assert_eq!(world.raft(1).matched(NodeId::new(3)), Some(verified));
+    world.run(Duration::from_millis(300));
+    assert_eq!(world.host(3).applied.len(), 6);
+}

@@ -292,7 +292,8 @@ impl Progress {
                 self.flow = Flow::Replicate;
                 self.next = verified.next();
             }
-            Flow::Probe { .. } | Flow::Snapshot { .. } => {}
+            Flow::Snapshot { .. } => self.next = self.next.max(verified.next()),
+            Flow::Probe { .. } => {}
         }
     }
 
