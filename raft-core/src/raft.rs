@@ -272,13 +272,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     #[inline]
     pub fn poll_committed(&mut self) -> Option<Committed<'_>> {
         let (node, memory) = (&mut self.node as &mut Node, self.memory.as_ref());
-        match node.poll_committed(memory) {
-            Ok(committed) => committed,
-            Err(fault) => {
-                node.fail(fault);
-                None
-            }
-        }
+        node.poll_committed(memory)
     }
 
     /// The next event, if the application cares.

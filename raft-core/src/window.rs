@@ -427,22 +427,25 @@ impl Window {
         Some(self.offset(memory, index)? + header.size())
     }
 
-    /// The last index in `(after, last]` up to which the encoded entries take at most
-    /// `bytes_max`; `after` if not even one does. Takes O(log n) steps.
+    /// The entries after `after` that together take at most `bytes_max`, and the last of them;
+    /// `after` itself if not even one does. Takes O(log n) steps.
     #[inline]
-    pub(crate) fn fit(&self, memory: &[u8], after: LogIndex, bytes_max: usize) -> Option<LogIndex> {
-        let size = |last| {
-            self.entries(memory, after, last)
-                .map(|entries| entries.len())
-        };
-        if size(self.last.index)? <= bytes_max {
-            return Some(self.last.index);
+    pub(crate) fn fit<'m>(
+        &self,
+        memory: &'m [u8],
+        after: LogIndex,
+        bytes_max: usize,
+    ) -> Option<(LogIndex, Entries<'m>)> {
+        let all = self.entries(memory, after, self.last.index)?;
+        if all.len() <= bytes_max {
+            return Some((self.last.index, all));
         }
-        let (mut fits, mut too_much) = (after, self.last.index);
-        while fits.next() < too_much {
-            let middle = fits.plus(too_much.since(fits) / 2);
-            if size(middle)? <= bytes_max {
-                fits = middle;
+        let (mut fits, mut too_much) = ((after, Entries::EMPTY), self.last.index);
+        while fits.0.next() < too_much {
+            let middle = fits.0.plus(too_much.since(fits.0) / 2);
+            let entries = self.entries(memory, after, middle)?;
+            if entries.len() <= bytes_max {
+                fits = (middle, entries);
             } else {
                 too_much = middle;
             }

@@ -233,6 +233,9 @@ fn blank<const N: usize>(
         role: Role::Follower(None),
         leader: None,
         sticky_until: now,
+        election_base: now,
+        election_timeout: Duration::ZERO,
+        dirty_since: None,
         is_stalled: false,
         current: Current {
             index: LogIndex::ZERO,
@@ -287,6 +290,7 @@ pub(crate) fn found<const N: usize>(
     view.restore_configuration(memory).map_err(|_| too_small)?;
     view.mark_dirty();
     // There is nobody to wait for.
+    view.election_timeout = Duration::ZERO;
     view.timers.set(Timer::Election, now);
     view.events = Events::default();
     Ok(node)
