@@ -14,6 +14,9 @@ use crate::message::{Chunk, ChunkAck, ChunkData};
 use crate::snapshot::{Piece, Receipt};
 use crate::types::{EntryId, Identity, LogIndex};
 
+/// No snapshot ends beyond this index: half of all indexes stay for the entries after it.
+const SNAPSHOT_INDEX_MAX: LogIndex = LogIndex::new(u64::MAX / 2);
+
 impl Node {
     pub(crate) fn compact(
         &mut self,
@@ -65,6 +68,9 @@ impl Node {
             return Ok(Err(DropReason::Malformed));
         };
         let snapshot = chunk.snapshot;
+        if snapshot.last.index > SNAPSHOT_INDEX_MAX {
+            return Ok(Err(DropReason::BeyondLog));
+        }
         let end = chunk.offset.checked_add(data.len() as u64);
         let is_sound = snapshot.last.term <= self.term()
             && snapshot.last.index > LogIndex::ZERO
@@ -89,16 +95,11 @@ impl Node {
             }
             return Ok(Ok(None));
         }
-        self.continue_incoming(memory, sender, chunk)?;
-        let Some(incoming) = &mut self.incoming else {
-            return Ok(Ok(None));
-        };
-        if chunk.offset != incoming.stored || incoming.storing.is_some() {
-            let stored = incoming.stored;
+        let stored = self.continue_incoming(memory, sender, chunk)?;
+        if chunk.offset != stored {
             self.owe_chunk(snapshot.last.index, stored);
             return Ok(Ok(None));
         }
-        incoming.storing = Some(data.len() as u64);
         Ok(Ok(Some(Piece {
             from: sender,
             snapshot,
@@ -116,19 +117,20 @@ impl Node {
                 .is_some_and(|term| term == last.term)
     }
 
-    /// Goes on with the snapshot that is being received, or starts another at its beginning.
+    /// Goes on with the snapshot that is being received, or starts with another. Says how much
+    /// of it is stored: a piece that starts there may be offered to the driver more than once,
+    /// because the driver may have failed to store it.
     fn continue_incoming(
         &mut self,
         memory: &mut [u8],
         sender: Identity,
         chunk: &Chunk<'_>,
-    ) -> Result<(), Fault> {
-        let is_same = self.incoming.as_ref().is_some_and(|incoming| {
-            incoming.leader == sender && incoming.snapshot == chunk.snapshot
-        });
-        // A sender that starts again has lost count, or this node's storage failed to report.
-        if is_same && chunk.offset != 0 {
-            return Ok(());
+    ) -> Result<u64, Fault> {
+        if let Some(incoming) = &self.incoming
+            && incoming.leader == sender
+            && incoming.snapshot == chunk.snapshot
+        {
+            return Ok(incoming.stored);
         }
         self.window
             .stage_configuration(memory, chunk.configuration)
@@ -137,9 +139,8 @@ impl Node {
             leader: sender,
             snapshot: chunk.snapshot,
             stored: 0,
-            storing: None,
         });
-        Ok(())
+        Ok(0)
     }
 
     fn owe_chunk(&mut self, index: LogIndex, stored: u64) {
@@ -161,12 +162,10 @@ impl Node {
         };
         let is_expected = incoming.leader == receipt.from
             && incoming.snapshot == receipt.snapshot
-            && incoming.stored == receipt.offset
-            && incoming.storing == Some(receipt.len);
+            && incoming.stored == receipt.offset;
         if !is_expected {
             return Ok(());
         }
-        incoming.storing = None;
         incoming.stored = incoming.stored.saturating_add(receipt.len);
         let (snapshot, stored, leader) = (incoming.snapshot, incoming.stored, incoming.leader);
         self.owe_chunk(snapshot.last.index, stored);
