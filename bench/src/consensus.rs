@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::contender::{Load, Registered};
+use crate::contender::{Load, Registered, Side};
 use crate::measure::{Effort, instructions, measure};
 use crate::table::{Row, render};
 use crate::{floor, omni, ours, raft_rs};
@@ -100,7 +100,6 @@ impl Group {
     }
 
     fn selected(&self, only: &[String]) -> Vec<&'static Registered> {
-        use crate::contender::Side;
         self.all()
             .filter(|contender| match contender.side {
                 Side::Floor | Side::Ours => true,

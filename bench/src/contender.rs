@@ -5,9 +5,6 @@
 //! says `wire`, is what a cell measures; divided by the proposals it is the cost of one committed entry for the
 //! whole cluster.
 
-/// The log is cut back to [`LOG_ENTRIES_KEPT`] whenever it holds this many entries.
-pub(crate) const LOG_ENTRIES_MAX: usize = 2048;
-
 /// What stays in the log when it is cut back.
 pub(crate) const LOG_ENTRIES_KEPT: usize = 64;
 
@@ -18,15 +15,25 @@ pub(crate) struct Load {
     pub(crate) members: usize,
     /// Bytes of application payload in an entry: at least [`STAMP_BYTES`].
     pub(crate) payload_bytes: usize,
-    /// Proposals made before the network is carried: at most [`LOG_ENTRIES_MAX`] minus what is kept.
+    /// Proposals made before the network is carried.
     pub(crate) window: usize,
 }
 
 impl Load {
+    /// Entries at which the log is cut back to [`LOG_ENTRIES_KEPT`]: 2,048 of them or 1 MiB of payload, whichever
+    /// is less, but never fewer than two windows. A power of two.
+    ///
+    /// With 4 KiB entries 2,048 would be 8 MiB a node, and all that a cell measured would be memory bandwidth.
+    pub(crate) fn log_entries_max(&self) -> usize {
+        let fitting = (1 << 20) / self.payload_bytes;
+        let entries = fitting.min(2048).max(2 * self.window);
+        entries.next_power_of_two()
+    }
+
     /// Batches after which the log has been cut back exactly once more: costs that come with the cut are spread
     /// evenly only over a whole number of these.
     pub(crate) fn cycle_batches(&self) -> usize {
-        (LOG_ENTRIES_MAX - LOG_ENTRIES_KEPT).div_ceil(self.window)
+        (self.log_entries_max() - LOG_ENTRIES_KEPT).div_ceil(self.window)
     }
 }
 
@@ -37,6 +44,15 @@ pub(crate) enum CommitStyle {
     Explicit,
     /// The next append carries it.
     Piggybacked,
+}
+
+/// How a message gets from node to node.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// As a struct, its payloads shared: what no network can do.
+    Value,
+    /// Encoded and decoded.
+    Wire,
 }
 
 /// Which column a contender's figures divide the others' in.
@@ -190,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "node 0 applied 1 of 4")]
+    #[should_panic(expected = "node 0 applied 2 of 4")]
     fn swapped_entries_are_noticed() {
         assert_applied(
             [applied_in(&[0, 2, 3, 1])].into_iter(),

@@ -10,8 +10,7 @@
 //! through byte queues, as they would through a socket.
 
 use crate::contender::{
-    Applied, CommitStyle, Contender, LOG_ENTRIES_MAX, Load, Registered, Side, Source,
-    assert_applied,
+    Applied, CommitStyle, Contender, Load, Registered, Side, Source, assert_applied,
 };
 
 /// The floor in both commit styles.
@@ -20,13 +19,13 @@ pub(crate) const CONTENDERS: &[Registered] = &[
         name: "floor, explicit commit",
         side: Side::Floor,
         style: CommitStyle::Explicit,
-        build: |load| Box::new(Cluster::new(load, CommitStyle::Explicit)),
+        build: |load| cluster(load, CommitStyle::Explicit),
     },
     Registered {
         name: "floor, piggy-backed commit",
         side: Side::Floor,
         style: CommitStyle::Piggybacked,
-        build: |load| Box::new(Cluster::new(load, CommitStyle::Piggybacked)),
+        build: |load| cluster(load, CommitStyle::Piggybacked),
     },
 ];
 
@@ -35,29 +34,43 @@ pub(crate) const HEARTBEAT: Registered = Registered {
     name: "floor",
     side: Side::Floor,
     style: CommitStyle::Explicit,
-    build: |load| Box::new(Heartbeats(Cluster::new(load, CommitStyle::Explicit))),
+    build: |load| {
+        Box::new(Heartbeats(Cluster::<RING_SMALL>::new(
+            load,
+            CommitStyle::Explicit,
+        )))
+    },
 };
+
+/// Entries in a log: a power of two that the compiler knows, as a slot is an index masked with it.
+const RING_SMALL: usize = 256;
+const RING_LARGE: usize = 2048;
+
+fn cluster(load: Load, style: CommitStyle) -> Box<dyn Contender> {
+    if load.log_entries_max() <= RING_SMALL {
+        Box::new(Cluster::<RING_SMALL>::new(load, style))
+    } else {
+        Box::new(Cluster::<RING_LARGE>::new(load, style))
+    }
+}
 
 const MEMBERS_MAX: usize = 5;
 const HEADER_BYTES: usize = 48;
 const ENTRY_BYTES: usize = 12;
 const TERM: u64 = 7;
 
-// The ring index is a mask, and a mask needs a power of two.
-const _: () = assert!(LOG_ENTRIES_MAX.is_power_of_two());
-
-struct Cluster {
+struct Cluster<const RING: usize> {
     load: Load,
     style: CommitStyle,
     source: Source,
-    leader: Leader,
-    followers: Vec<Node>,
+    leader: Leader<RING>,
+    followers: Vec<Node<RING>>,
     /// To each follower, and from all of them.
     down: Vec<Queue>,
     up: Queue,
 }
 
-impl Cluster {
+impl<const RING: usize> Cluster<RING> {
     fn new(load: Load, style: CommitStyle) -> Self {
         let followers = load.members - 1;
         assert!(load.members <= MEMBERS_MAX);
@@ -131,7 +144,7 @@ impl Cluster {
     }
 }
 
-impl Contender for Cluster {
+impl<const RING: usize> Contender for Cluster<RING> {
     fn run(&mut self, batches: usize) {
         for _ in 0..batches {
             self.batch();
@@ -149,9 +162,9 @@ impl Contender for Cluster {
     }
 }
 
-struct Heartbeats(Cluster);
+struct Heartbeats<const RING: usize>(Cluster<RING>);
 
-impl Contender for Heartbeats {
+impl<const RING: usize> Contender for Heartbeats<RING> {
     fn run(&mut self, batches: usize) {
         for _ in 0..batches {
             let next = self.0.leader.node.last + 1;
@@ -169,14 +182,14 @@ impl Contender for Heartbeats {
     }
 }
 
-struct Leader {
-    node: Node,
+struct Leader<const RING: usize> {
+    node: Node<RING>,
     /// Last index known to be stored, by member; the leader is member 0.
     verified: [u64; MEMBERS_MAX],
     members: usize,
 }
 
-impl Leader {
+impl<const RING: usize> Leader<RING> {
     fn handle_answer(&mut self, answer: &[u8]) {
         let Some((header, _)) = Header::decode(answer) else {
             return;
@@ -213,13 +226,13 @@ fn majority(verified: &[u64]) -> u64 {
 }
 
 /// A log in a ring and the state machine behind it. Indexes start at 1; nothing stands before.
-struct Node {
+struct Node<const RING: usize> {
     term: u64,
     last: u64,
     commit: u64,
     /// Term and payload length of each entry in the ring.
-    marks: Box<[Mark; LOG_ENTRIES_MAX]>,
-    payloads: Vec<u8>,
+    marks: Box<[Mark; RING]>,
+    payloads: Box<[u8]>,
     stride: usize,
     applied: Applied,
 }
@@ -230,14 +243,19 @@ struct Mark {
     len: u32,
 }
 
-impl Node {
+impl<const RING: usize> Node<RING> {
     fn new(load: Load) -> Self {
+        const { assert!(RING.is_power_of_two(), "a slot is a masked index") };
+        assert!(
+            load.window <= RING,
+            "two windows would be best, one must fit"
+        );
         Self {
             term: TERM,
             last: 0,
             commit: 0,
-            marks: Box::new([Mark { term: 0, len: 0 }; LOG_ENTRIES_MAX]),
-            payloads: vec![0; load.payload_bytes * LOG_ENTRIES_MAX],
+            marks: Box::new([Mark { term: 0, len: 0 }; RING]),
+            payloads: vec![0; load.payload_bytes * RING].into_boxed_slice(),
             stride: load.payload_bytes,
             applied: Applied::default(),
         }
@@ -255,10 +273,10 @@ impl Node {
     /// Stores one entry, unless it is too long or the ring is full of entries that are not yet applied.
     #[inline]
     fn store(&mut self, index: u64, term: u64, payload: &[u8]) -> Option<()> {
-        if payload.len() > self.stride || index - self.commit > LOG_ENTRIES_MAX as u64 {
+        if payload.len() > self.stride || index - self.commit > RING as u64 {
             return None;
         }
-        let slot = slot(index);
+        let slot = Self::slot(index);
         let start = slot * self.stride;
         self.payloads
             .get_mut(start..start + payload.len())?
@@ -271,8 +289,13 @@ impl Node {
     }
 
     #[inline]
+    fn slot(index: u64) -> usize {
+        index as usize & (RING - 1)
+    }
+
+    #[inline]
     fn entry(&self, index: u64) -> Option<(Mark, &[u8])> {
-        let slot = slot(index);
+        let slot = Self::slot(index);
         let mark = self.marks[slot];
         let start = slot * self.stride;
         let payload = self.payloads.get(start..start + mark.len as usize)?;
@@ -285,8 +308,8 @@ impl Node {
         if index == 0 {
             return Some(0);
         }
-        let held = index <= self.last && self.last - index < LOG_ENTRIES_MAX as u64;
-        held.then(|| self.marks[slot(index)].term)
+        let held = index <= self.last && self.last - index < RING as u64;
+        held.then(|| self.marks[Self::slot(index)].term)
     }
 
     /// Writes a message with all entries from `from` on, if there is room for it.
@@ -383,11 +406,6 @@ impl Queue {
     fn clear(&mut self) {
         self.len = 0;
     }
-}
-
-#[inline]
-fn slot(index: u64) -> usize {
-    index as usize & (LOG_ENTRIES_MAX - 1)
 }
 
 /// The fixed start of every message: seven fields, the first two of four bytes.

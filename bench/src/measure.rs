@@ -1,10 +1,11 @@
 //! What a cell costs: CPU time and allocations in this process, instructions in a child under callgrind.
 //!
 //! Time is the thread's CPU time, since wall time follows the neighbours of a shared machine. The contenders of a
-//! group take turns, one run each per repeat, so that a slow minute falls on all of them; the median is reported
-//! with the extremes. Instructions are the difference between two runs of different length, in which building the
+//! group take turns, one run of a new cluster each per repeat, so that a slow minute falls on all of them and none
+//! gains or loses by where its memory happens to lie; the median is reported with the extremes. Instructions are the difference between two runs of different length, in which building the
 //! cluster, electing its leader and filling its log cancel out.
 
+use core::hint::black_box;
 use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -12,7 +13,7 @@ use std::process::{Command, Stdio};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::alloc::{Allocations, allocations};
-use crate::contender::{Contender, Load, Registered};
+use crate::contender::{Load, Registered};
 
 /// How long and how often to run.
 #[derive(Clone, Copy)]
@@ -52,81 +53,83 @@ impl Spread {
 }
 
 /// CPU time and allocations of each contender, in their order; instructions are left open.
-pub(crate) fn measure(contenders: &[&Registered], load: Load, effort: Effort) -> Vec<Cost> {
+pub(crate) fn measure(contenders: &[&'static Registered], load: Load, effort: Effort) -> Vec<Cost> {
     let mut cells: Vec<Cell> = contenders
         .iter()
-        .map(|contender| Cell::calibrated((contender.build)(load), load, effort))
+        .map(|contender| Cell::calibrated(contender, load, effort))
         .collect();
-    for _ in 0..effort.repeats {
+    for repeat in 0..effort.repeats {
         for cell in &mut cells {
-            cell.repeat();
+            cell.repeat(repeat);
         }
     }
-    cells.into_iter().map(|cell| cell.cost(load)).collect()
+    cells.into_iter().map(Cell::cost).collect()
 }
 
 struct Cell {
-    contender: Box<dyn Contender>,
+    contender: &'static Registered,
+    load: Load,
     batches: usize,
-    batches_done: usize,
     nanos: Vec<u64>,
     allocated: Allocations,
 }
 
 impl Cell {
-    fn calibrated(contender: Box<dyn Contender>, load: Load, effort: Effort) -> Self {
-        let cycle = load.cycle_batches();
-        let mut cell = Self {
+    fn calibrated(contender: &'static Registered, load: Load, effort: Effort) -> Self {
+        let cycle_batches = load.cycle_batches();
+        let (nanos, _) = run_warm(contender, load, cycle_batches);
+        Self {
             contender,
-            batches: cycle,
-            batches_done: 0,
+            load,
+            batches: cycle_batches * effort.run_nanos.div_ceil(nanos.max(1)) as usize,
             nanos: Vec::with_capacity(effort.repeats),
             allocated: Allocations { calls: 0, bytes: 0 },
-        };
-        // The first cycle fills the log and the caches, the second is the estimate.
-        cell.run();
-        let (nanos, _) = cell.run();
-        cell.batches = cycle * effort.run_nanos.div_ceil(nanos.max(1)) as usize;
-        cell
+        }
     }
 
-    fn run(&mut self) -> (u64, Allocations) {
-        let allocated = allocations();
-        let start = thread_cpu_nanos();
-        self.contender.run(self.batches);
-        let nanos = thread_cpu_nanos() - start;
-        self.batches_done += self.batches;
-        let now = allocations();
-        let allocated = Allocations {
-            calls: now.calls - allocated.calls,
-            bytes: now.bytes - allocated.bytes,
-        };
-        (nanos, allocated)
-    }
-
-    fn repeat(&mut self) {
-        let (nanos, allocated) = self.run();
+    /// One run of a new cluster, at addresses that no other repeat has: by where its memory happens to lie a
+    /// cheap contender gains or loses a third of its time.
+    fn repeat(&mut self, repeat: usize) {
+        let shift = vec![0_u8; 1 + 208 * repeat];
+        let (nanos, allocated) = run_warm(self.contender, self.load, self.batches);
+        drop(black_box(shift));
         self.nanos.push(nanos);
         self.allocated.calls += allocated.calls;
         self.allocated.bytes += allocated.bytes;
     }
 
-    fn cost(self, load: Load) -> Cost {
-        self.contender.verify(self.batches_done);
-        let run_operations = (self.batches * load.window) as f64;
+    fn cost(self) -> Cost {
+        let run_operations = (self.batches * self.load.window) as f64;
         let operations = run_operations * self.nanos.len() as f64;
+        let nanos = self
+            .nanos
+            .iter()
+            .map(|nanos| *nanos as f64 / run_operations);
         Cost {
-            nanos: Spread::of(
-                self.nanos
-                    .iter()
-                    .map(|nanos| *nanos as f64 / run_operations)
-                    .collect(),
-            ),
+            nanos: Spread::of(nanos.collect()),
             allocations: self.allocated.calls as f64 / operations,
             allocated_bytes: self.allocated.bytes as f64 / operations,
             instructions: None,
         }
     }
+}
+
+/// What `batches` take after a first cycle, which fills the log and the caches.
+fn run_warm(contender: &Registered, load: Load, batches: usize) -> (u64, Allocations) {
+    let mut cluster = (contender.build)(load);
+    let warm_batches = load.cycle_batches();
+    cluster.run(warm_batches);
+    let before = allocations();
+    let start = thread_cpu_nanos();
+    cluster.run(batches);
+    let nanos = thread_cpu_nanos() - start;
+    let after = allocations();
+    cluster.verify(warm_batches + batches);
+    let allocated = Allocations {
+        calls: after.calls - before.calls,
+        bytes: after.bytes - before.bytes,
+    };
+    (nanos, allocated)
 }
 
 fn thread_cpu_nanos() -> u64 {
@@ -150,9 +153,10 @@ pub(crate) fn has_valgrind() -> bool {
 ///
 /// This program or valgrind could not be started, or callgrind's summary was not understood.
 pub(crate) fn instructions(contender: &Registered, group: &str, load: Load) -> io::Result<f64> {
-    // At w = 1 a cycle is so many batches that what happens once in it does not show.
-    let cycles = if load.window == 1 { 1 } else { 4 };
-    let batches = load.cycle_batches() * cycles;
+    // Whole cycles, of thousands of entries together: what happens once in a run must not show.
+    let cycle_entries = load.cycle_batches() * load.window;
+    let entries = if load.window == 1 { 1900 } else { 7000 };
+    let batches = load.cycle_batches() * usize::div_ceil(entries, cycle_entries);
     let short = collected(contender, group, load, batches)?;
     let long = collected(contender, group, load, 2 * batches)?;
     Ok((long - short) as f64 / (batches * load.window) as f64)

@@ -15,8 +15,8 @@ use omnipaxos_storage::memory_storage::MemoryStorage;
 use serde::{Deserialize, Serialize};
 
 use crate::contender::{
-    Applied, CommitStyle, Contender, LOG_ENTRIES_KEPT, LOG_ENTRIES_MAX, Load, Registered, Side,
-    Source, assert_applied,
+    Applied, Carrier, CommitStyle, Contender, LOG_ENTRIES_KEPT, Load, Registered, Side, Source,
+    assert_applied,
 };
 
 /// Replication, in all four combinations.
@@ -67,12 +67,6 @@ pub(crate) const ELECTION: Registered = Registered {
         })
     },
 };
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Carrier {
-    Value,
-    Wire,
-}
 
 #[derive(Clone, Debug, Entry, Serialize, Deserialize)]
 struct Command(Bytes);
@@ -133,6 +127,7 @@ impl Node {
 struct Cluster {
     nodes: Vec<Node>,
     carrier: Carrier,
+    log_entries_max: usize,
     out: Vec<Message<Command>>,
 }
 
@@ -144,6 +139,7 @@ impl Cluster {
                 .map(|pid| Node::new(pid, load, batch_size))
                 .collect(),
             carrier,
+            log_entries_max: load.log_entries_max(),
             out: Vec::new(),
         };
         cluster.elect(0);
@@ -204,7 +200,7 @@ impl Cluster {
     fn compact(&mut self) {
         let leader = &self.nodes[0].paxos;
         let decided = leader.get_decided_idx();
-        if decided - leader.get_compacted_idx() >= LOG_ENTRIES_MAX {
+        if decided - leader.get_compacted_idx() >= self.log_entries_max {
             self.wake(0)
                 .trim(Some(decided - LOG_ENTRIES_KEPT))
                 .expect("all have accepted it");

@@ -14,8 +14,8 @@ use raft::storage::MemStorage;
 use raft::{Config, LightReady, RawNode, StateRole};
 
 use crate::contender::{
-    Applied, CommitStyle, Contender, LOG_ENTRIES_KEPT, LOG_ENTRIES_MAX, Load, Registered, Side,
-    Source, assert_applied,
+    Applied, Carrier, CommitStyle, Contender, LOG_ENTRIES_KEPT, Load, Registered, Side, Source,
+    assert_applied,
 };
 
 /// Replication, in all four combinations.
@@ -108,12 +108,6 @@ pub(crate) const ELECTIONS: &[Registered] = &[
     },
 ];
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Carrier {
-    Value,
-    Wire,
-}
-
 struct Node {
     raft: RawNode<MemStorage>,
     inbox: Vec<Message>,
@@ -180,10 +174,10 @@ impl Node {
     }
 
     /// Cuts the log back, never beyond what is applied.
-    fn compact(&mut self) {
+    fn compact(&mut self, log_entries_max: usize) {
         let log = &self.raft.raft.raft_log;
         let held = log.last_index() + 1 - log.first_index();
-        if held < LOG_ENTRIES_MAX as u64 {
+        if held < log_entries_max as u64 {
             return;
         }
         let keep_from = log.applied.min(log.last_index() - LOG_ENTRIES_KEPT as u64);
@@ -198,6 +192,7 @@ impl Node {
 struct Cluster {
     nodes: Vec<Node>,
     carrier: Carrier,
+    log_entries_max: usize,
     out: Vec<Message>,
 }
 
@@ -209,6 +204,7 @@ impl Cluster {
                 .map(|id| Node::new(id, load, style))
                 .collect(),
             carrier,
+            log_entries_max: load.log_entries_max(),
             out: Vec::new(),
         };
         cluster.elect(0);
@@ -261,7 +257,7 @@ impl Cluster {
 
     fn compact(&mut self) {
         for node in &mut self.nodes {
-            node.compact();
+            node.compact(self.log_entries_max);
         }
     }
 }
