@@ -246,10 +246,7 @@ struct Mark {
 impl<const RING: usize> Node<RING> {
     fn new(load: Load) -> Self {
         const { assert!(RING.is_power_of_two(), "a slot is a masked index") };
-        assert!(
-            load.window <= RING,
-            "two windows would be best, one must fit"
-        );
+        assert!(load.window <= RING, "a window must fit");
         Self {
             term: TERM,
             last: 0,
