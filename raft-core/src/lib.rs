@@ -1,3 +1,35 @@
 #![no_std]
 #![forbid(unsafe_code)]
-//! raft-core
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod configuration;
+mod durable;
+mod entry;
+pub mod error;
+mod event;
+mod message;
+mod node;
+mod raft;
+mod slot;
+mod snapshot;
+mod types;
+mod window;
+pub mod wire;
+
+pub use config::{Config, ConfigBuilder};
+pub use configuration::{Change, Seat, Standing};
+pub use durable::{HardState, RECORD_HEADER_BYTES_MAX, Snapshot, Ticket, Write};
+pub use entry::{ENTRY_HEADER_BYTES, Entries, Entry, EntryIter, EntryKind, PAYLOAD_BYTES_MAX};
+pub use error::Fault;
+pub use event::{DropReason, Event};
+pub use message::{
+    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply, Reject,
+    Transmit, Vote, VoteReply,
+};
+pub use node::RoleName as Role;
+pub use node::poll::{Committed, Ready};
+pub use node::restore::Recovered;
+pub use raft::Raft;
+pub use snapshot::{Piece, Receipt};
+pub use types::{EntryId, GroupId, Identity, Incarnation, LogIndex, Round, Term};

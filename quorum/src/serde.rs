@@ -1,0 +1,25 @@
+//! `serde` for [`Member`], which not every byte is.
+
+use serde::de::{Error, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::Member;
+
+impl Serialize for Member {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Lossless: an index is below 64.
+        serializer.serialize_u8(self.index() as u8)
+    }
+}
+
+impl<'de> Deserialize<'de> for Member {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let index = u8::deserialize(deserializer)?;
+        Member::new(usize::from(index)).ok_or_else(|| {
+            D::Error::invalid_value(
+                Unexpected::Unsigned(u64::from(index)),
+                &"a member index below 64",
+            )
+        })
+    }
+}

@@ -1,0 +1,170 @@
+//! What one node is told when it is built: its name, its times, its frame size.
+//!
+//! Every relation between the fields is checked by [`ConfigBuilder::build`], so a [`Config`] is
+//! valid once it exists. What must be the same on all members (the stickiness period) is not
+//! here: it is drawn from the founder's `Config` and travels in the replicated configuration.
+
+use core::fmt;
+
+use clocks::Duration;
+use quorum::NodeId;
+
+use crate::wire;
+
+/// The validated settings of one node.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Config {
+    pub(crate) id: NodeId,
+    pub(crate) election_timeout_min: Duration,
+    pub(crate) election_timeout_max: Duration,
+    pub(crate) heartbeat_interval: Duration,
+    pub(crate) persist_timeout: Duration,
+    pub(crate) frame_bytes_max: usize,
+}
+
+impl Config {
+    /// Starts from defaults that suit servers on one network: elections after 500 to 1,000 ms,
+    /// heartbeats every 100 ms, a disk given up after 10 s, frames of at most 1 MiB.
+    pub const fn builder(id: NodeId) -> ConfigBuilder {
+        ConfigBuilder {
+            config: Config {
+                id,
+                election_timeout_min: Duration::from_millis(500),
+                election_timeout_max: Duration::from_millis(1000),
+                heartbeat_interval: Duration::from_millis(100),
+                persist_timeout: Duration::from_millis(10_000),
+                frame_bytes_max: 1 << 20,
+            },
+        }
+    }
+
+    /// The node's name.
+    pub const fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// The longest frame that [`wire::encode`] makes of this node's messages, in bytes.
+    pub const fn frame_bytes_max(&self) -> usize {
+        self.frame_bytes_max
+    }
+}
+
+/// Collects the settings of a [`Config`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ConfigBuilder {
+    config: Config,
+}
+
+impl ConfigBuilder {
+    /// How long a follower hears nothing before it campaigns: drawn anew each time, evenly, from
+    /// `[min, max)`. Choose `min` at least ten times a round trip with its two writes, and the
+    /// range several times the spread of delays. The founder's `min` becomes the stickiness
+    /// period of the group.
+    pub const fn election_timeout(mut self, min: Duration, max: Duration) -> Self {
+        self.config.election_timeout_min = min;
+        self.config.election_timeout_max = max;
+        self
+    }
+
+    /// How often an idle leader makes contact: at most half of the shortest election timeout.
+    pub const fn heartbeat_interval(mut self, interval: Duration) -> Self {
+        self.config.heartbeat_interval = interval;
+        self
+    }
+
+    /// How long the slowest honest write takes on this node's medium, erase cycles included. A
+    /// leader whose write takes longer gives way, and a node does not campaign meanwhile.
+    pub const fn persist_timeout(mut self, timeout: Duration) -> Self {
+        self.config.persist_timeout = timeout;
+        self
+    }
+
+    /// The longest frame of the transport, in bytes. An entry that cannot travel in one frame is
+    /// refused when it is proposed.
+    pub const fn frame_bytes_max(mut self, bytes: usize) -> Self {
+        self.config.frame_bytes_max = bytes;
+        self
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// Each [`ConfigError`] names the setting and the rule it breaks; it is the caller's mistake.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        let c = &self.config;
+        if c.heartbeat_interval == Duration::ZERO {
+            return Err(ConfigError::HeartbeatIntervalZero);
+        }
+        if c.heartbeat_interval.saturating_mul(2) > c.election_timeout_min {
+            return Err(ConfigError::HeartbeatTooSlow);
+        }
+        // Nodes that draw the same timeout split the vote again and again: the range must hold
+        // enough values to tell them apart even where time is coarse.
+        let range = c
+            .election_timeout_max
+            .saturating_sub(c.election_timeout_min);
+        if range.saturating_mul(8) < c.election_timeout_min || range == Duration::ZERO {
+            return Err(ConfigError::ElectionRangeTooNarrow);
+        }
+        if c.election_timeout_max.as_micros() > u64::MAX / 16 {
+            return Err(ConfigError::ElectionTimeoutTooLong);
+        }
+        if c.persist_timeout == Duration::ZERO {
+            return Err(ConfigError::PersistTimeoutZero);
+        }
+        if c.frame_bytes_max < wire::FRAME_BYTES_MIN {
+            return Err(ConfigError::FrameTooSmall {
+                needed: wire::FRAME_BYTES_MIN,
+            });
+        }
+        Ok(self.config)
+    }
+}
+
+/// Why settings were refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ConfigError {
+    /// The heartbeat interval is zero: a leader would do nothing else.
+    HeartbeatIntervalZero,
+    /// Two heartbeats do not fit into the shortest election timeout, so that one lost frame
+    /// would start an election.
+    HeartbeatTooSlow,
+    /// The election timeout's maximum is less than an eighth above its minimum: members would
+    /// campaign at the same time again and again.
+    ElectionRangeTooNarrow,
+    /// The election timeout is beyond any clock's horizon.
+    ElectionTimeoutTooLong,
+    /// The persist timeout is zero: a leader would give way before its first write.
+    PersistTimeoutZero,
+    /// Not even an empty frame of every kind would fit.
+    FrameTooSmall {
+        /// The smallest frame size that works, in bytes.
+        needed: usize,
+    },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigError::HeartbeatIntervalZero => f.write_str("the heartbeat interval is zero"),
+            ConfigError::HeartbeatTooSlow => {
+                f.write_str("two heartbeat intervals must fit into the shortest election timeout")
+            }
+            ConfigError::ElectionRangeTooNarrow => f.write_str(
+                "the longest election timeout must exceed the shortest by at least an eighth",
+            ),
+            ConfigError::ElectionTimeoutTooLong => f.write_str("the election timeout is too long"),
+            ConfigError::PersistTimeoutZero => f.write_str("the persist timeout is zero"),
+            ConfigError::FrameTooSmall { needed } => {
+                write!(f, "frames must have at least {needed} bytes")
+            }
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}

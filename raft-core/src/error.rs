@@ -1,0 +1,290 @@
+//! Why something was refused: an error means that nothing changed.
+
+use core::fmt;
+
+use quorum::NodeId;
+
+pub use crate::config::ConfigError;
+pub use crate::durable::ForeignTicket;
+use crate::types::LogIndex;
+
+/// A broken invariant of this crate, or a broken promise of the embedder: the node sends nothing
+/// any more. No message can cause it. Restart from what is stored, and report it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Fault {
+    /// The lent memory no longer holds what the node wrote there.
+    WindowDamaged,
+    /// An entry below the commit was about to be overwritten by the node itself.
+    CommitOverwritten,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::WindowDamaged => f.write_str("the log window was changed from outside"),
+            Fault::CommitOverwritten => f.write_str("a committed entry would be overwritten"),
+        }
+    }
+}
+
+impl core::error::Error for Fault {}
+
+/// Why an input was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum HandleError {
+    /// The node has stopped for good.
+    Faulted(Fault),
+    /// The ticket belongs to another node, group or start: the driver mixed them up.
+    ForeignTicket,
+}
+
+impl From<ForeignTicket> for HandleError {
+    fn from(ForeignTicket: ForeignTicket) -> Self {
+        HandleError::ForeignTicket
+    }
+}
+
+impl From<Fault> for HandleError {
+    fn from(fault: Fault) -> Self {
+        HandleError::Faulted(fault)
+    }
+}
+
+impl fmt::Display for HandleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HandleError::Faulted(fault) => write!(f, "the node has stopped: {fault}"),
+            HandleError::ForeignTicket => ForeignTicket.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for HandleError {}
+
+/// Why a command was not taken into the log. The payload stays with the caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ProposeError {
+    /// Only the leader takes commands: ask the one named here, or wait for an election.
+    NotLeader {
+        /// The leader as far as known.
+        leader: Option<NodeId>,
+    },
+    /// The window is full of entries that are not compacted yet: commit, apply and
+    /// [`compact`](crate::Raft::compact), or wait, then try again.
+    Full,
+    /// The payload can never fit: split it.
+    TooLarge {
+        /// The longest payload that window and frame allow, in bytes.
+        payload_bytes_max: usize,
+    },
+    /// The node has stopped for good.
+    Faulted(Fault),
+}
+
+impl fmt::Display for ProposeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProposeError::NotLeader {
+                leader: Some(leader),
+            } => {
+                write!(f, "this node is not the leader; node {leader} is")
+            }
+            ProposeError::NotLeader { leader: None } => f.write_str("no leader is known"),
+            ProposeError::Full => f.write_str("the log window is full: compact it or wait"),
+            ProposeError::TooLarge { payload_bytes_max } => {
+                write!(f, "a payload has at most {payload_bytes_max} bytes here")
+            }
+            ProposeError::Faulted(fault) => write!(f, "the node has stopped: {fault}"),
+        }
+    }
+}
+
+impl core::error::Error for ProposeError {}
+
+/// Why a change of the membership was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ReconfigureError {
+    /// Only the leader changes the membership.
+    NotLeader {
+        /// The leader as far as known.
+        leader: Option<NodeId>,
+    },
+    /// The leader has not committed an entry of its own term yet: wait for the first one.
+    NotEstablished,
+    /// The previous change is not finished: wait until it is committed.
+    Pending,
+    /// The change is empty, or names a node twice.
+    Malformed,
+    /// The node to be added is a member already. A new life of it can be added once the old
+    /// one has been removed.
+    AlreadyMember(NodeId),
+    /// The node to be promoted or removed is no member.
+    NotAMember(NodeId),
+    /// The node to be promoted votes already.
+    AlreadyVoter(NodeId),
+    /// Nobody would be left to vote.
+    NoVoters,
+    /// The old and the new members together are more than the node's table holds.
+    TooManyMembers {
+        /// How many it holds.
+        members_max: usize,
+    },
+    /// The new configuration does not fit into one frame of the transport.
+    FrameTooSmall {
+        /// The smallest `frame_bytes_max` that works.
+        needed: usize,
+    },
+    /// No room in the window: compact it, or wait.
+    Full,
+    /// The node has stopped for good.
+    Faulted(Fault),
+}
+
+impl fmt::Display for ReconfigureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReconfigureError::NotLeader {
+                leader: Some(leader),
+            } => {
+                write!(f, "this node is not the leader; node {leader} is")
+            }
+            ReconfigureError::NotLeader { leader: None } => f.write_str("no leader is known"),
+            ReconfigureError::NotEstablished => {
+                f.write_str("the leader has not committed an entry of its term yet")
+            }
+            ReconfigureError::Pending => f.write_str("the previous change is not finished"),
+            ReconfigureError::Malformed => f.write_str("the change is empty or names a node twice"),
+            ReconfigureError::AlreadyMember(node) => write!(f, "node {node} is a member already"),
+            ReconfigureError::NotAMember(node) => write!(f, "node {node} is no member"),
+            ReconfigureError::AlreadyVoter(node) => write!(f, "node {node} votes already"),
+            ReconfigureError::NoVoters => f.write_str("nobody would be left to vote"),
+            ReconfigureError::TooManyMembers { members_max } => {
+                write!(
+                    f,
+                    "old and new members together must be at most {members_max}"
+                )
+            }
+            ReconfigureError::FrameTooSmall { needed } => {
+                write!(
+                    f,
+                    "frames must have at least {needed} bytes for this configuration"
+                )
+            }
+            ReconfigureError::Full => f.write_str("the log window is full: compact it or wait"),
+            ReconfigureError::Faulted(fault) => write!(f, "the node has stopped: {fault}"),
+        }
+    }
+}
+
+impl core::error::Error for ReconfigureError {}
+
+/// Why the log was not compacted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum CompactError {
+    /// The snapshot would cover entries that were not handed over yet.
+    NotDelivered {
+        /// The last entry that was.
+        delivered: LogIndex,
+    },
+    /// The log is compacted up to there or further already.
+    AlreadyCompacted {
+        /// The last entry that is gone.
+        base: LogIndex,
+    },
+    /// The node has stopped for good.
+    Faulted(Fault),
+}
+
+impl fmt::Display for CompactError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CompactError::NotDelivered { delivered } => {
+                write!(f, "entries after {delivered} were not handed over yet")
+            }
+            CompactError::AlreadyCompacted { base } => {
+                write!(f, "the log is compacted up to {base} already")
+            }
+            CompactError::Faulted(fault) => write!(f, "the node has stopped: {fault}"),
+        }
+    }
+}
+
+impl core::error::Error for CompactError {}
+
+/// Why a node could not be built from what it was given or from what was stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum RestoreError {
+    /// The lent memory is too small for the members, or for the log that was stored.
+    WindowTooSmall {
+        /// Bytes that are needed, as far as known yet.
+        needed: usize,
+    },
+    /// `N` is zero or above 64.
+    MembersOutOfRange,
+    /// The bytes are no record, or not all of one: the driver must detect torn and damaged
+    /// records (a checksum) and leave out the last, torn one.
+    DamagedRecord,
+    /// A record of another version of the format.
+    UnknownVersion(u8),
+    /// The records do not start with one that begins anew: the oldest are missing.
+    NoBeginning,
+    /// A record follows entries that were not replayed: one between is missing.
+    Gap {
+        /// The last entry that was replayed.
+        last: LogIndex,
+        /// The entry that the record follows.
+        after: LogIndex,
+    },
+    /// The records belong to another node or group: the wrong data directory or flash region.
+    ForeignRecord,
+    /// The stored configuration has more members than `N`.
+    TooManyMembers,
+    /// The application claims to have applied more than the log holds.
+    AppliedBeyondLog {
+        /// The last entry that was stored.
+        last: LogIndex,
+    },
+}
+
+impl fmt::Display for RestoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RestoreError::WindowTooSmall { needed } => {
+                write!(f, "the log window needs at least {needed} bytes")
+            }
+            RestoreError::MembersOutOfRange => f.write_str("a group has 1 to 64 members"),
+            RestoreError::DamagedRecord => f.write_str("a stored record is damaged or cut short"),
+            RestoreError::UnknownVersion(version) => {
+                write!(f, "a stored record has the unknown version {version}")
+            }
+            RestoreError::NoBeginning => f.write_str("the first stored records are missing"),
+            RestoreError::Gap { last, after } => {
+                write!(
+                    f,
+                    "the records between entry {last} and entry {after} are missing"
+                )
+            }
+            RestoreError::ForeignRecord => {
+                f.write_str("the stored records belong to another node or group")
+            }
+            RestoreError::TooManyMembers => {
+                f.write_str("the stored configuration has more members than this node can hold")
+            }
+            RestoreError::AppliedBeyondLog { last } => {
+                write!(
+                    f,
+                    "more is applied than stored: the log ends at entry {last}"
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for RestoreError {}

@@ -1,0 +1,70 @@
+//! What the application wants: room is reserved before anything changes.
+
+use clocks::Instant;
+
+use super::{Node, Role, RoleName};
+use crate::entry::{ENTRY_HEADER_BYTES, EntryKind, PAYLOAD_BYTES_MAX};
+use crate::error::{Fault, ProposeError};
+use crate::types::EntryId;
+use crate::wire::APPEND_HEADER_BYTES;
+
+impl Node {
+    #[inline]
+    pub(crate) fn propose(
+        &mut self,
+        memory: &mut [u8],
+        payload: &[u8],
+    ) -> Result<EntryId, ProposeError> {
+        self.live().map_err(ProposeError::Faulted)?;
+        if !self.is_leader() {
+            return Err(ProposeError::NotLeader {
+                leader: self.leader,
+            });
+        }
+        let payload_bytes_max = self.payload_bytes_max();
+        if payload.len() > payload_bytes_max {
+            return Err(ProposeError::TooLarge { payload_bytes_max });
+        }
+        if !self
+            .window
+            .has_room_for_proposal(ENTRY_HEADER_BYTES + payload.len())
+        {
+            return Err(ProposeError::Full);
+        }
+        let term = self.term();
+        self.window
+            .append(memory, term, EntryKind::Command, payload)
+            .map_err(|_| ProposeError::Full)?;
+        self.mark_dirty();
+        self.append_due = self.peers();
+        Ok(self.window.last())
+    }
+
+    /// The longest payload that fits the window and one frame.
+    #[inline]
+    pub(crate) fn payload_bytes_max(&self) -> usize {
+        let frame = self.config.frame_bytes_max - APPEND_HEADER_BYTES;
+        let entry = self.window.entry_bytes_max().min(frame);
+        entry
+            .saturating_sub(ENTRY_HEADER_BYTES)
+            .min(PAYLOAD_BYTES_MAX)
+    }
+
+    pub(crate) fn campaign(&mut self, now: Instant) -> Result<(), Fault> {
+        self.live()?;
+        self.observe(now);
+        let is_asking = self.is_role(RoleName::PreCandidate) || self.is_role(RoleName::Candidate);
+        if self.is_electable() && !self.is_leader() && !self.is_stalled && !is_asking {
+            self.arm_election();
+            self.become_pre_candidate();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_established(&self) -> bool {
+        match &self.role {
+            Role::Leader(office) => self.commit >= office.first,
+            Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => false,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Following: entries of the leader, and what is owed to it, `[Ongaro14 §3.5]`.
+//!
+//! An append names the entry before its first. If that is here with the same term, everything
+//! before agrees too. Entries that are here already stay (a delayed append must not cut off what
+//! a later one brought); the first that differs, and all after it, give way. What an append has
+//! verified ends with its last entry, and only so far does the leader's commit count.
+
+use super::{Node, Owed, Role};
+use crate::configuration::{Encoded, Refused};
+use crate::entry::{ENTRY_HEADER_BYTES, EntryKind, Header};
+use crate::error::Fault;
+use crate::event::{DropReason, Event};
+use crate::message::{Append, Reject};
+use crate::types::{Identity, LogIndex};
+
+/// How taking an append's entries ended.
+struct Taken {
+    /// Up to here the log is the leader's.
+    verified: LogIndex,
+    /// What was wrong with the entry after that, if anything.
+    refused: Option<DropReason>,
+}
+
+impl Node {
+    /// Accepts the sender as the leader of this term, unless there is another one.
+    pub(super) fn recognise(&mut self, sender: Identity) -> Result<(), DropReason> {
+        match &self.role {
+            Role::Leader(_) => return Err(DropReason::SecondLeader),
+            Role::Follower(Some(owed)) if owed.leader == sender => {}
+            Role::Follower(Some(_)) => return Err(DropReason::SecondLeader),
+            Role::Follower(None) | Role::PreCandidate(_) | Role::Candidate(_) => {
+                self.follow(sender);
+            }
+        }
+        self.mark_heard();
+        Ok(())
+    }
+
+    pub(super) fn owed(&mut self) -> Option<&mut Owed> {
+        match &mut self.role {
+            Role::Follower(owed) => owed.as_mut(),
+            Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => None,
+        }
+    }
+
+    #[inline]
+    pub(super) fn on_append(
+        &mut self,
+        memory: &mut [u8],
+        sender: Identity,
+        append: &Append<'_>,
+    ) -> Result<Option<DropReason>, Fault> {
+        if append.prev.term > self.term() {
+            return Ok(Some(DropReason::Malformed));
+        }
+        if let Err(reason) = self.recognise(sender) {
+            return Ok(Some(reason));
+        }
+        if let Some(owed) = self.owed() {
+            owed.round = owed.round.max(append.round);
+        }
+        if let Some(hint) = self.mismatch(memory, append)? {
+            if append.prev.index <= self.commit {
+                return Ok(Some(DropReason::ConflictBelowCommit));
+            }
+            if let Some(owed) = self.owed() {
+                owed.reject = Some(Reject {
+                    prev: append.prev.index,
+                    hint,
+                });
+            }
+            return Ok(None);
+        }
+        let last_before = self.window.last().index;
+        let taken = self.take(memory, append)?;
+        if self.window.last().index != last_before || !append.entries.is_empty() {
+            self.mark_dirty();
+        }
+        if let Some(owed) = self.owed() {
+            // An append that brings nothing new may repeat one whose answer was lost.
+            owed.repeat |= !append.entries.is_empty() && taken.verified <= owed.verified_sent;
+            owed.verified = owed.verified.max(taken.verified);
+        }
+        self.commit = self.commit.max(append.commit.min(taken.verified));
+        Ok(taken.refused)
+    }
+
+    /// The last entry that may agree, if `prev` is not here.
+    #[inline]
+    fn mismatch(
+        &self,
+        memory: &[u8],
+        append: &Append<'_>,
+    ) -> Result<Option<crate::types::EntryId>, Fault> {
+        let (prev, last, base) = (append.prev, self.window.last(), self.window.base());
+        if prev == last || prev.index < base.index {
+            // What is compacted is committed, and every leader has what is committed.
+            return Ok(None);
+        }
+        if prev.index > last.index {
+            return Ok(Some(last));
+        }
+        let term = self
+            .window
+            .term(memory, prev.index)
+            .ok_or(Fault::WindowDamaged)?;
+        if term == prev.term {
+            return Ok(None);
+        }
+        let before = prev.index.previous();
+        let hint = self
+            .window
+            .last_with_term_at_most(memory, before, prev.term);
+        Ok(Some(hint.ok_or(Fault::WindowDamaged)?))
+    }
+
+    /// Takes the entries that are new, as far as they fit.
+    #[inline]
+    fn take(&mut self, memory: &mut [u8], append: &Append<'_>) -> Result<Taken, Fault> {
+        let mut rest = append.entries;
+        let (mut id, term) = (append.prev, self.term());
+        while let Some((header, bytes, after)) = rest.split_first() {
+            if header.term < id.term || header.term > term {
+                return Ok(Taken {
+                    verified: id.index,
+                    refused: Some(DropReason::Malformed),
+                });
+            }
+            let next = id.index.next();
+            match self.take_one(memory, next, header, bytes)? {
+                Ok(()) => {}
+                Err(refused) => {
+                    return Ok(Taken {
+                        verified: id.index,
+                        refused,
+                    });
+                }
+            }
+            (id.index, id.term) = (next, header.term);
+            rest = after;
+        }
+        let refused = (!rest.is_empty()).then_some(DropReason::Malformed);
+        Ok(Taken {
+            verified: id.index,
+            refused,
+        })
+    }
+
+    /// Takes one entry: skips it when it is here, makes way for it when another is. The inner
+    /// error says why it was not taken; `None` is for lack of room.
+    #[inline]
+    fn take_one(
+        &mut self,
+        memory: &mut [u8],
+        index: LogIndex,
+        header: Header,
+        bytes: &[u8],
+    ) -> Result<Result<(), Option<DropReason>>, Fault> {
+        if index <= self.window.last().index {
+            if index <= self.window.base().index {
+                return Ok(Ok(()));
+            }
+            let term = self
+                .window
+                .term(memory, index)
+                .ok_or(Fault::WindowDamaged)?;
+            if term == header.term {
+                return Ok(Ok(()));
+            }
+            if index <= self.commit {
+                return Ok(Err(Some(DropReason::ConflictBelowCommit)));
+            }
+            self.truncate(memory, index.previous())?;
+        }
+        if header.kind == EntryKind::Configuration {
+            let payload = bytes.get(ENTRY_HEADER_BYTES..).unwrap_or_default();
+            match Encoded::decode(payload, self.slots.capacity()) {
+                Ok(encoded) if encoded.count > 0 => {}
+                Ok(_) | Err(Refused::Malformed) => {
+                    return Ok(Err(Some(DropReason::Malformed)));
+                }
+                Err(Refused::TooLarge) => return Ok(Err(Some(DropReason::TooManyMembers))),
+            }
+        }
+        if self.window.append_one(memory, header.term, bytes).is_err() {
+            return Ok(Err(None));
+        }
+        if header.kind == EntryKind::Configuration {
+            self.adopt_configuration(memory, index)?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Drops everything after `last`, and takes back a configuration that goes with it.
+    fn truncate(&mut self, memory: &mut [u8], last: LogIndex) -> Result<(), Fault> {
+        if last < self.commit {
+            return Err(self.fail(Fault::CommitOverwritten));
+        }
+        self.window
+            .truncate(memory, last)
+            .ok_or(Fault::WindowDamaged)?;
+        self.vault.truncate(last);
+        self.mark_dirty();
+        let below = self.term();
+        self.events.push(Event::Lost {
+            from: last.next(),
+            below,
+        });
+        if let Some(owed) = self.owed() {
+            owed.verified = owed.verified.min(last);
+            owed.verified_sent = owed.verified_sent.min(last);
+        }
+        if self.current.index > last {
+            self.restore_configuration(memory)?;
+        }
+        Ok(())
+    }
+}

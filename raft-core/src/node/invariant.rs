@@ -1,0 +1,84 @@
+//! What must hold in every state: checked by tests and the simulator after every step.
+
+use super::{Node, Role};
+use crate::types::LogIndex;
+
+impl Node {
+    pub(crate) fn check_invariants(&self, memory: &[u8]) -> Result<(), &'static str> {
+        let (base, last) = (self.window.base(), self.window.last());
+        let check = |holds: bool, law: &'static str| if holds { Ok(()) } else { Err(law) };
+        check(base.index <= last.index, "the base is at or before the end")?;
+        check(base.index <= self.commit, "what is compacted is committed")?;
+        check(self.commit <= last.index, "what is committed is in the log")?;
+        check(
+            self.delivered <= self.commit,
+            "what is delivered is committed",
+        )?;
+        check(
+            self.vault.log_durable().get() <= last.index,
+            "what is durable is in the log",
+        )?;
+        check(
+            last.term <= self.term(),
+            "the log's last term has been entered",
+        )?;
+        check(
+            self.vault.hard_durable().get().term <= self.term(),
+            "the term never falls",
+        )?;
+        let (_, _, _, entries) = self.window.logical(memory);
+        let (mut previous, mut count) = (base, 0_u64);
+        for entry in entries {
+            check(
+                entry.id.term >= previous.term,
+                "terms never fall along the log",
+            )?;
+            check(
+                entry.id.index == previous.index.next(),
+                "indexes are consecutive",
+            )?;
+            (previous, count) = (entry.id, count + 1);
+        }
+        check(count == self.window.len(), "every entry can be read")?;
+        check(previous == last, "the last entry is the last")?;
+        let is_latest = match self.window.last_configuration(memory, last.index) {
+            Some(latest) => self.current.index == latest,
+            None => self.current.index <= base.index,
+        };
+        check(is_latest, "the configuration in force is the latest")?;
+        self.check_role(last.index)
+    }
+
+    fn check_role(&self, last: LogIndex) -> Result<(), &'static str> {
+        let check = |holds: bool, law: &'static str| if holds { Ok(()) } else { Err(law) };
+        match &self.role {
+            Role::Leader(office) => {
+                check(office.first <= last, "a leader's log holds its first entry")?;
+                let me = self.vault.identity;
+                for slot in self.slots.iter() {
+                    let progress = &slot.progress;
+                    check(progress.matched <= last, "nobody has more than the leader")?;
+                    check(
+                        slot.identity == me || progress.matched < progress.next,
+                        "what is sent next is not acknowledged yet",
+                    )?;
+                    check(
+                        progress.next <= last.next(),
+                        "the next entry follows the log",
+                    )?;
+                }
+            }
+            Role::Candidate(_) => {
+                check(
+                    self.vault.vote() == Some(self.vault.identity),
+                    "a candidate has its vote",
+                )?;
+            }
+            Role::Follower(Some(owed)) => {
+                check(owed.verified <= last, "what is verified is in the log")?;
+            }
+            Role::Follower(None) | Role::PreCandidate(_) => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,323 @@
+//! Leading: the first entry, acknowledgements, commit, and staying in office.
+//!
+//! The leader keeps for each member where it stands (`matched`, `next`). While it does not know
+//! where the logs agree it probes with one append at a time; then entries leave as they come.
+//! Commit counts only entries of the leader's own term, and everything before them with them:
+//! counting older entries can commit what a later leader overwrites, `[Ongaro14 §3.6.2]`
+//! (figure 8). The leader's own copy counts once it is durable.
+//!
+//! A leader that a quorum has not answered for an election timeout gives way (check-quorum), so
+//! that a leader that can send but not receive does not block the group.
+
+use clocks::Duration;
+use quorum::{Member, MemberSet};
+
+use super::{Node, Office, Role, Timer};
+use crate::entry::EntryKind;
+use crate::error::Fault;
+use crate::event::{DropReason, Event};
+use crate::message::{Ack, Reject};
+use crate::slot::{Flow, Progress, Slots, find, find_identity};
+use crate::types::{Identity, LogIndex};
+
+impl Node {
+    pub(super) fn become_leader(&mut self, memory: &mut [u8]) -> Result<(), Fault> {
+        let first = self.window.last().index.next();
+        if self
+            .window
+            .append(memory, self.term(), EntryKind::NoOp, &[])
+            .is_err()
+        {
+            // The room was there when the campaign began and nothing was added since.
+            self.become_follower();
+            self.events.push(Event::NoRoomToCampaign);
+            return Ok(());
+        }
+        self.mark_dirty();
+        let now = self.now;
+        self.change_role(Role::Leader(Office::new(first, now)));
+        self.set_leader(Some(self.config.id));
+        self.timers.clear(Timer::Election);
+        for slot in self.slots.iter_mut() {
+            slot.progress = Progress::unknown(first, now);
+        }
+        self.ask_due = MemberSet::EMPTY;
+        self.incoming = None;
+        self.mark_own_progress();
+        self.append_due = self.peers();
+        self.arm_heartbeat();
+        self.timers
+            .set(Timer::Quorum, now.saturating_add(self.authority_timeout()));
+        Ok(())
+    }
+
+    fn arm_heartbeat(&mut self) {
+        if self.peers().is_empty() {
+            self.timers.clear(Timer::Heartbeat);
+        } else {
+            let interval = self.config.heartbeat_interval;
+            self.timers
+                .set(Timer::Heartbeat, self.now.saturating_add(interval));
+        }
+    }
+
+    /// How long a leader stays in office without an answer from a quorum.
+    pub(super) fn authority_timeout(&self) -> Duration {
+        self.config
+            .election_timeout_max
+            .max(self.current.stickiness)
+    }
+
+    pub(super) fn on_heartbeat_timeout(&mut self) {
+        let now = self.now;
+        match &mut self.role {
+            Role::Leader(office) => {
+                office.open_round(now);
+                self.arm_heartbeat();
+                for slot in self.slots.iter_mut() {
+                    // Whatever was sent and not answered may be lost: send it again.
+                    match &mut slot.progress.flow {
+                        Flow::Probe { sent } | Flow::Snapshot { sent, .. } => *sent = false,
+                        Flow::Replicate => {}
+                    }
+                }
+                self.append_due = self.peers();
+            }
+            Role::PreCandidate(_) | Role::Candidate(_) => self.ask_again(),
+            Role::Follower(_) => {}
+        }
+    }
+
+    /// Gives way if no quorum has answered for too long; else looks again when it could be so.
+    pub(super) fn on_quorum_timeout(&mut self) {
+        if !self.is_leader() {
+            return;
+        }
+        let oldest = self
+            .quorum_contact()
+            .saturating_add(self.authority_timeout());
+        if oldest <= self.now {
+            self.become_follower();
+        } else {
+            self.timers.set(Timer::Quorum, oldest);
+        }
+    }
+
+    /// The latest time at which a quorum still followed this leader.
+    fn quorum_contact(&self) -> clocks::Instant {
+        let contact = |member: Member| match self.slot(member) {
+            Some(_) if Some(member) == self.current.me => self.now.as_micros(),
+            Some(slot) => slot.progress.contact.as_micros(),
+            None => 0,
+        };
+        clocks::Instant::from_micros(self.current.voters.committed(contact))
+    }
+
+    pub(super) fn on_unreachable(&mut self, peer: quorum::NodeId) {
+        let Some(member) = find(&self.slots, peer) else {
+            return;
+        };
+        if let Some(slot) = self.slot_mut(member)
+            && slot.progress.flow == Flow::Replicate
+        {
+            slot.progress.flow = Flow::Probe { sent: true };
+            slot.progress.next = slot.progress.matched.next();
+        }
+    }
+
+    /// The leader's own copy counts as far as it is durable.
+    #[inline]
+    fn mark_own_progress(&mut self) {
+        let durable = self.vault.log_durable().get();
+        if let Some(slot) = self.current.me.and_then(|me| self.slot_mut(me)) {
+            slot.progress.matched = slot.progress.matched.max(durable);
+        }
+    }
+
+    #[inline]
+    pub(super) fn on_own_log_durable(&mut self, memory: &mut [u8]) -> Result<(), Fault> {
+        self.mark_own_progress();
+        self.maybe_commit(memory)
+    }
+
+    #[inline]
+    pub(super) fn on_ack(
+        &mut self,
+        memory: &mut [u8],
+        sender: Identity,
+        ack: &Ack,
+    ) -> Result<Option<DropReason>, Fault> {
+        let Role::Leader(office) = &self.role else {
+            return Ok(None);
+        };
+        let Some(member) = find_identity(&self.slots, sender) else {
+            return Ok(Some(DropReason::Stranger));
+        };
+        let last = self.window.last().index;
+        if ack.verified > last || ack.round > office.round {
+            return Ok(Some(DropReason::BeyondLog));
+        }
+        let contact = office.opened(ack.round);
+        let Some(slot) = self.slots.get_mut(member.index()) else {
+            return Ok(None);
+        };
+        let progress = &mut slot.progress;
+        progress.round_acked = progress.round_acked.max(ack.round);
+        if let Some(opened) = contact {
+            progress.contact = progress.contact.max(opened);
+        }
+        let advanced = ack.verified > progress.matched;
+        if advanced {
+            progress.matched = ack.verified;
+        }
+        progress.on_verified(ack.verified);
+        progress.room = ack.room;
+        // What is on its way takes up room there; what is compacted here is not on its way.
+        let after = progress.matched.max(self.window.base().index);
+        if progress.next > after.next() {
+            let flight = self.window.entries(memory, after, progress.next.previous());
+            let bytes = flight.ok_or(Fault::WindowDamaged)?.len();
+            progress.room = ack
+                .room
+                .saturating_sub(u32::try_from(bytes).unwrap_or(u32::MAX));
+        }
+        if let Some(chunk) = &ack.chunk {
+            progress.on_chunk_ack(chunk.index, chunk.stored);
+        }
+        if let Some(reject) = &ack.reject {
+            self.on_reject(memory, member, reject)?;
+        }
+        if slot_has_news(&self.slots, member, last, self.commit) {
+            self.append_due.insert(member);
+        }
+        if advanced {
+            self.maybe_commit(memory)?;
+        }
+        self.maybe_leave();
+        Ok(None)
+    }
+
+    /// Goes back to where the logs may agree, a whole term at a time.
+    fn on_reject(&mut self, memory: &[u8], member: Member, reject: &Reject) -> Result<(), Fault> {
+        let Some(slot) = self.slots.get_mut(member.index()) else {
+            return Ok(());
+        };
+        let progress = &mut slot.progress;
+        let is_current = match progress.flow {
+            Flow::Probe { .. } => reject.prev == progress.next.previous(),
+            Flow::Replicate => reject.prev > progress.matched && reject.prev < progress.next,
+            Flow::Snapshot { .. } => false,
+        };
+        if !is_current || reject.hint.index >= reject.prev {
+            return Ok(());
+        }
+        let base = self.window.base();
+        let agree = if reject.hint.index < base.index {
+            reject.hint.index
+        } else {
+            let hint = &reject.hint;
+            let found = self
+                .window
+                .last_with_term_at_most(memory, hint.index, hint.term);
+            found.ok_or(Fault::WindowDamaged)?.index
+        };
+        progress.next = agree.max(progress.matched).next();
+        progress.flow = Flow::Probe { sent: false };
+        Ok(())
+    }
+
+    /// Raises the commit to what a quorum has, if that is of the own term.
+    #[inline]
+    pub(super) fn maybe_commit(&mut self, memory: &mut [u8]) -> Result<(), Fault> {
+        let Role::Leader(office) = &self.role else {
+            return Ok(());
+        };
+        let slots = &self.slots;
+        let matched = |member: Member| {
+            slots
+                .get(member.index())
+                .map_or(0, |slot| slot.progress.matched.value())
+        };
+        let agreed = LogIndex::new(self.current.voters.committed(matched));
+        if agreed <= self.commit || agreed < office.first {
+            return Ok(());
+        }
+        self.commit = agreed;
+        self.append_due = self.append_due.union(self.peers());
+        if self.current.index <= agreed {
+            self.on_configuration_committed(memory)?;
+        }
+        Ok(())
+    }
+
+    /// A leader that is no member any more leaves when a majority of the members knows so.
+    fn maybe_leave(&mut self) {
+        let Role::Leader(office) = &self.role else {
+            return;
+        };
+        let Some(round) = office.leaving else { return };
+        let knows = |slot: &crate::slot::Slot| {
+            slot.progress.round_acked >= round && slot.progress.matched >= self.current.index
+        };
+        let aware: MemberSet = (0..self.slots.len())
+            .filter_map(Member::new)
+            .filter(|member| self.slot(*member).is_some_and(knows))
+            .collect();
+        if self.current.voters.is_quorum(aware) {
+            self.become_follower();
+        }
+    }
+
+    /// This leader is out of the configuration: tell the others, then go.
+    pub(super) fn begin_leaving(&mut self) {
+        let now = self.now;
+        if let Role::Leader(office) = &mut self.role
+            && office.leaving.is_none()
+        {
+            office.open_round(now);
+            office.leaving = Some(office.round);
+            self.append_due = self.peers();
+        }
+    }
+}
+
+/// Whether there is something to tell a member, now that it has answered.
+#[inline]
+fn slot_has_news(slots: &Slots, member: Member, last: LogIndex, commit: LogIndex) -> bool {
+    slots.get(member.index()).is_some_and(|slot| {
+        let progress = &slot.progress;
+        progress.flow != Flow::Replicate || progress.next <= last || progress.commit_sent < commit
+    })
+}
+
+impl Progress {
+    #[inline]
+    fn on_verified(&mut self, verified: LogIndex) {
+        match self.flow {
+            Flow::Replicate => self.next = self.next.max(verified.next()),
+            Flow::Probe { .. } if verified.next() >= self.next => {
+                self.flow = Flow::Replicate;
+                self.next = verified.next();
+            }
+            Flow::Snapshot { index, .. } if verified >= index => {
+                self.flow = Flow::Replicate;
+                self.next = verified.next();
+            }
+            Flow::Probe { .. } | Flow::Snapshot { .. } => {}
+        }
+    }
+
+    fn on_chunk_ack(&mut self, index: LogIndex, stored: u64) {
+        if let Flow::Snapshot {
+            index: sending,
+            offset,
+            sent,
+        } = &mut self.flow
+            && *sending == index
+            && stored != *offset
+        {
+            *offset = stored;
+            *sent = false;
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! What goes out. Nothing is queued: each call looks at what is due and builds one message, one
+//! write or one delivery from the state as it is now.
+
+use quorum::{Member, MemberSet, NodeId};
+
+use super::{Node, Role};
+use crate::durable::{RECORD_VERSION, RecordHeader, Snapshot, Write};
+use crate::entry::{Entries, Entry, EntryKind};
+use crate::error::Fault;
+use crate::event::Event;
+use crate::message::{
+    Ack, Append, Body, Chunk, ChunkData, Message, PreVote, PreVoteReply, Transmit, Vote, VoteReply,
+};
+use crate::slot::{Flow, Replies};
+use crate::types::EntryId;
+use crate::wire::{APPEND_HEADER_BYTES, CHUNK_HEADER_BYTES};
+
+/// Who can be sent to now. A driver whose connection to a member is busy leaves it out, and what
+/// is due to it waits and gathers, while the others are served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ready<'a> {
+    /// Everyone.
+    All,
+    /// Only these.
+    Only(&'a [NodeId]),
+    /// All but these.
+    Except(&'a [NodeId]),
+}
+
+impl Ready<'_> {
+    #[inline]
+    fn has(&self, node: NodeId) -> bool {
+        match self {
+            Ready::All => true,
+            Ready::Only(nodes) => nodes.contains(&node),
+            Ready::Except(nodes) => !nodes.contains(&node),
+        }
+    }
+}
+
+/// What is handed to the application, in order.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Committed<'a> {
+    /// The next command: apply it.
+    Command(Entry<'a>),
+    /// The application's state is replaced by this snapshot, which the driver has stored.
+    Snapshot(Snapshot),
+}
+
+impl Node {
+    #[inline]
+    pub(crate) fn poll_transmit<'m>(
+        &mut self,
+        memory: &'m [u8],
+        ready: Ready<'_>,
+    ) -> Option<Transmit<'m>> {
+        // Whatever is said of a term waits until the term is on the medium.
+        if !self.vault.is_term_durable() || self.fault.is_some() {
+            return None;
+        }
+        if !self.reply_due.is_empty() || !self.guests.is_empty() {
+            let reply = self.next_reply(ready);
+            if reply.is_some() {
+                return reply;
+            }
+        }
+        match &self.role {
+            Role::Leader(_) => self.next_append(memory, ready),
+            Role::Follower(_) => self.next_ack(ready),
+            Role::PreCandidate(_) | Role::Candidate(_) => self.next_ask(ready),
+        }
+    }
+
+    #[inline]
+    fn transmit<'m>(&self, to: NodeId, body: Body<'m>) -> Option<Transmit<'m>> {
+        let message = Message {
+            group: self.vault.group,
+            incarnation: self.vault.identity.incarnation,
+            term: self.term(),
+            body,
+        };
+        Some(Transmit { to, message })
+    }
+
+    fn next_reply<'m>(&mut self, ready: Ready<'_>) -> Option<Transmit<'m>> {
+        for member in self.reply_due.iter() {
+            let Some(slot) = self.slots.get_mut(member.index()) else {
+                continue;
+            };
+            let to = slot.identity;
+            if slot.replies.is_owed() {
+                if !ready.has(to.node) {
+                    continue;
+                }
+                if let Some(body) = self.vault.reply(&mut slot.replies, to) {
+                    return self.transmit(to.node, body);
+                }
+            } else {
+                self.reply_due.remove(member);
+            }
+        }
+        for guest in self.guests.iter_mut() {
+            if !ready.has(guest.identity.node) {
+                continue;
+            }
+            let to = guest.identity;
+            if let Some(body) = self.vault.reply(&mut guest.replies, to) {
+                self.guests.retain(|guest| guest.replies.is_owed());
+                return self.transmit(to.node, body);
+            }
+        }
+        None
+    }
+
+    /// The acknowledgement to the leader: its round at once, its entries when they are durable.
+    #[inline]
+    fn next_ack<'m>(&mut self, ready: Ready<'_>) -> Option<Transmit<'m>> {
+        let durable = self.vault.log_durable();
+        let room = self.window.room();
+        let Role::Follower(Some(owed)) = &mut self.role else {
+            return None;
+        };
+        let verified = durable.at_most(owed.verified);
+        let has_regained_room = owed.room_sent < room / 2;
+        let is_due = verified.get() > owed.verified_sent
+            || owed.round > owed.round_sent
+            || owed.repeat
+            || has_regained_room
+            || owed.reject.is_some()
+            || owed.chunk.is_some();
+        if !is_due || !ready.has(owed.leader.node) {
+            return None;
+        }
+        let mut ack = Ack::from_durable(verified, owed.round, room);
+        ack.reject = owed.reject.take();
+        ack.chunk = owed.chunk.take();
+        owed.verified_sent = owed.verified_sent.max(ack.verified);
+        owed.round_sent = owed.round;
+        owed.room_sent = room;
+        owed.repeat = false;
+        let to = owed.leader.node;
+        self.transmit(to, Body::Ack(ack))
+    }
+
+    fn next_ask<'m>(&mut self, ready: Ready<'_>) -> Option<Transmit<'m>> {
+        let is_ready = |member: &Member| {
+            let slot = self.slots.get(member.index());
+            slot.is_some_and(|slot| ready.has(slot.identity.node))
+        };
+        let member = self.ask_due.iter().find(is_ready)?;
+        self.ask_due.remove(member);
+        let to = self.slot(member)?.identity.node;
+        let last = self.window.last();
+        let body = match self.role {
+            Role::PreCandidate(_) => Body::PreVote(PreVote {
+                last,
+                attempt: self.attempt,
+            }),
+            Role::Candidate(_) => Body::Vote(Vote { last }),
+            Role::Follower(_) | Role::Leader(_) => return None,
+        };
+        self.transmit(to, body)
+    }
+
+    /// The next append or chunk, starting with the member after the one served last.
+    #[inline]
+    fn next_append<'m>(&mut self, memory: &'m [u8], ready: Ready<'_>) -> Option<Transmit<'m>> {
+        if self.append_due.is_empty() {
+            return None;
+        }
+        let first = MemberSet::first(usize::from(self.cursor));
+        for turn in [
+            self.append_due.difference(first),
+            self.append_due.intersection(first),
+        ] {
+            for member in turn.iter() {
+                let Some(to) = self.slot(member).map(|slot| slot.identity.node) else {
+                    continue;
+                };
+                if !ready.has(to) {
+                    continue;
+                }
+                let transmit = self.append_to(memory, member, to);
+                if transmit.is_some() {
+                    self.cursor = u8::try_from(member.index() + 1).unwrap_or(0);
+                    return transmit;
+                }
+                self.append_due.remove(member);
+            }
+        }
+        None
+    }
+
+    #[inline]
+    fn append_to<'m>(
+        &mut self,
+        memory: &'m [u8],
+        member: Member,
+        to: NodeId,
+    ) -> Option<Transmit<'m>> {
+        let Role::Leader(office) = &self.role else {
+            return None;
+        };
+        let round = office.round;
+        let (base, last) = (self.window.base(), self.window.last());
+        let progress = &mut self.slots.get_mut(member.index())?.progress;
+        if progress.next <= base.index && !matches!(progress.flow, Flow::Snapshot { .. }) {
+            progress.flow = Flow::Snapshot {
+                index: base.index,
+                offset: 0,
+                sent: false,
+            };
+        }
+        match progress.flow {
+            Flow::Snapshot { .. } => return self.chunk_to(memory, member, to),
+            Flow::Probe { sent: true } => return None,
+            Flow::Probe { sent: false } | Flow::Replicate => {}
+        }
+        let prev = progress.next.previous();
+        let prev = EntryId::new(prev, self.window.term(memory, prev)?);
+        let (mut end, mut entries) = (prev.index, Entries::EMPTY);
+        if prev.index < last.index {
+            let frame = self
+                .config
+                .frame_bytes_max
+                .saturating_sub(APPEND_HEADER_BYTES);
+            let room = usize::try_from(progress.room)
+                .unwrap_or(usize::MAX)
+                .min(frame);
+            (end, entries) = self.window.fit(memory, prev.index, room)?;
+        }
+        let commit = self.commit.min(end);
+        let has_news = end > prev.index
+            || commit > progress.commit_sent
+            || round > progress.round_sent
+            || matches!(progress.flow, Flow::Probe { .. });
+        if !has_news {
+            return None;
+        }
+        if progress.flow == Flow::Replicate {
+            let sent = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+            progress.room = progress.room.saturating_sub(sent);
+            progress.next = end.next();
+        } else {
+            progress.flow = Flow::Probe { sent: true };
+        }
+        progress.commit_sent = progress.commit_sent.max(commit);
+        progress.round_sent = round;
+        if end == last.index {
+            // Everything there is has been said.
+            self.append_due.remove(member);
+        }
+        self.transmit(
+            to,
+            Body::Append(Append {
+                prev,
+                commit,
+                round,
+                entries,
+            }),
+        )
+    }
+
+    fn chunk_to<'m>(
+        &mut self,
+        memory: &'m [u8],
+        member: Member,
+        to: NodeId,
+    ) -> Option<Transmit<'m>> {
+        let Role::Leader(office) = &self.role else {
+            return None;
+        };
+        let (round, snapshot) = (office.round, self.snapshot);
+        let configuration = self.window.base_configuration(memory);
+        let overhead = CHUNK_HEADER_BYTES + configuration.len();
+        let room = self.config.frame_bytes_max.saturating_sub(overhead);
+        if room == 0 {
+            self.events.push(Event::SnapshotFrameTooSmall);
+            return None;
+        }
+        let progress = &mut self.slots.get_mut(member.index())?.progress;
+        let Flow::Snapshot {
+            index,
+            offset,
+            sent,
+        } = &mut progress.flow
+        else {
+            return None;
+        };
+        if *index != snapshot.last.index {
+            (*index, *offset, *sent) = (snapshot.last.index, 0, false);
+        }
+        if *sent {
+            return None;
+        }
+        *sent = true;
+        let offset = (*offset).min(snapshot.size);
+        let len = snapshot.size.saturating_sub(offset);
+        let len = u32::try_from(len)
+            .unwrap_or(u32::MAX)
+            .min(u32::try_from(room).unwrap_or(u32::MAX));
+        progress.round_sent = round;
+        let data = ChunkData::Wanted(len);
+        self.transmit(
+            to,
+            Body::Chunk(Chunk {
+                snapshot,
+                configuration,
+                round,
+                offset,
+                data,
+            }),
+        )
+    }
+
+    #[inline]
+    pub(crate) fn poll_persist<'m>(&'m mut self, memory: &'m [u8]) -> Option<Write<'m>> {
+        let last = self.window.last().index;
+        if self.vault.has_outstanding() || self.fault.is_some() || !self.vault.is_dirty(last) {
+            return None;
+        }
+        let (after, beginning, configuration) = if self.vault.is_beginning() {
+            let configuration = self.window.base_configuration(memory);
+            let len = u16::try_from(configuration.len()).ok()?;
+            (
+                self.window.base().index,
+                Some((self.snapshot, len)),
+                configuration,
+            )
+        } else {
+            (self.vault.log_durable().get(), None, &[][..])
+        };
+        let entries = self.window.entries(memory, after, last)?;
+        let header = RecordHeader {
+            version: RECORD_VERSION,
+            group: self.vault.group,
+            identity: self.vault.identity,
+            hard: self.vault.hard(),
+            commit: self.commit,
+            beginning,
+            after,
+            entries_len: u32::try_from(entries.len()).ok()?,
+        };
+        Some(Write {
+            vault: &mut self.vault,
+            header,
+            last,
+            configuration,
+            entries,
+        })
+    }
+
+    /// The next command that is committed and durable here, or the snapshot before it.
+    #[inline]
+    pub(crate) fn poll_committed<'m>(&mut self, memory: &'m [u8]) -> Option<Committed<'m>> {
+        let deliverable = self.deliverable();
+        if self.delivered < self.window.base().index {
+            if self.fault.is_some() || deliverable < self.window.base().index {
+                return None;
+            }
+            self.delivered = self.window.base().index;
+            return Some(Committed::Snapshot(self.snapshot));
+        }
+        while self.delivered < deliverable && self.fault.is_none() {
+            let index = self.delivered.next();
+            let Some(entry) = self.window.entry(memory, index) else {
+                self.fail(Fault::WindowDamaged);
+                return None;
+            };
+            self.delivered = index;
+            if entry.kind == EntryKind::Command {
+                return Some(Committed::Command(entry));
+            }
+        }
+        None
+    }
+}
+
+impl crate::durable::Vault {
+    /// What is owed to `to`, one message at a time. A vote that is given but not durable yet
+    /// stays owed.
+    fn reply(&self, replies: &mut Replies, to: crate::types::Identity) -> Option<Body<'static>> {
+        if let Some((attempt, is_granted)) = replies.pre_vote.take() {
+            return Some(Body::PreVoteReply(PreVoteReply {
+                attempt,
+                is_granted,
+            }));
+        }
+        if replies.vote && self.hard_durable().get() == self.hard() {
+            replies.vote = false;
+            return Some(Body::VoteReply(VoteReply::from_durable(
+                self.hard_durable(),
+                to,
+            )));
+        }
+        None
+    }
+}

@@ -1,0 +1,311 @@
+//! Beginning a life: founding a group, joining one, coming back from what was stored.
+
+use clocks::{Duration, Instant, Jitter, TimerTable};
+use heapless::Vec;
+use quorum::{Joint, MemberSet};
+
+use super::{Current, Node, Role, Timer};
+use crate::config::Config;
+use crate::configuration::{Encoded, Encoder, Refused, Seat, Standing, configuration_bytes_max};
+use crate::durable::{HardState, RECORD_VERSION, RecordHeader, Snapshot, Vault};
+use crate::entry::{ENTRY_HEADER_BYTES, Entries, EntryKind};
+use crate::error::RestoreError;
+use crate::event::Events;
+use crate::slot::Slot;
+use crate::types::{GroupId, Identity, Incarnation, LogIndex};
+use crate::window::Window;
+
+/// What was read back from storage: replay the records in the order in which they were written.
+///
+/// Starts with lent memory for the log window and takes it along into
+/// [`Raft::restore`](crate::Raft::restore).
+#[derive(Clone, Debug)]
+pub struct Recovered<B, const N: usize> {
+    pub(crate) memory: B,
+    window: Window,
+    origin: Option<(GroupId, Identity)>,
+    hard: HardState,
+    commit: LogIndex,
+    snapshot: Snapshot,
+}
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
+    /// Nothing read yet.
+    ///
+    /// # Errors
+    ///
+    /// [`RestoreError::WindowTooSmall`] or [`RestoreError::MembersOutOfRange`].
+    pub fn new(memory: B) -> Result<Self, RestoreError> {
+        let window = window_for::<N>(memory.as_ref().len())?;
+        Ok(Recovered {
+            memory,
+            window,
+            origin: None,
+            hard: HardState::default(),
+            commit: LogIndex::ZERO,
+            snapshot: Snapshot::default(),
+        })
+    }
+
+    /// Takes the next stored record, a whole one.
+    ///
+    /// # Errors
+    ///
+    /// A damaged, foreign or out-of-order record, or a window too small for what it holds; what
+    /// was replayed before stays.
+    pub fn replay(&mut self, record: &[u8]) -> Result<(), RestoreError> {
+        self.replay_with(record, true)
+    }
+
+    /// Takes a record of which only a prefix was stored, for a medium that vouches for every
+    /// byte it returns: whole entries count, the rest is ignored. Only the last record that was
+    /// being written can be torn.
+    ///
+    /// # Errors
+    ///
+    /// As [`replay`](Recovered::replay); [`RestoreError::DamagedRecord`] if not even the record's
+    /// header is whole.
+    pub fn replay_prefix(&mut self, record: &[u8]) -> Result<(), RestoreError> {
+        self.replay_with(record, false)
+    }
+
+    fn replay_with(&mut self, record: &[u8], is_whole: bool) -> Result<(), RestoreError> {
+        match record.first() {
+            Some(&RECORD_VERSION) => {}
+            Some(&version) => return Err(RestoreError::UnknownVersion(version)),
+            None => return Err(RestoreError::DamagedRecord),
+        }
+        let (header, rest) = postcard::take_from_bytes::<RecordHeader>(record)
+            .map_err(|_| RestoreError::DamagedRecord)?;
+        let origin = (header.group, header.identity);
+        if self.origin.is_some_and(|known| known != origin) {
+            return Err(RestoreError::ForeignRecord);
+        }
+        let configuration_len = header.beginning.map_or(0, |(_, len)| usize::from(len));
+        let (configuration, entries) = rest
+            .split_at_checked(configuration_len)
+            .ok_or(RestoreError::DamagedRecord)?;
+        if is_whole && entries.len() as u64 != u64::from(header.entries_len) {
+            return Err(RestoreError::DamagedRecord);
+        }
+        let entries = entries
+            .get(..header.entries_len as usize)
+            .unwrap_or(entries);
+        match header.beginning {
+            Some((snapshot, _)) => self.begin(snapshot, configuration)?,
+            None if self.origin.is_none() => return Err(RestoreError::NoBeginning),
+            None => {}
+        }
+        self.origin = Some(origin);
+        self.take_entries(header.after, Entries::from_bytes(entries), is_whole)?;
+        self.hard = header.hard;
+        self.commit = self.commit.max(header.commit);
+        Ok(())
+    }
+
+    fn begin(&mut self, snapshot: Snapshot, configuration: &[u8]) -> Result<(), RestoreError> {
+        match Encoded::decode(configuration, N) {
+            Ok(_) => {}
+            Err(Refused::TooLarge) => return Err(RestoreError::TooManyMembers),
+            Err(Refused::Malformed) => return Err(RestoreError::DamagedRecord),
+        }
+        self.window.reset(snapshot.last);
+        self.window
+            .set_base_configuration(self.memory.as_mut(), configuration)
+            .map_err(|_| RestoreError::TooManyMembers)?;
+        self.snapshot = snapshot;
+        Ok(())
+    }
+
+    fn take_entries(
+        &mut self,
+        after: LogIndex,
+        entries: Entries<'_>,
+        is_whole: bool,
+    ) -> Result<(), RestoreError> {
+        let memory = self.memory.as_mut();
+        let last = self.window.last().index;
+        if after > last {
+            return Err(RestoreError::Gap { last, after });
+        }
+        if after < self.window.base().index {
+            return Err(RestoreError::DamagedRecord);
+        }
+        self.window
+            .truncate(memory, after)
+            .ok_or(RestoreError::DamagedRecord)?;
+        let needed = memory.len().saturating_add(2 * entries.len());
+        let mut rest = entries;
+        while let Some((header, bytes, next)) = rest.split_first() {
+            if header.term < self.window.last().term {
+                return Err(RestoreError::DamagedRecord);
+            }
+            if header.kind == EntryKind::Configuration {
+                let payload = bytes.get(ENTRY_HEADER_BYTES..).unwrap_or_default();
+                match Encoded::decode(payload, N) {
+                    Ok(_) => {}
+                    Err(Refused::TooLarge) => return Err(RestoreError::TooManyMembers),
+                    Err(Refused::Malformed) => return Err(RestoreError::DamagedRecord),
+                }
+            }
+            self.window
+                .append_one(memory, header.term, bytes)
+                .map_err(|_| RestoreError::WindowTooSmall { needed })?;
+            rest = next;
+        }
+        if is_whole && !rest.is_empty() {
+            return Err(RestoreError::DamagedRecord);
+        }
+        Ok(())
+    }
+
+    /// The snapshot that stands before the log: the driver loads it, unless its state machine
+    /// is that far already.
+    pub const fn snapshot(&self) -> Snapshot {
+        self.snapshot
+    }
+
+    pub(crate) fn into_node(
+        mut self,
+        config: Config,
+        applied: LogIndex,
+        seed: u64,
+        now: Instant,
+    ) -> Result<(B, Node<Vec<Slot, N>>), RestoreError> {
+        let (group, identity) = self.origin.ok_or(RestoreError::NoBeginning)?;
+        if identity.node != config.id {
+            return Err(RestoreError::ForeignRecord);
+        }
+        let (base, last) = (self.window.base(), self.window.last());
+        if applied > last.index {
+            return Err(RestoreError::AppliedBeyondLog { last: last.index });
+        }
+        let mut jitter = Jitter::new(seed);
+        let mut vault = Vault::restored(identity, group, jitter.next_u64(), self.hard);
+        vault.recovered_log(last.index);
+        vault.raise_term(last.term);
+        let mut node = blank::<N>(config, vault, self.window, jitter, now);
+        node.snapshot = self.snapshot;
+        // The commit may be older than the log, and a torn batch may have lost what it covered;
+        // what is applied was committed.
+        node.commit = self.commit.min(last.index).max(base.index).max(applied);
+        node.delivered = applied;
+        let view: &mut Node = &mut node;
+        view.restore_configuration(self.memory.as_mut())
+            .map_err(|_| RestoreError::DamagedRecord)?;
+        // Before the crash a leader may just have been heard, and this node relied on by it.
+        view.mark_heard();
+        view.mark_dirty();
+        view.events = Events::default();
+        Ok((self.memory, node))
+    }
+}
+
+fn window_for<const N: usize>(memory_len: usize) -> Result<Window, RestoreError> {
+    if N == 0 || N > quorum::Member::COUNT_MAX {
+        return Err(RestoreError::MembersOutOfRange);
+    }
+    Window::new(memory_len, N).map_err(|needed| RestoreError::WindowTooSmall { needed })
+}
+
+/// A node without a configuration.
+fn blank<const N: usize>(
+    config: Config,
+    vault: Vault,
+    window: Window,
+    jitter: Jitter,
+    now: Instant,
+) -> Node<Vec<Slot, N>> {
+    Node {
+        config,
+        vault,
+        window,
+        snapshot: Snapshot::default(),
+        commit: LogIndex::ZERO,
+        delivered: LogIndex::ZERO,
+        now,
+        timers: TimerTable::new(),
+        jitter,
+        role: Role::Follower(None),
+        leader: None,
+        sticky_until: now,
+        election_base: now,
+        election_timeout: Duration::ZERO,
+        dirty_since: None,
+        is_stalled: false,
+        current: Current {
+            index: LogIndex::ZERO,
+            voters: Joint::simple(MemberSet::EMPTY),
+            stickiness: Duration::ZERO,
+            me: None,
+            was_voter: false,
+        },
+        attempt: 0,
+        incoming: None,
+        guests: Vec::new(),
+        append_due: MemberSet::EMPTY,
+        ask_due: MemberSet::EMPTY,
+        reply_due: MemberSet::EMPTY,
+        cursor: 0,
+        events: Events::default(),
+        fault: None,
+        slots: Vec::new(),
+    }
+}
+
+/// The first node of a new group.
+pub(crate) fn found<const N: usize>(
+    config: Config,
+    memory: &mut [u8],
+    seed: u64,
+    now: Instant,
+) -> Result<Node<Vec<Slot, N>>, RestoreError> {
+    let mut window = window_for::<N>(memory.len())?;
+    let too_small = RestoreError::WindowTooSmall {
+        needed: Window::bytes_min(N),
+    };
+    let mut jitter = Jitter::new(seed);
+    let group = GroupId::new(jitter.next_u64());
+    let identity = Identity::new(config.id, Incarnation::new(jitter.next_u64() as u32));
+    let mut scratch = [0; configuration_bytes_max(1)];
+    let seat = Seat {
+        identity,
+        standing: Standing::Voter,
+    };
+    let encoded = Encoder::new(&mut scratch, config.election_timeout_min, 1)
+        .and_then(|mut encoder| encoder.put(&seat).map(|()| encoder.len()));
+    let bytes = encoded
+        .and_then(|len| scratch.get(..len))
+        .ok_or(too_small)?;
+    window
+        .set_base_configuration(memory, bytes)
+        .map_err(|_| too_small)?;
+    let vault = Vault::fresh(identity, group, jitter.next_u64());
+    let mut node = blank::<N>(config, vault, window, jitter, now);
+    let view: &mut Node = &mut node;
+    view.restore_configuration(memory).map_err(|_| too_small)?;
+    view.mark_dirty();
+    // There is nobody to wait for.
+    view.election_timeout = Duration::ZERO;
+    view.timers.set(Timer::Election, now);
+    view.events = Events::default();
+    Ok(node)
+}
+
+/// A node that waits to be let into a group: it has no vote until a configuration names it.
+pub(crate) fn join<const N: usize>(
+    config: Config,
+    group: GroupId,
+    memory_len: usize,
+    seed: u64,
+    now: Instant,
+) -> Result<Node<Vec<Slot, N>>, RestoreError> {
+    let window = window_for::<N>(memory_len)?;
+    let mut jitter = Jitter::new(seed);
+    let identity = Identity::new(config.id, Incarnation::new(jitter.next_u64() as u32));
+    let vault = Vault::fresh(identity, group, jitter.next_u64());
+    let mut node = blank::<N>(config, vault, window, jitter, now);
+    let view: &mut Node = &mut node;
+    view.mark_dirty();
+    Ok(node)
+}

@@ -1,0 +1,200 @@
+//! Compaction, and snapshots for members that need what is compacted, `[Ongaro14 §5]`.
+//!
+//! The machine never holds a snapshot's bytes. The leader says which piece is to be sent and its
+//! driver supplies it; the follower's driver stores it and reports. Pieces go one at a time; one
+//! that gets lost is sent again with the next heartbeat. When the last one is stored, the
+//! snapshot replaces the log in one write.
+
+use super::{Incoming, Node, Role};
+use crate::configuration::{Encoded, Refused};
+use crate::durable::Snapshot;
+use crate::error::{CompactError, Fault};
+use crate::event::DropReason;
+use crate::message::{Chunk, ChunkAck, ChunkData};
+use crate::snapshot::{Piece, Receipt};
+use crate::types::{EntryId, Identity, LogIndex};
+
+impl Node {
+    pub(crate) fn compact(
+        &mut self,
+        memory: &mut [u8],
+        index: LogIndex,
+        size: u64,
+        checksum: u32,
+    ) -> Result<(), CompactError> {
+        self.live().map_err(CompactError::Faulted)?;
+        let base = self.window.base().index;
+        if index <= base {
+            return Err(CompactError::AlreadyCompacted { base });
+        }
+        if index > self.delivered {
+            return Err(CompactError::NotDelivered {
+                delivered: self.delivered,
+            });
+        }
+        self.move_base(memory, index)
+            .map_err(|fault| CompactError::Faulted(self.fail(fault)))?;
+        self.snapshot = Snapshot {
+            last: self.window.base(),
+            size,
+            checksum,
+        };
+        self.vault.rebase();
+        self.mark_dirty();
+        Ok(())
+    }
+
+    fn move_base(&mut self, memory: &mut [u8], index: LogIndex) -> Result<(), Fault> {
+        let damaged = Fault::WindowDamaged;
+        if let Some(at) = self.window.last_configuration(memory, index) {
+            self.window
+                .keep_configuration(memory, at)
+                .map_err(|_| damaged)?;
+        }
+        self.window.compact(memory, index).ok_or(damaged)
+    }
+
+    /// A piece arrived. The inner error drops it; without a piece there is nothing to store.
+    pub(super) fn on_chunk<'m>(
+        &mut self,
+        memory: &mut [u8],
+        sender: Identity,
+        chunk: &Chunk<'m>,
+    ) -> Result<Result<Option<Piece<'m>>, DropReason>, Fault> {
+        let ChunkData::Received(data) = chunk.data else {
+            return Ok(Err(DropReason::Malformed));
+        };
+        let snapshot = chunk.snapshot;
+        let end = chunk.offset.checked_add(data.len() as u64);
+        let is_sound = snapshot.last.term <= self.term()
+            && snapshot.last.index > LogIndex::ZERO
+            && end.is_some_and(|end| end <= snapshot.size);
+        match Encoded::decode(chunk.configuration, self.slots.capacity()) {
+            Ok(encoded) if is_sound && encoded.count > 0 => {}
+            Ok(_) | Err(Refused::Malformed) => return Ok(Err(DropReason::Malformed)),
+            Err(Refused::TooLarge) => return Ok(Err(DropReason::TooManyMembers)),
+        }
+        if let Err(reason) = self.recognise(sender) {
+            return Ok(Err(reason));
+        }
+        if let Some(owed) = self.owed() {
+            owed.round = owed.round.max(chunk.round);
+        }
+        if self.has_all_of(memory, snapshot.last) {
+            self.commit = self.commit.max(snapshot.last.index);
+            self.incoming = None;
+            if let Some(owed) = self.owed() {
+                owed.verified = owed.verified.max(snapshot.last.index);
+                owed.repeat = true;
+            }
+            return Ok(Ok(None));
+        }
+        let stored = self.continue_incoming(memory, sender, chunk)?;
+        if chunk.offset != stored {
+            self.owe_chunk(snapshot.last.index, stored);
+            return Ok(Ok(None));
+        }
+        Ok(Ok(Some(Piece {
+            from: sender,
+            snapshot,
+            offset: chunk.offset,
+            data,
+        })))
+    }
+
+    /// Whether the log, or what is committed, covers everything up to `last` already.
+    fn has_all_of(&self, memory: &[u8], last: EntryId) -> bool {
+        last.index <= self.commit
+            || self
+                .window
+                .term(memory, last.index)
+                .is_some_and(|term| term == last.term)
+    }
+
+    /// Goes on with the snapshot that is being received, or starts with another. Says how much
+    /// of it is stored: a piece that starts there may be offered to the driver more than once,
+    /// because the driver may have failed to store it.
+    fn continue_incoming(
+        &mut self,
+        memory: &mut [u8],
+        sender: Identity,
+        chunk: &Chunk<'_>,
+    ) -> Result<u64, Fault> {
+        if let Some(incoming) = &self.incoming
+            && incoming.leader == sender
+            && incoming.snapshot == chunk.snapshot
+        {
+            return Ok(incoming.stored);
+        }
+        self.window
+            .stage_configuration(memory, chunk.configuration)
+            .map_err(|_| Fault::WindowDamaged)?;
+        self.incoming = Some(Incoming {
+            leader: sender,
+            snapshot: chunk.snapshot,
+            stored: 0,
+        });
+        Ok(0)
+    }
+
+    fn owe_chunk(&mut self, index: LogIndex, stored: u64) {
+        if let Some(owed) = self.owed() {
+            owed.chunk = Some(ChunkAck { index, stored });
+        }
+    }
+
+    pub(crate) fn handle_stored(
+        &mut self,
+        memory: &mut [u8],
+        now: clocks::Instant,
+        receipt: &Receipt,
+    ) -> Result<(), Fault> {
+        self.live()?;
+        self.observe(now);
+        let Some(incoming) = &mut self.incoming else {
+            return Ok(());
+        };
+        let is_expected = incoming.leader == receipt.from
+            && incoming.snapshot == receipt.snapshot
+            && incoming.stored == receipt.offset;
+        if !is_expected {
+            return Ok(());
+        }
+        incoming.stored = incoming.stored.saturating_add(receipt.len);
+        let (snapshot, stored, leader) = (incoming.snapshot, incoming.stored, incoming.leader);
+        self.owe_chunk(snapshot.last.index, stored);
+        if stored < snapshot.size {
+            return Ok(());
+        }
+        self.incoming = None;
+        if !self.has_all_of(memory, snapshot.last) {
+            self.install(memory, snapshot)?;
+        }
+        self.commit = self.commit.max(snapshot.last.index);
+        if let Role::Follower(Some(owed)) = &mut self.role
+            && owed.leader == leader
+        {
+            owed.verified = owed.verified.max(snapshot.last.index);
+        }
+        Ok(())
+    }
+
+    /// The snapshot replaces the whole log.
+    fn install(&mut self, memory: &mut [u8], snapshot: Snapshot) -> Result<(), Fault> {
+        // What is committed here is part of the snapshot; what is not may contradict it.
+        let kept = self.commit.min(self.vault.log_durable().get());
+        self.window
+            .install(memory, snapshot.last)
+            .map_err(|_| Fault::WindowDamaged)?;
+        self.snapshot = snapshot;
+        self.vault.replace(kept);
+        self.commit = snapshot.last.index;
+        self.mark_dirty();
+        if let Some(owed) = self.owed() {
+            owed.verified = snapshot.last.index;
+            owed.verified_sent = owed.verified_sent.min(kept);
+            owed.reject = None;
+        }
+        self.restore_configuration(memory)
+    }
+}

@@ -1,0 +1,475 @@
+//! The public machine: owns the memory, and hands everything to the protocol code beneath.
+
+use core::fmt;
+use core::hash::{Hash, Hasher};
+
+use clocks::Instant;
+use heapless::Vec;
+use quorum::NodeId;
+
+use crate::config::Config;
+use crate::configuration::{Change, Seat};
+use crate::durable::{HardState, Snapshot, Ticket, Write};
+use crate::entry::Entry;
+use crate::error::{
+    CompactError, Fault, HandleError, ProposeError, ReconfigureError, RestoreError,
+};
+use crate::event::Event;
+use crate::message::{Message, Transmit};
+use crate::node::poll::{Committed, Ready};
+use crate::node::restore::{self, Recovered};
+use crate::node::{Node, RoleName};
+use crate::slot::Slot;
+use crate::snapshot::{Piece, Receipt};
+use crate::types::{EntryId, GroupId, Identity, LogIndex, Term};
+
+/// One member of a Raft group.
+///
+/// `B` is the memory of the log window (`&'static mut [u8]`, `[u8; 4096]`, `Vec<u8>`, …), `N` the
+/// most members that a configuration may have, those that join and those that leave in one
+/// change counted together: 1 to 64.
+///
+/// The machine never reads a clock, never sends, never blocks: it is driven.
+///
+/// - *Something happened*: [`handle_message`](Raft::handle_message),
+///   [`handle_timeout`](Raft::handle_timeout), [`handle_persisted`](Raft::handle_persisted),
+///   [`handle_persist_failed`](Raft::handle_persist_failed),
+///   [`handle_stored`](Raft::handle_stored), [`handle_unreachable`](Raft::handle_unreachable).
+/// - *The application wants*: [`propose`](Raft::propose), [`reconfigure`](Raft::reconfigure),
+///   [`compact`](Raft::compact), [`campaign`](Raft::campaign).
+/// - *The machine wants, once* (drive with `while let`): [`poll_transmit`](Raft::poll_transmit),
+///   [`poll_committed`](Raft::poll_committed), [`poll_event`](Raft::poll_event).
+/// - *The machine needs, until met* (drive with `if let`): [`poll_persist`](Raft::poll_persist),
+///   [`poll_timeout`](Raft::poll_timeout).
+///
+/// After any input, drain the polls: persist, transmit, committed, event. Another order is as
+/// safe, only slower. The crate's documentation shows the loop.
+///
+/// With owned memory a machine is `Clone`; two are equal when they mean the same, wherever in
+/// the ring their entries stand.
+#[derive(Clone)]
+pub struct Raft<B, const N: usize> {
+    node: Node<Vec<Slot, N>>,
+    memory: B,
+}
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
+    /// Founds a new group of one: once in the life of the group. The others
+    /// [`join`](Raft::join), and are let in by [`reconfigure`](Raft::reconfigure).
+    ///
+    /// `seed` must differ at every start of every node (from an entropy source): the group's
+    /// name, this node's incarnation and the election timeouts are drawn from it.
+    ///
+    /// # Errors
+    ///
+    /// [`RestoreError::WindowTooSmall`], [`RestoreError::MembersOutOfRange`].
+    pub fn found(
+        config: Config,
+        mut memory: B,
+        seed: u64,
+        now: Instant,
+    ) -> Result<Self, RestoreError> {
+        let node = restore::found::<N>(config, memory.as_mut(), seed, now)?;
+        Ok(Raft { node, memory })
+    }
+
+    /// A new member of `group` without a vote, which waits for a leader to find it: tell the
+    /// leader its [`identity`](Raft::identity) to be added.
+    ///
+    /// # Errors
+    ///
+    /// As [`found`](Raft::found).
+    pub fn join(
+        config: Config,
+        group: GroupId,
+        memory: B,
+        seed: u64,
+        now: Instant,
+    ) -> Result<Self, RestoreError> {
+        let node = restore::join::<N>(config, group, memory.as_ref().len(), seed, now)?;
+        Ok(Raft { node, memory })
+    }
+
+    /// Comes back from what was stored. `applied` is the last entry whose effect the
+    /// application's state is known to contain (zero if it starts empty); entries after it are
+    /// delivered again, and the snapshot before them if `applied` lies before that.
+    ///
+    /// # Errors
+    ///
+    /// [`RestoreError`] says what does not fit together; nothing that was acknowledged is
+    /// dropped silently.
+    pub fn restore(
+        config: Config,
+        recovered: Recovered<B, N>,
+        applied: LogIndex,
+        seed: u64,
+        now: Instant,
+    ) -> Result<Self, RestoreError> {
+        let (memory, node) = recovered.into_node(config, applied, seed, now)?;
+        Ok(Raft { node, memory })
+    }
+
+    fn parts(&mut self) -> (&mut Node, &mut [u8]) {
+        (&mut self.node, self.memory.as_mut())
+    }
+
+    fn view(&self) -> &Node {
+        &self.node
+    }
+
+    // ----- something happened -----
+
+    /// A message arrived from `from`, whom the transport vouches for. Whatever is stale,
+    /// duplicated or out of order is `Ok`; what is wrong is dropped with
+    /// [`Event::Dropped`]. Returns a piece of a snapshot if the driver is to store one.
+    ///
+    /// Work: O(members + bytes in the message); where logs disagree also O(log window), and
+    /// O(window) when a configuration is overwritten.
+    ///
+    /// # Errors
+    ///
+    /// [`HandleError::Faulted`] only.
+    #[inline]
+    pub fn handle_message<'m>(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        message: Message<'m>,
+    ) -> Result<Option<Piece<'m>>, HandleError> {
+        let (node, memory) = self.parts();
+        let done = node.handle_message(memory, now, from, &message);
+        done.map_err(|fault| node.fail(fault).into())
+    }
+
+    /// Time has passed. Early calls change nothing; late ones are safe. Work: O(members).
+    ///
+    /// # Errors
+    ///
+    /// [`HandleError::Faulted`] only.
+    #[inline]
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), HandleError> {
+        let node = self.parts().0;
+        node.handle_timeout(now)
+            .map_err(|fault| node.fail(fault).into())
+    }
+
+    /// The write of this ticket is on the medium. A second use of a ticket changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`HandleError::ForeignTicket`]: nothing changed.
+    #[inline]
+    pub fn handle_persisted(&mut self, now: Instant, ticket: Ticket) -> Result<(), HandleError> {
+        let (node, memory) = self.parts();
+        let done = node.handle_persisted(memory, now, &ticket);
+        done.map_err(|error| match error {
+            HandleError::Faulted(fault) => node.fail(fault).into(),
+            HandleError::ForeignTicket => error,
+        })
+    }
+
+    /// The write of this ticket failed, and what the medium holds of it is unknown. Everything
+    /// since the last success is offered again; nothing is acknowledged meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`HandleError::ForeignTicket`]: nothing changed.
+    pub fn handle_persist_failed(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+    ) -> Result<(), HandleError> {
+        self.parts().0.handle_persist_failed(now, &ticket)
+    }
+
+    /// The piece of this receipt is stored durably. When it was the last one the snapshot
+    /// replaces the log, and the next write says so.
+    ///
+    /// # Errors
+    ///
+    /// [`HandleError::Faulted`] only; a receipt that is out of date changes nothing.
+    pub fn handle_stored(&mut self, now: Instant, receipt: Receipt) -> Result<(), HandleError> {
+        let (node, memory) = self.parts();
+        let done = node.handle_stored(memory, now, &receipt);
+        done.map_err(|fault| node.fail(fault).into())
+    }
+
+    /// The transport could not reach `peer`: what was sent since its last answer may be lost.
+    ///
+    /// # Errors
+    ///
+    /// [`HandleError::Faulted`] only.
+    pub fn handle_unreachable(&mut self, now: Instant, peer: NodeId) -> Result<(), HandleError> {
+        Ok(self.parts().0.handle_unreachable(now, peer)?)
+    }
+
+    // ----- the application wants -----
+
+    /// Adds a command to the log, if this node leads. The answer names its place: it is decided
+    /// when an entry with this index *and term* is delivered. Work: O(bytes).
+    ///
+    /// # Errors
+    ///
+    /// [`ProposeError`]; nothing changed.
+    #[inline]
+    pub fn propose(&mut self, payload: &[u8]) -> Result<EntryId, ProposeError> {
+        let (node, memory) = self.parts();
+        node.propose(memory, payload)
+    }
+
+    /// Changes the membership, if this node leads: all `changes` in one step. A change of voters
+    /// passes through a joint configuration, which the leader ends by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ReconfigureError`]; nothing changed.
+    pub fn reconfigure(&mut self, changes: &[Change]) -> Result<EntryId, ReconfigureError> {
+        let (node, memory) = self.parts();
+        node.reconfigure(memory, changes)
+    }
+
+    /// Drops the log up to `index`, whose effect the driver's snapshot contains: of `size` bytes
+    /// and with this checksum. The driver keeps the snapshot's bytes until a later one has been
+    /// persisted, because they may be asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`CompactError`]; nothing changed.
+    pub fn compact(
+        &mut self,
+        index: LogIndex,
+        size: u64,
+        checksum: u32,
+    ) -> Result<(), CompactError> {
+        let (node, memory) = self.parts();
+        node.compact(memory, index, size, checksum)
+    }
+
+    /// Starts an election now instead of at the timeout. Asks for pre-votes like any other, so
+    /// it does not disturb a leader that works.
+    ///
+    /// # Errors
+    ///
+    /// [`HandleError::Faulted`] only; without a vote in the group, or in office, it is a no-op.
+    pub fn campaign(&mut self, now: Instant) -> Result<(), HandleError> {
+        let node = self.parts().0;
+        node.campaign(now).map_err(|fault| node.fail(fault).into())
+    }
+
+    // ----- the machine wants -----
+
+    /// The next message, built from the state as it is now. What rests on a write is not
+    /// offered before that write is acknowledged. Work: O(members + log window).
+    #[inline]
+    pub fn poll_transmit(&mut self, now: Instant, ready: Ready<'_>) -> Option<Transmit<'_>> {
+        let _ = now;
+        let (node, memory) = (&mut self.node as &mut Node, self.memory.as_ref());
+        node.poll_transmit(memory, ready)
+    }
+
+    /// The next command for the state machine, or the snapshot that replaces its state; only
+    /// what is committed and durable here. Work: O(1) per command.
+    #[inline]
+    pub fn poll_committed(&mut self) -> Option<Committed<'_>> {
+        let (node, memory) = (&mut self.node as &mut Node, self.memory.as_ref());
+        node.poll_committed(memory)
+    }
+
+    /// The next event, if the application cares.
+    #[inline]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.node.events.pop()
+    }
+
+    /// Everything that is not durable yet, as one write. Offered until its ticket is taken;
+    /// the next one when that ticket came back.
+    ///
+    /// A node does not change while a write is alive:
+    ///
+    /// ```compile_fail
+    /// # fn f(raft: &mut raft_core::Raft<Vec<u8>, 3>, now: clocks::Instant) {
+    /// let write = raft.poll_persist().unwrap();
+    /// raft.handle_timeout(now);
+    /// write.into_ticket();
+    /// # }
+    /// ```
+    #[inline]
+    pub fn poll_persist(&mut self) -> Option<Write<'_>> {
+        let (node, memory) = (&mut self.node as &mut Node, self.memory.as_ref());
+        node.poll_persist(memory)
+    }
+
+    /// When [`handle_timeout`](Raft::handle_timeout) wants to be called next.
+    #[inline]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.node.timers.next()
+    }
+
+    // ----- questions -----
+
+    /// This life of this node.
+    pub fn identity(&self) -> Identity {
+        self.node.vault.identity
+    }
+
+    /// The group's name: what a new member needs to [`join`](Raft::join).
+    pub fn group(&self) -> GroupId {
+        self.node.vault.group
+    }
+
+    /// What this node is at the moment.
+    pub fn role(&self) -> RoleName {
+        self.view().role_name()
+    }
+
+    /// Whether this node leads.
+    pub fn is_leader(&self) -> bool {
+        self.view().is_leader()
+    }
+
+    /// Whether this node leads and has committed an entry of its own term.
+    pub fn is_established(&self) -> bool {
+        self.view().is_established()
+    }
+
+    /// The leader of this term, as far as known.
+    pub fn leader(&self) -> Option<NodeId> {
+        self.node.leader
+    }
+
+    /// The latest term seen.
+    pub fn term(&self) -> Term {
+        self.view().term()
+    }
+
+    /// Term and vote, durable or not.
+    pub fn hard_state(&self) -> HardState {
+        self.node.vault.hard()
+    }
+
+    /// The last entry of the log, durable or not.
+    pub fn last(&self) -> EntryId {
+        self.node.window.last()
+    }
+
+    /// The last entry that is compacted: what the snapshot covers.
+    pub fn base(&self) -> EntryId {
+        self.node.window.base()
+    }
+
+    /// The snapshot that stands before the window.
+    pub fn snapshot(&self) -> Snapshot {
+        self.node.snapshot
+    }
+
+    /// What is known to be committed.
+    pub fn commit(&self) -> LogIndex {
+        self.node.commit
+    }
+
+    /// The last entry that was handed over by [`poll_committed`](Raft::poll_committed), or
+    /// passed over because it is the machine's own.
+    pub fn delivered(&self) -> LogIndex {
+        self.node.delivered
+    }
+
+    /// The last entry that is durable here.
+    pub fn durable(&self) -> LogIndex {
+        self.node.vault.log_durable().get()
+    }
+
+    /// The members of the configuration in force, ascending by node.
+    pub fn members(&self) -> impl Iterator<Item = Seat> + '_ {
+        self.node.slots.iter().map(|slot| Seat {
+            identity: slot.identity,
+            standing: slot.standing,
+        })
+    }
+
+    /// The entry that holds the configuration in force; at or before the base if the snapshot
+    /// does.
+    pub fn configuration_index(&self) -> LogIndex {
+        self.node.current.index
+    }
+
+    /// Whether two sets of voters are in force.
+    pub fn is_joint(&self) -> bool {
+        self.node.current.voters.is_joint()
+    }
+
+    /// Whether this node votes in the configuration in force.
+    pub fn is_voter(&self) -> bool {
+        self.view().is_voter()
+    }
+
+    /// On a leader: up to where `member`'s durable log is known to be the leader's.
+    pub fn matched(&self, member: NodeId) -> Option<LogIndex> {
+        if !self.is_leader() {
+            return None;
+        }
+        let slot = self
+            .node
+            .slots
+            .iter()
+            .find(|slot| slot.identity.node == member)?;
+        Some(slot.progress.matched)
+    }
+
+    /// The entry at `index`, if it is in the window.
+    pub fn entry(&self, index: LogIndex) -> Option<Entry<'_>> {
+        self.node.window.entry(self.memory.as_ref(), index)
+    }
+
+    /// The longest payload that window and frame allow, in bytes.
+    pub fn payload_bytes_max(&self) -> usize {
+        self.view().payload_bytes_max()
+    }
+
+    /// Why the node has stopped, if it has.
+    pub fn fault(&self) -> Option<Fault> {
+        self.node.fault
+    }
+
+    /// Checks what must hold in every state: for tests and simulators. Work: O(window).
+    ///
+    /// # Errors
+    ///
+    /// The law that does not hold.
+    pub fn check_invariants(&self) -> Result<(), &'static str> {
+        self.view().check_invariants(self.memory.as_ref())
+    }
+
+    fn logical(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.node.window.logical(self.memory.as_ref()).3
+    }
+
+    fn base_configuration(&self) -> &[u8] {
+        self.node.window.base_configuration(self.memory.as_ref())
+    }
+}
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> PartialEq for Raft<B, N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.node == other.node
+            && self.base_configuration() == other.base_configuration()
+            && self.logical().eq(other.logical())
+    }
+}
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Eq for Raft<B, N> {}
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Hash for Raft<B, N> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.node.hash(state);
+        self.base_configuration().hash(state);
+        for entry in self.logical() {
+            entry.hash(state);
+        }
+    }
+}
+
+impl<B, const N: usize> fmt::Debug for Raft<B, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.node.fmt(f)
+    }
+}

@@ -1,0 +1,95 @@
+//! The member table: who is in the configuration, and how far each one is.
+
+use clocks::Instant;
+use quorum::{Member, NodeId};
+
+use crate::configuration::Standing;
+use crate::types::{Identity, LogIndex, Round};
+
+/// What is owed to someone who asked for a vote or who is behind.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Replies {
+    /// The durable vote, which also teaches the term.
+    pub(crate) vote: bool,
+    /// The verdict on a pre-vote: attempt and whether granted.
+    pub(crate) pre_vote: Option<(u32, bool)>,
+}
+
+impl Replies {
+    pub(crate) const fn is_owed(&self) -> bool {
+        self.vote || self.pre_vote.is_some()
+    }
+}
+
+/// How entries flow to a follower.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Flow {
+    /// Looking for the place where the logs agree: one append at a time, `next` stays.
+    Probe { sent: bool },
+    /// Entries leave as they come; `next` runs ahead of what is acknowledged.
+    Replicate,
+    /// What the follower needs is compacted: it gets the snapshot, one piece at a time.
+    Snapshot {
+        index: LogIndex,
+        offset: u64,
+        sent: bool,
+    },
+}
+
+/// What the leader knows about a member, `[Ongaro14 §3.5]` (nextIndex, matchIndex).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Progress {
+    /// Durable there and the same as here, up to this index. Never moves back.
+    pub(crate) matched: LogIndex,
+    /// The entry to send next.
+    pub(crate) next: LogIndex,
+    pub(crate) flow: Flow,
+    /// Bytes of entries that may still be sent before the follower says more.
+    pub(crate) room: u32,
+    /// What the follower was told about the commit.
+    pub(crate) commit_sent: LogIndex,
+    pub(crate) round_sent: Round,
+    pub(crate) round_acked: Round,
+    /// When the latest acknowledged round was opened.
+    pub(crate) contact: Instant,
+}
+
+impl Progress {
+    /// Nothing is known yet: start looking at the end of a log whose next entry is `next`.
+    pub(crate) fn unknown(next: LogIndex, now: Instant) -> Self {
+        Progress {
+            matched: LogIndex::ZERO,
+            next,
+            flow: Flow::Probe { sent: false },
+            room: u32::MAX,
+            commit_sent: LogIndex::ZERO,
+            round_sent: Round::ZERO,
+            round_acked: Round::ZERO,
+            contact: now,
+        }
+    }
+}
+
+/// One member of the configuration in force.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Slot {
+    pub(crate) identity: Identity,
+    pub(crate) standing: Standing,
+    pub(crate) replies: Replies,
+    pub(crate) progress: Progress,
+}
+
+/// The table as the protocol sees it: any capacity, ascending by node.
+pub(crate) type Slots = heapless::vec::VecView<Slot>;
+
+/// Where `node` stands in the table.
+#[inline]
+pub(crate) fn find(slots: &[Slot], node: NodeId) -> Option<Member> {
+    Member::new(slots.iter().position(|slot| slot.identity.node == node)?)
+}
+
+/// Where this very life of a node stands in the table.
+#[inline]
+pub(crate) fn find_identity(slots: &[Slot], identity: Identity) -> Option<Member> {
+    Member::new(slots.iter().position(|slot| slot.identity == identity)?)
+}

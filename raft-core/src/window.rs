@@ -1,0 +1,599 @@
+//! The log window: encoded entries in a ring of lent memory.
+//!
+//! A log that is cut at its front and grows and is overwritten at its back is a ring. Entries of
+//! any length in a ring of bytes would wrap around its end and have to be copied together again
+//! before anyone could borrow them; so here an entry that does not fit before the end starts at
+//! the front instead, and the few bytes behind it stay unused until the ring comes round. Any run
+//! of entries is then at most two slices.
+//!
+//! ```text
+//! | base configuration | staged configuration | offsets, u32 each | entries ...           |
+//!                                          data: [head, tail) or [head, high) and [0, tail)
+//! ```
+//!
+//! The offsets are a second ring, indexed by the low bits of the entry's index, so that any entry
+//! is found in one step. `base` is the last entry that is no longer here: the end of the snapshot
+//! that stands for everything before, whose configuration is kept with it. The staged configuration
+//! is that of a snapshot that is being received.
+//!
+//! Bounds: memory up to 4 GiB; one entry in the window for every 32 bytes of it at most; finding,
+//! adding and cutting cost the same at any fill.
+//!
+//! The methods take the memory as an argument, because the window's owner lends it.
+
+use crate::configuration::configuration_bytes_max;
+use crate::entry::{ENTRY_HEADER_BYTES, Entries, Entry, EntryKind, Header};
+use crate::types::{EntryId, LogIndex, Term};
+
+/// Entries without payload for which a proposal leaves room: each election may add one.
+const RESERVED_ENTRIES: usize = 16;
+/// A joint configuration and the one that ends it.
+const RESERVED_CONFIGURATIONS: usize = 2;
+/// The memory per entry that the offset ring is made for.
+const BYTES_PER_OFFSET: usize = 32;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    /// Last entry before the window.
+    base: EntryId,
+    last: EntryId,
+    /// Where the first entry starts.
+    head: u32,
+    /// Where the next entry may start.
+    tail: u32,
+    /// End of the entries above `head` when the ring has come round; zero when it has not.
+    high: u32,
+    /// Bytes of the configuration that is in force at `base`.
+    base_configuration_len: u16,
+    staged_configuration_len: u16,
+    /// Bytes that each of the two configurations may take.
+    configuration_bytes: u32,
+    /// Where the offsets start, how many there are (a power of two), where the entries start,
+    /// and how many bytes they have.
+    offsets_start: u32,
+    offsets: u32,
+    data_start: u32,
+    data_len: u32,
+    /// What a proposal leaves free.
+    reserve: u32,
+}
+
+/// Equal when base and end are: where in the ring the entries stand does not matter. The owner
+/// compares the entries themselves, see [`Window::logical`].
+impl PartialEq for Window {
+    fn eq(&self, other: &Self) -> bool {
+        (self.base, self.last) == (other.base, other.last)
+    }
+}
+
+impl Eq for Window {}
+
+impl core::hash::Hash for Window {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        (self.base, self.last).hash(state);
+    }
+}
+
+/// What does not fit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct NoRoom;
+
+impl Window {
+    /// The smallest memory with which a node of up to `members` members can work: its reserve
+    /// and as much again.
+    pub(crate) const fn bytes_min(members: usize) -> usize {
+        let fixed = 2 * configuration_bytes_max(members);
+        let data = 2 * Self::reserve_bytes(members);
+        // The offset ring takes at most an eighth, plus what rounding costs.
+        fixed + data + (RESERVED_ENTRIES + RESERVED_CONFIGURATIONS + 14) * 4
+    }
+
+    const fn reserve_bytes(members: usize) -> usize {
+        RESERVED_ENTRIES * ENTRY_HEADER_BYTES
+            + RESERVED_CONFIGURATIONS * (ENTRY_HEADER_BYTES + configuration_bytes_max(members))
+    }
+
+    /// An empty window over memory of this length, or the length that is needed.
+    pub(crate) fn new(memory_len: usize, members: usize) -> Result<Self, usize> {
+        let needed = Self::bytes_min(members);
+        if memory_len < needed {
+            return Err(needed);
+        }
+        let memory_len = memory_len.min(u32::MAX as usize);
+        let offsets_start = 2 * configuration_bytes_max(members);
+        let wanted = (memory_len / BYTES_PER_OFFSET).max(1);
+        let offsets = (1_usize << wanted.ilog2())
+            .max((RESERVED_ENTRIES + RESERVED_CONFIGURATIONS + 1).next_power_of_two());
+        let data_start = offsets_start + offsets * 4;
+        let narrow = |bytes: usize| u32::try_from(bytes).map_err(|_| needed);
+        Ok(Window {
+            base: EntryId::ZERO,
+            last: EntryId::ZERO,
+            head: 0,
+            tail: 0,
+            high: 0,
+            base_configuration_len: 0,
+            staged_configuration_len: 0,
+            configuration_bytes: narrow(configuration_bytes_max(members))?,
+            offsets_start: narrow(offsets_start)?,
+            offsets: narrow(offsets)?,
+            data_start: narrow(data_start)?,
+            data_len: narrow(memory_len.saturating_sub(data_start))?,
+            reserve: narrow(Self::reserve_bytes(members))?,
+        })
+    }
+
+    pub(crate) const fn base(&self) -> EntryId {
+        self.base
+    }
+
+    pub(crate) const fn last(&self) -> EntryId {
+        self.last
+    }
+
+    /// Entries in the window.
+    pub(crate) const fn len(&self) -> u64 {
+        self.last.index.since(self.base.index)
+    }
+
+    /// The largest entry, header included, that could be added now.
+    #[inline]
+    pub(crate) fn room(&self) -> u32 {
+        if self.len() >= u64::from(self.offsets) {
+            return 0;
+        }
+        if self.high != 0 {
+            self.head.saturating_sub(self.tail)
+        } else {
+            self.data_len.saturating_sub(self.tail).max(self.head)
+        }
+    }
+
+    /// The largest entry, header included, that an empty window takes from a proposal.
+    pub(crate) const fn entry_bytes_max(&self) -> usize {
+        self.data_len.saturating_sub(self.reserve) as usize
+    }
+
+    /// Whether an entry of `size` bytes can be added and leave the reserve.
+    #[inline]
+    pub(crate) fn has_room_for_proposal(&self, size: usize) -> bool {
+        let spare = (RESERVED_ENTRIES + RESERVED_CONFIGURATIONS) as u64;
+        if self.len() + spare >= u64::from(self.offsets) {
+            return false;
+        }
+        let Ok(size) = u32::try_from(size) else {
+            return false;
+        };
+        let Some((_, tail, wrapped)) = self.place(size) else {
+            return false;
+        };
+        let free = if wrapped {
+            self.head.saturating_sub(tail)
+        } else {
+            self.data_len.saturating_sub(tail).max(self.head)
+        };
+        free >= self.reserve
+    }
+
+    /// Where an entry of `size` bytes would start, where it would end, and whether the ring has
+    /// then come round.
+    #[inline]
+    fn place(&self, size: u32) -> Option<(u32, u32, bool)> {
+        if self.high != 0 {
+            let free = self.head.checked_sub(self.tail)?;
+            return (size <= free).then(|| (self.tail, self.tail + size, true));
+        }
+        if size <= self.data_len.checked_sub(self.tail)? {
+            Some((self.tail, self.tail + size, false))
+        } else if size <= self.head {
+            Some((0, size, true))
+        } else {
+            None
+        }
+    }
+
+    #[inline]
+    fn data<'m>(&self, memory: &'m [u8]) -> &'m [u8] {
+        memory.get(self.data_start as usize..).unwrap_or_default()
+    }
+
+    #[inline]
+    fn offset_slot(&self, index: LogIndex) -> usize {
+        let slot = index.value() as u32 & self.offsets.wrapping_sub(1);
+        self.offsets_start as usize + slot as usize * 4
+    }
+
+    #[inline]
+    fn offset(&self, memory: &[u8], index: LogIndex) -> Option<usize> {
+        let bytes = memory.get(self.offset_slot(index)..)?.first_chunk::<4>()?;
+        Some(u32::from_le_bytes(*bytes) as usize)
+    }
+
+    #[inline]
+    fn holds(&self, index: LogIndex) -> bool {
+        index > self.base.index && index <= self.last.index
+    }
+
+    /// Reserves the place of the next entry and records it; the caller fills the bytes.
+    #[inline]
+    fn push<'m>(
+        &mut self,
+        memory: &'m mut [u8],
+        size: usize,
+        term: Term,
+    ) -> Result<&'m mut [u8], NoRoom> {
+        if self.len() >= u64::from(self.offsets) {
+            return Err(NoRoom);
+        }
+        let size = u32::try_from(size).map_err(|_| NoRoom)?;
+        let (start, end, wrapped) = self.place(size).ok_or(NoRoom)?;
+        let index = self.last.index.next();
+        let slot = self.offset_slot(index);
+        *memory
+            .get_mut(slot..)
+            .and_then(|m| m.first_chunk_mut::<4>())
+            .ok_or(NoRoom)? = start.to_le_bytes();
+        let at = self.data_start as usize + start as usize;
+        let place = memory.get_mut(at..at + size as usize).ok_or(NoRoom)?;
+        if wrapped && self.high == 0 {
+            self.high = self.tail;
+        }
+        self.tail = end;
+        self.last = EntryId::new(index, term);
+        Ok(place)
+    }
+
+    /// Adds an entry made of its parts.
+    #[inline]
+    pub(crate) fn append(
+        &mut self,
+        memory: &mut [u8],
+        term: Term,
+        kind: EntryKind,
+        payload: &[u8],
+    ) -> Result<(), NoRoom> {
+        let header = Header {
+            term,
+            kind,
+            payload_len: payload.len(),
+        };
+        let place = self.push(memory, header.size(), term)?;
+        let (head, body) = place
+            .split_at_mut_checked(ENTRY_HEADER_BYTES)
+            .ok_or(NoRoom)?;
+        copy(head, &header.encode());
+        copy(body, payload);
+        Ok(())
+    }
+
+    /// Adds an entry whose payload of `payload_len` bytes `fill` writes.
+    pub(crate) fn append_with(
+        &mut self,
+        memory: &mut [u8],
+        term: Term,
+        kind: EntryKind,
+        payload_len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Option<()>,
+    ) -> Result<(), NoRoom> {
+        let before = self.clone();
+        let header = Header {
+            term,
+            kind,
+            payload_len,
+        };
+        let place = self.push(memory, header.size(), term)?;
+        let filled = place
+            .split_at_mut_checked(ENTRY_HEADER_BYTES)
+            .and_then(|(head, body)| {
+                copy(head, &header.encode());
+                fill(body)
+            });
+        if filled.is_none() {
+            *self = before;
+            return Err(NoRoom);
+        }
+        Ok(())
+    }
+
+    /// Adds one entry that is already encoded and was checked: whole, and of this term.
+    #[inline]
+    pub(crate) fn append_one(
+        &mut self,
+        memory: &mut [u8],
+        term: Term,
+        bytes: &[u8],
+    ) -> Result<(), NoRoom> {
+        copy(self.push(memory, bytes.len(), term)?, bytes);
+        Ok(())
+    }
+
+    /// Whether a new leader could append its first entry and end a joint configuration.
+    pub(crate) fn has_room_for_office(&self) -> bool {
+        self.len() + 2 <= u64::from(self.offsets)
+            && self.room() >= (ENTRY_HEADER_BYTES as u32).saturating_add(self.configuration_bytes)
+    }
+
+    /// Drops everything after `index`, which must be `base` or in the window.
+    pub(crate) fn truncate(&mut self, memory: &[u8], index: LogIndex) -> Option<()> {
+        if index >= self.last.index {
+            return Some(());
+        }
+        let term = self.term(memory, index)?;
+        let start = u32::try_from(self.offset(memory, index.next())?).ok()?;
+        if index == self.base.index {
+            (self.head, self.tail, self.high) = (0, 0, 0);
+        } else {
+            // Cutting back over the end of the ring undoes its coming round.
+            if self.high != 0 && start >= self.head {
+                self.high = 0;
+            }
+            self.tail = start;
+        }
+        self.last = EntryId::new(index, term);
+        Some(())
+    }
+
+    /// Drops everything up to `index`, which must be in the window or be `base`.
+    pub(crate) fn compact(&mut self, memory: &[u8], index: LogIndex) -> Option<()> {
+        if index <= self.base.index {
+            return Some(());
+        }
+        let term = self.term(memory, index)?;
+        if index == self.last.index {
+            (self.head, self.tail, self.high) = (0, 0, 0);
+        } else {
+            let start = u32::try_from(self.offset(memory, index.next())?).ok()?;
+            if self.high != 0 && start < self.head {
+                self.high = 0;
+            }
+            self.head = start;
+        }
+        self.base = EntryId::new(index, term);
+        Some(())
+    }
+
+    /// Forgets every entry and starts behind `base`.
+    pub(crate) fn reset(&mut self, base: EntryId) {
+        (self.base, self.last) = (base, base);
+        (self.head, self.tail, self.high) = (0, 0, 0);
+    }
+
+    /// The term of the entry at `index`, `base` included.
+    #[inline]
+    pub(crate) fn term(&self, memory: &[u8], index: LogIndex) -> Option<Term> {
+        if index == self.last.index {
+            return Some(self.last.term);
+        }
+        if index == self.base.index {
+            return Some(self.base.term);
+        }
+        Some(self.header(memory, index)?.1.term)
+    }
+
+    #[inline]
+    fn header<'m>(&self, memory: &'m [u8], index: LogIndex) -> Option<(&'m [u8], Header)> {
+        if !self.holds(index) {
+            return None;
+        }
+        let bytes = self.data(memory).get(self.offset(memory, index)?..)?;
+        Some((bytes, Header::decode(bytes)?))
+    }
+
+    /// The entry at `index`.
+    #[inline]
+    pub(crate) fn entry<'m>(&self, memory: &'m [u8], index: LogIndex) -> Option<Entry<'m>> {
+        let (bytes, header) = self.header(memory, index)?;
+        let payload = bytes.get(ENTRY_HEADER_BYTES..header.size())?;
+        Some(Entry {
+            id: EntryId::new(index, header.term),
+            kind: header.kind,
+            payload,
+        })
+    }
+
+    /// The encoded entries after `after` up to and including `last`.
+    #[inline]
+    pub(crate) fn entries<'m>(
+        &self,
+        memory: &'m [u8],
+        after: LogIndex,
+        last: LogIndex,
+    ) -> Option<Entries<'m>> {
+        if after >= last {
+            return Some(Entries::EMPTY);
+        }
+        if !self.holds(after.next()) || !self.holds(last) {
+            return None;
+        }
+        let (start, end) = (
+            self.offset(memory, after.next())?,
+            self.end_of(memory, last)?,
+        );
+        let data = self.data(memory);
+        if start < end {
+            Some(Entries::from_bytes(data.get(start..end)?))
+        } else {
+            let head = data.get(start..self.high as usize)?;
+            Some(Entries::from_slices(head, data.get(..end)?))
+        }
+    }
+
+    #[inline]
+    fn end_of(&self, memory: &[u8], index: LogIndex) -> Option<usize> {
+        if index == self.last.index {
+            return Some(self.tail as usize);
+        }
+        let (_, header) = self.header(memory, index)?;
+        Some(self.offset(memory, index)? + header.size())
+    }
+
+    /// The entries after `after` that together take at most `bytes_max`, and the last of them;
+    /// `after` itself if not even one does. Takes O(log n) steps.
+    #[inline]
+    pub(crate) fn fit<'m>(
+        &self,
+        memory: &'m [u8],
+        after: LogIndex,
+        bytes_max: usize,
+    ) -> Option<(LogIndex, Entries<'m>)> {
+        let all = self.entries(memory, after, self.last.index)?;
+        if all.len() <= bytes_max {
+            return Some((self.last.index, all));
+        }
+        let (mut fits, mut too_much) = ((after, Entries::EMPTY), self.last.index);
+        while fits.0.next() < too_much {
+            let middle = fits.0.plus(too_much.since(fits.0) / 2);
+            let entries = self.entries(memory, after, middle)?;
+            if entries.len() <= bytes_max {
+                fits = (middle, entries);
+            } else {
+                too_much = middle;
+            }
+        }
+        Some(fits)
+    }
+
+    /// The last entry at or before `index` whose term is at most `term`; at the least `base`.
+    /// Terms never fall along a log, so halving finds it.
+    pub(crate) fn last_with_term_at_most(
+        &self,
+        memory: &[u8],
+        index: LogIndex,
+        term: Term,
+    ) -> Option<EntryId> {
+        let at = |index| {
+            self.term(memory, index)
+                .map(|term| EntryId::new(index, term))
+        };
+        let top = at(index.min(self.last.index).max(self.base.index))?;
+        if top.term <= term {
+            return Some(top);
+        }
+        let (mut low, mut above) = (self.base, top.index);
+        while low.index.next() < above {
+            let middle = at(low.index.plus(above.since(low.index) / 2))?;
+            if middle.term <= term {
+                low = middle;
+            } else {
+                above = middle.index;
+            }
+        }
+        Some(low)
+    }
+
+    /// The last configuration entry at or before `index`, if the window holds one. Looks at each
+    /// entry in turn: for truncation and restart only.
+    pub(crate) fn last_configuration(&self, memory: &[u8], index: LogIndex) -> Option<LogIndex> {
+        let mut at = index.min(self.last.index);
+        while at > self.base.index {
+            if self.header(memory, at)?.1.kind == EntryKind::Configuration {
+                return Some(at);
+            }
+            at = at.previous();
+        }
+        None
+    }
+
+    /// The encoded configuration in force at `base`; empty before a node has joined.
+    pub(crate) fn base_configuration<'m>(&self, memory: &'m [u8]) -> &'m [u8] {
+        memory
+            .get(..usize::from(self.base_configuration_len))
+            .unwrap_or_default()
+    }
+
+    /// Keeps `bytes` as the configuration in force at `base`.
+    pub(crate) fn set_base_configuration(
+        &mut self,
+        memory: &mut [u8],
+        bytes: &[u8],
+    ) -> Result<(), NoRoom> {
+        let area = memory
+            .get_mut(..self.configuration_bytes as usize)
+            .ok_or(NoRoom)?;
+        copy(area.get_mut(..bytes.len()).ok_or(NoRoom)?, bytes);
+        self.base_configuration_len = u16::try_from(bytes.len()).map_err(|_| NoRoom)?;
+        Ok(())
+    }
+
+    /// Keeps the configuration of the entry at `index` as the one in force at `base`.
+    pub(crate) fn keep_configuration(
+        &mut self,
+        memory: &mut [u8],
+        index: LogIndex,
+    ) -> Result<(), NoRoom> {
+        let (_, header) = self.header(memory, index).ok_or(NoRoom)?;
+        let area_len = self.offsets_start as usize;
+        let (area, rest) = memory.split_at_mut_checked(area_len).ok_or(NoRoom)?;
+        let slot = self.offset_slot(index) - area_len;
+        let offset = rest
+            .get(slot..)
+            .and_then(|m| m.first_chunk::<4>())
+            .ok_or(NoRoom)?;
+        let start = (self.data_start - self.offsets_start) as usize
+            + u32::from_le_bytes(*offset) as usize
+            + ENTRY_HEADER_BYTES;
+        let bytes = rest.get(start..start + header.payload_len).ok_or(NoRoom)?;
+        copy(area.get_mut(..bytes.len()).ok_or(NoRoom)?, bytes);
+        self.base_configuration_len = u16::try_from(bytes.len()).map_err(|_| NoRoom)?;
+        Ok(())
+    }
+
+    /// Keeps `bytes` as the configuration of the snapshot that is being received.
+    pub(crate) fn stage_configuration(
+        &mut self,
+        memory: &mut [u8],
+        bytes: &[u8],
+    ) -> Result<(), NoRoom> {
+        let start = self.configuration_bytes as usize;
+        let area = memory
+            .get_mut(start..self.offsets_start as usize)
+            .ok_or(NoRoom)?;
+        copy(area.get_mut(..bytes.len()).ok_or(NoRoom)?, bytes);
+        self.staged_configuration_len = u16::try_from(bytes.len()).map_err(|_| NoRoom)?;
+        Ok(())
+    }
+
+    /// The received snapshot replaces everything: its configuration is the one at `base`.
+    pub(crate) fn install(&mut self, memory: &mut [u8], base: EntryId) -> Result<(), NoRoom> {
+        let start = self.configuration_bytes as usize;
+        let (area, staged) = memory.split_at_mut_checked(start).ok_or(NoRoom)?;
+        let bytes = staged
+            .get(..usize::from(self.staged_configuration_len))
+            .ok_or(NoRoom)?;
+        copy(area.get_mut(..bytes.len()).ok_or(NoRoom)?, bytes);
+        self.base_configuration_len = self.staged_configuration_len;
+        self.reset(base);
+        Ok(())
+    }
+
+    /// Everything that a log means: not where in the ring it stands.
+    pub(crate) fn logical<'m>(
+        &self,
+        memory: &'m [u8],
+    ) -> (
+        EntryId,
+        EntryId,
+        &'m [u8],
+        impl Iterator<Item = Entry<'m>> + use<'m>,
+    ) {
+        let run = self
+            .entries(memory, self.base.index, self.last.index)
+            .unwrap_or_default();
+        let entries = run.iter(self.base.index.next());
+        (
+            self.base,
+            self.last,
+            self.base_configuration(memory),
+            entries,
+        )
+    }
+}
+
+/// Copies between slices that the caller made equally long; the comparison lets the compiler see
+/// that nothing can panic.
+#[inline]
+fn copy(to: &mut [u8], from: &[u8]) {
+    if to.len() == from.len() {
+        to.copy_from_slice(from);
+    }
+}

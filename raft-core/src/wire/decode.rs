@@ -1,0 +1,184 @@
+//! From bytes to a message.
+
+use super::*;
+use crate::durable::Snapshot;
+use crate::entry::Entries;
+use crate::message::{
+    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply, Reject, Vote,
+    VoteReply,
+};
+use crate::types::{EntryId, GroupId, Incarnation, LogIndex, Round, Term};
+
+/// Reads one message, which must fill `frame` exactly. Borrows; copies nothing; looks at a
+/// number of bytes that does not depend on the frame's length.
+///
+/// # Errors
+///
+/// [`DecodeError`]: the sender speaks another version, or the transport damaged the frame. Drop
+/// it and count it; a bad frame is never fatal.
+#[inline]
+pub fn decode(frame: &[u8]) -> Result<Message<'_>, DecodeError> {
+    let (header, body) = frame
+        .split_first_chunk::<HEADER_BYTES>()
+        .ok_or(DecodeError::Truncated)?;
+    let [version_kind, flags, round_low, round_high, ..] = *header;
+    if version_kind >> 4 != VERSION {
+        return Err(DecodeError::UnknownVersion(version_kind >> 4));
+    }
+    let kind = version_kind & 0x0f;
+    let round = u64::from(u16::from_le_bytes([round_low, round_high])) << 32;
+    let mut reader = Reader { rest: body };
+    let body = match (kind, flags) {
+        (KIND_APPEND, 0) => Body::Append(reader.append(round)?),
+        (KIND_ACK, 0..=3) => Body::Ack(reader.ack(flags, round)?),
+        (KIND_PRE_VOTE, 0) => {
+            let (last, attempt) = (reader.entry_id()?, reader.u32()?);
+            Body::PreVote(PreVote { last, attempt })
+        }
+        (KIND_PRE_VOTE_REPLY, 0..=1) => Body::PreVoteReply(PreVoteReply {
+            attempt: reader.u32()?,
+            is_granted: flags & FLAG_GRANTED != 0,
+        }),
+        (KIND_VOTE, 0) => Body::Vote(Vote {
+            last: reader.entry_id()?,
+        }),
+        (KIND_VOTE_REPLY, 0..=1) => Body::VoteReply(VoteReply {
+            is_granted: flags & FLAG_GRANTED != 0,
+        }),
+        (KIND_CHUNK, 0) => Body::Chunk(reader.chunk(round)?),
+        _ => return Err(DecodeError::UnknownKind(version_kind)),
+    };
+    if !reader.rest.is_empty() {
+        return Err(DecodeError::TrailingBytes);
+    }
+    Ok(Message {
+        group: GroupId::new(u64_at(header, 8)),
+        incarnation: Incarnation::new(u32_at(header, 4)),
+        term: Term::new(u32_at(header, 16)),
+        body,
+    })
+}
+
+struct Reader<'f> {
+    rest: &'f [u8],
+}
+
+impl<'f> Reader<'f> {
+    /// The next `N` bytes: one check for all the fields in them.
+    #[inline]
+    fn take<const N: usize>(&mut self) -> Result<&'f [u8; N], DecodeError> {
+        let (bytes, rest) = self
+            .rest
+            .split_first_chunk()
+            .ok_or(DecodeError::Truncated)?;
+        self.rest = rest;
+        Ok(bytes)
+    }
+
+    #[inline]
+    fn append(&mut self, round: u64) -> Result<Append<'f>, DecodeError> {
+        let fixed = self.take::<{ APPEND_HEADER_BYTES - HEADER_BYTES }>()?;
+        let prev = entry_id_at(fixed, 0);
+        let delta = u32_at(fixed, 12).cast_signed();
+        let round = Round::new(round | u64::from(u32_at(fixed, 16)));
+        let commit = if delta == COMMIT_UNSTATED {
+            LogIndex::ZERO
+        } else {
+            LogIndex::new(prev.index.value().saturating_add_signed(i64::from(delta)))
+        };
+        let entries = Entries::from_bytes(core::mem::take(&mut self.rest));
+        Ok(Append {
+            prev,
+            commit,
+            round,
+            entries,
+        })
+    }
+
+    #[inline]
+    fn ack(&mut self, flags: u8, round: u64) -> Result<Ack, DecodeError> {
+        let fixed = self.take::<16>()?;
+        let room = u32_at(fixed, 0);
+        let verified = LogIndex::new(u64_at(fixed, 4));
+        let round = Round::new(round | u64::from(u32_at(fixed, 12)));
+        let mut ack = Ack {
+            verified,
+            round,
+            room,
+            reject: None,
+            chunk: None,
+        };
+        if flags & FLAG_REJECT != 0 {
+            let prev = LogIndex::new(self.u64()?);
+            ack.reject = Some(Reject {
+                prev,
+                hint: self.entry_id()?,
+            });
+        }
+        if flags & FLAG_CHUNK != 0 {
+            let index = LogIndex::new(self.u64()?);
+            ack.chunk = Some(ChunkAck {
+                index,
+                stored: self.u64()?,
+            });
+        }
+        Ok(ack)
+    }
+
+    fn chunk(&mut self, round: u64) -> Result<Chunk<'f>, DecodeError> {
+        let last = self.entry_id()?;
+        let round = Round::new(round | u64::from(self.u32()?));
+        let checksum = self.u32()?;
+        let size = self.u64()?;
+        let offset = self.u64()?;
+        let len = self.u32()? as usize;
+        let (configuration, data) = core::mem::take(&mut self.rest)
+            .split_at_checked(len)
+            .ok_or(DecodeError::Truncated)?;
+        let snapshot = Snapshot {
+            last,
+            size,
+            checksum,
+        };
+        Ok(Chunk {
+            snapshot,
+            configuration,
+            round,
+            offset,
+            data: ChunkData::Received(data),
+        })
+    }
+
+    fn entry_id(&mut self) -> Result<EntryId, DecodeError> {
+        Ok(entry_id_at(self.take::<12>()?, 0))
+    }
+
+    fn u32(&mut self) -> Result<u32, DecodeError> {
+        Ok(u32_at(self.take::<4>()?, 0))
+    }
+
+    fn u64(&mut self) -> Result<u64, DecodeError> {
+        Ok(u64_at(self.take::<8>()?, 0))
+    }
+}
+
+#[inline]
+fn entry_id_at(bytes: &[u8], at: usize) -> EntryId {
+    EntryId::new(
+        LogIndex::new(u64_at(bytes, at + 4)),
+        Term::new(u32_at(bytes, at)),
+    )
+}
+
+/// Four bytes at a place that the caller knows to exist: the check disappears in compilation.
+#[inline]
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    let place = bytes.get(at..).and_then(|bytes| bytes.first_chunk());
+    place.map_or(0, |bytes| u32::from_le_bytes(*bytes))
+}
+
+#[inline]
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    let place = bytes.get(at..).and_then(|bytes| bytes.first_chunk());
+    place.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}

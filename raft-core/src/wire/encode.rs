@@ -1,0 +1,242 @@
+//! From a message to bytes.
+
+use super::*;
+use crate::message::{Ack, Append, Body, Chunk, ChunkData, Message};
+use crate::types::{EntryId, Round};
+
+/// How many bytes [`encode`] makes of this message.
+pub fn encoded_len(message: &Message<'_>) -> usize {
+    match &message.body {
+        Body::PreVote(_) => HEADER_BYTES + 16,
+        Body::PreVoteReply(_) => HEADER_BYTES + 4,
+        Body::Vote(_) => HEADER_BYTES + 12,
+        Body::VoteReply(_) => HEADER_BYTES,
+        Body::Append(append) => APPEND_HEADER_BYTES + append.entries.len(),
+        Body::Ack(ack) => {
+            let reject = if ack.reject.is_some() { 20 } else { 0 };
+            HEADER_BYTES + 16 + reject + if ack.chunk.is_some() { 16 } else { 0 }
+        }
+        Body::Chunk(chunk) => {
+            let data = match chunk.data {
+                ChunkData::Received(data) => data.len(),
+                ChunkData::Wanted(len) => len as usize,
+            };
+            CHUNK_HEADER_BYTES + chunk.configuration.len() + data
+        }
+    }
+}
+
+/// Encodes a message into `frame` and lends the bytes to be sent.
+///
+/// # Errors
+///
+/// [`EncodeError::BufferTooSmall`] if `frame` is shorter than [`encoded_len`];
+/// [`EncodeError::ChunkData`] for a chunk whose data the driver has yet to supply.
+#[inline]
+pub fn encode<'f>(message: &Message<'_>, frame: &'f mut [u8]) -> Result<&'f [u8], EncodeError> {
+    let data = match &message.body {
+        Body::Chunk(Chunk {
+            data: ChunkData::Received(data),
+            ..
+        }) => data,
+        Body::Chunk(Chunk {
+            data: ChunkData::Wanted(len),
+            ..
+        }) if *len > 0 => {
+            return Err(EncodeError::ChunkData {
+                wanted: *len as usize,
+            });
+        }
+        _ => &[][..],
+    };
+    encode_with(message, data, frame)
+}
+
+/// Encodes a message whose chunk data the driver supplies; for any other message `data` is
+/// ignored.
+///
+/// # Errors
+///
+/// As [`encode`]; [`EncodeError::ChunkData`] if `data` is not as long as the chunk wants.
+pub fn encode_chunk<'f>(
+    message: &Message<'_>,
+    data: &[u8],
+    frame: &'f mut [u8],
+) -> Result<&'f [u8], EncodeError> {
+    match &message.body {
+        Body::Chunk(Chunk {
+            data: ChunkData::Wanted(len),
+            ..
+        }) => {
+            if data.len() == *len as usize {
+                encode_with(message, data, frame)
+            } else {
+                Err(EncodeError::ChunkData {
+                    wanted: *len as usize,
+                })
+            }
+        }
+        _ => encode(message, frame),
+    }
+}
+
+#[inline]
+fn encode_with<'f>(
+    message: &Message<'_>,
+    data: &[u8],
+    frame: &'f mut [u8],
+) -> Result<&'f [u8], EncodeError> {
+    let needed = encoded_len(message);
+    let too_small = EncodeError::BufferTooSmall { needed };
+    let frame = frame.get_mut(..needed).ok_or(too_small)?;
+    put(message, data, frame).ok_or(too_small)?;
+    Ok(frame)
+}
+
+/// Fills a frame of exactly the right length.
+#[inline]
+fn put(message: &Message<'_>, data: &[u8], frame: &mut [u8]) -> Option<()> {
+    let (header, body) = frame.split_first_chunk_mut::<HEADER_BYTES>()?;
+    let (kind, flags, round) = describe(&message.body);
+    let [_, _, _, _, low, high, _, _] = round.value().to_le_bytes();
+    put_at(header, 0, [(VERSION << 4) | kind, flags, low, high]);
+    put_at(header, 4, message.incarnation.value().to_le_bytes());
+    put_at(header, 8, message.group.value().to_le_bytes());
+    put_at(header, 16, message.term.value().to_le_bytes());
+    match &message.body {
+        Body::PreVote(pre_vote) => {
+            let fixed = body.first_chunk_mut::<16>()?;
+            put_entry_id(fixed, 0, pre_vote.last);
+            put_at(fixed, 12, pre_vote.attempt.to_le_bytes());
+        }
+        Body::PreVoteReply(reply) => {
+            put_at(body, 0, reply.attempt.to_le_bytes());
+        }
+        Body::Vote(vote) => put_entry_id(body.first_chunk_mut::<12>()?, 0, vote.last),
+        Body::VoteReply(_) => {}
+        Body::Append(append) => put_append(body, append)?,
+        Body::Ack(ack) => put_ack(body, ack)?,
+        Body::Chunk(chunk) => put_chunk(body, chunk, data)?,
+    }
+    Some(())
+}
+
+#[inline]
+fn describe(body: &Body<'_>) -> (u8, u8, Round) {
+    match body {
+        Body::PreVote(_) => (KIND_PRE_VOTE, 0, Round::ZERO),
+        Body::PreVoteReply(reply) => (
+            KIND_PRE_VOTE_REPLY,
+            u8::from(reply.is_granted) * FLAG_GRANTED,
+            Round::ZERO,
+        ),
+        Body::Vote(_) => (KIND_VOTE, 0, Round::ZERO),
+        Body::VoteReply(reply) => (
+            KIND_VOTE_REPLY,
+            u8::from(reply.is_granted) * FLAG_GRANTED,
+            Round::ZERO,
+        ),
+        Body::Append(append) => (KIND_APPEND, 0, append.round),
+        Body::Ack(ack) => {
+            let reject = u8::from(ack.reject.is_some()) * FLAG_REJECT;
+            (
+                KIND_ACK,
+                reject | (u8::from(ack.chunk.is_some()) * FLAG_CHUNK),
+                ack.round,
+            )
+        }
+        Body::Chunk(chunk) => (KIND_CHUNK, 0, chunk.round),
+    }
+}
+
+/// The low 32 bits of a round; the header has the rest.
+#[inline]
+fn low_bytes(round: Round) -> [u8; 4] {
+    let [a, b, c, d, ..] = round.value().to_le_bytes();
+    [a, b, c, d]
+}
+
+#[inline]
+fn put_append(body: &mut [u8], append: &Append<'_>) -> Option<()> {
+    let (fixed, body) = body.split_first_chunk_mut::<{ APPEND_HEADER_BYTES - HEADER_BYTES }>()?;
+    // Relative to `prev` it takes four bytes; beyond their range it is left unsaid.
+    let commit = append
+        .commit
+        .value()
+        .wrapping_sub(append.prev.index.value())
+        .cast_signed();
+    let commit = i32::try_from(commit).unwrap_or(COMMIT_UNSTATED);
+    put_entry_id(fixed, 0, append.prev);
+    put_at(fixed, 12, commit.to_le_bytes());
+    put_at(fixed, 16, low_bytes(append.round));
+    let [head, tail] = append.entries.slices();
+    let (first, second) = body.split_at_mut_checked(head.len())?;
+    copy(first, head)?;
+    if tail.is_empty() {
+        return Some(());
+    }
+    copy(second, tail)
+}
+
+#[inline]
+fn put_ack(body: &mut [u8], ack: &Ack) -> Option<()> {
+    let (fixed, mut body) = body.split_first_chunk_mut::<16>()?;
+    put_at(fixed, 0, ack.room.to_le_bytes());
+    put_at(fixed, 4, ack.verified.value().to_le_bytes());
+    put_at(fixed, 12, low_bytes(ack.round));
+    if let Some(reject) = &ack.reject {
+        let (fixed, rest) = body.split_first_chunk_mut::<20>()?;
+        put_at(fixed, 0, reject.prev.value().to_le_bytes());
+        put_entry_id(fixed, 8, reject.hint);
+        body = rest;
+    }
+    if let Some(chunk) = &ack.chunk {
+        let fixed = body.first_chunk_mut::<16>()?;
+        put_at(fixed, 0, chunk.index.value().to_le_bytes());
+        put_at(fixed, 8, chunk.stored.to_le_bytes());
+    }
+    Some(())
+}
+
+fn put_chunk(body: &mut [u8], chunk: &Chunk<'_>, data: &[u8]) -> Option<()> {
+    let (fixed, body) = body.split_first_chunk_mut::<{ CHUNK_HEADER_BYTES - HEADER_BYTES }>()?;
+    put_entry_id(fixed, 0, chunk.snapshot.last);
+    put_at(fixed, 12, low_bytes(chunk.round));
+    put_at(fixed, 16, chunk.snapshot.checksum.to_le_bytes());
+    put_at(fixed, 20, chunk.snapshot.size.to_le_bytes());
+    put_at(fixed, 28, chunk.offset.to_le_bytes());
+    put_at(
+        fixed,
+        36,
+        u32::try_from(chunk.configuration.len()).ok()?.to_le_bytes(),
+    );
+    let (first, second) = body.split_at_mut_checked(chunk.configuration.len())?;
+    copy(first, chunk.configuration)?;
+    copy(second, data)
+}
+
+#[inline]
+fn put_entry_id(bytes: &mut [u8], at: usize, id: EntryId) {
+    put_at(bytes, at, id.term.value().to_le_bytes());
+    put_at(bytes, at + 4, id.index.value().to_le_bytes());
+}
+
+/// Writes at a place that the caller knows to exist: the check disappears in compilation.
+#[inline]
+fn put_at<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
+    if let Some(place) = bytes
+        .get_mut(at..)
+        .and_then(|bytes| bytes.first_chunk_mut())
+    {
+        *place = value;
+    }
+}
+
+#[inline]
+fn copy(to: &mut [u8], from: &[u8]) -> Option<()> {
+    if to.len() != from.len() {
+        return None;
+    }
+    to.copy_from_slice(from);
+    Some(())
+}
