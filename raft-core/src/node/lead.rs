@@ -51,7 +51,7 @@ impl Node {
         Ok(())
     }
 
-    fn arm_heartbeat(&mut self) {
+    pub(super) fn arm_heartbeat(&mut self) {
         if self.peers().is_empty() {
             self.timers.clear(Timer::Heartbeat);
         } else {
@@ -303,7 +303,8 @@ impl Progress {
                 self.flow = Flow::Replicate;
                 self.next = verified.next();
             }
-            Flow::Probe { .. } | Flow::Snapshot { .. } => {}
+            Flow::Snapshot { .. } => self.next = self.next.max(verified.next()),
+            Flow::Probe { .. } => {}
         }
     }
 

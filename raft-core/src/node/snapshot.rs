@@ -14,6 +14,9 @@ use crate::message::{Chunk, ChunkAck, ChunkData};
 use crate::snapshot::{Piece, Receipt};
 use crate::types::{EntryId, Identity, LogIndex};
 
+/// No snapshot ends beyond this index: half of all indexes stay for the entries after it.
+const SNAPSHOT_INDEX_MAX: LogIndex = LogIndex::new(u64::MAX / 2);
+
 impl Node {
     pub(crate) fn compact(
         &mut self,
@@ -65,6 +68,9 @@ impl Node {
             return Ok(Err(DropReason::Malformed));
         };
         let snapshot = chunk.snapshot;
+        if snapshot.last.index > SNAPSHOT_INDEX_MAX {
+            return Ok(Err(DropReason::BeyondLog));
+        }
         let end = chunk.offset.checked_add(data.len() as u64);
         let is_sound = snapshot.last.term <= self.term()
             && snapshot.last.index > LogIndex::ZERO
