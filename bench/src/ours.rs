@@ -7,7 +7,7 @@
 
 use clocks::{Duration, Instant};
 use quorum::NodeId;
-use raft_core::{Change, Committed, Config, LogIndex, Raft, Ready, wire};
+use raft_core::{Change, Committed, Config, LogIndex, Message, Raft, Ready, wire};
 
 use crate::contender::{
     Applied, CommitStyle, Contender, LOG_ENTRIES_KEPT, Load, Registered, Side, Source,
@@ -85,10 +85,12 @@ impl Node {
     /// Takes in what has arrived, and makes durable what is to be.
     fn receive(&mut self, now: Instant) {
         let mut rest = self.inbox.bytes.get(..self.inbox.len).unwrap_or_default();
-        for (from, frame_bytes) in self.inbox.frames.drain(..) {
-            let (frame, after) = rest.split_at(frame_bytes);
+        while let Some((prefix, after)) = rest.split_first_chunk() {
+            let [from, frame_bytes] = prefix_decoded(prefix);
+            let (frame, after) = after.split_at(frame_bytes as usize);
             rest = after;
             let message = wire::decode(frame).expect("a frame of this cluster");
+            let from = NodeId::new(u64::from(from));
             self.raft
                 .handle_message(now, from, message)
                 .expect("a live node");
@@ -97,8 +99,9 @@ impl Node {
         self.persist(now);
     }
 
+    /// One acknowledged write may be the reason of another: a vote, then an office, then its first entry.
     fn persist(&mut self, now: Instant) {
-        if let Some(write) = self.raft.poll_persist() {
+        while let Some(write) = self.raft.poll_persist() {
             let ticket = write.into_ticket();
             self.raft
                 .handle_persisted(now, ticket)
@@ -129,11 +132,18 @@ impl Node {
     }
 }
 
-/// Frames on their way to one node, one behind the other.
+const PREFIX_BYTES: usize = 8;
+
+/// Sender and length of the frame that follows.
+fn prefix_decoded(prefix: &[u8; PREFIX_BYTES]) -> [u32; 2] {
+    let both = u64::from_le_bytes(*prefix);
+    [both as u32, (both >> 32) as u32]
+}
+
+/// Frames on their way to one node, each behind its prefix.
 struct Inbox {
     bytes: Box<[u8]>,
     len: usize,
-    frames: Vec<(NodeId, usize)>,
 }
 
 impl Inbox {
@@ -143,8 +153,16 @@ impl Inbox {
         Self {
             bytes: vec![0; bytes].into_boxed_slice(),
             len: 0,
-            frames: Vec::with_capacity(64),
         }
+    }
+
+    fn push(&mut self, from: u32, message: &Message<'_>) {
+        let room = self.bytes.get_mut(self.len..).unwrap_or_default();
+        let (prefix, room) = room.split_first_chunk_mut().expect("room for a window");
+        let frame = wire::encode(message, room).expect("room for a window");
+        let both = u64::from(from) | (frame.len() as u64) << 32;
+        *prefix = both.to_le_bytes();
+        self.len += PREFIX_BYTES + frame.len();
     }
 }
 
@@ -205,7 +223,7 @@ impl Cluster {
         let Some((node, after)) = rest.split_first_mut() else {
             return;
         };
-        let from = NodeId::new(at as u64 + 1);
+        let from = at as u32 + 1;
         while let Some(transmit) = node.raft.poll_transmit(self.now, Ready::All) {
             let to = transmit.to.value() as usize - 1;
             let receiver = if to < at {
@@ -213,11 +231,10 @@ impl Cluster {
             } else {
                 after.get_mut(to - at - 1)
             };
-            let inbox = &mut receiver.expect("a member").inbox;
-            let room = &mut inbox.bytes[inbox.len..];
-            let frame = wire::encode(&transmit.message, room).expect("room for a window");
-            inbox.frames.push((from, frame.len()));
-            inbox.len += frame.len();
+            receiver
+                .expect("a member")
+                .inbox
+                .push(from, &transmit.message);
         }
     }
 
@@ -232,7 +249,7 @@ impl Cluster {
     fn receive_all(&mut self, leader_sending: Sending) -> bool {
         let mut had_any = false;
         for at in 0..self.nodes.len() {
-            if !self.nodes[at].inbox.frames.is_empty() {
+            if self.nodes[at].inbox.len > 0 {
                 had_any = true;
                 self.turn(
                     at,
