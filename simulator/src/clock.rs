@@ -87,7 +87,9 @@ mod tests {
     fn a_deadline_is_met_at_the_first_moment_that_shows_it() {
         for rate in [-500_000, -100_000, -33, 0, 7, 1000, 100_000, 777_777] {
             let clock = HostClock::new(Duration::from_millis(77), rate);
-            for deadline in [0, 1, 76_999, 77_000, 77_001, 100_000, 12_345_678, 99_999_999] {
+            for deadline in [
+                0, 1, 76_999, 77_000, 77_001, 100_000, 12_345_678, 99_999_999,
+            ] {
                 let deadline = Instant::from_micros(deadline);
                 let moment = clock.when(deadline);
                 assert!(clock.show(moment) >= deadline, "{rate} {deadline:?}");

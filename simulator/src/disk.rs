@@ -231,12 +231,7 @@ impl Disk {
     }
 
     /// Starts an operation; says when it will be done.
-    pub fn start(
-        &mut self,
-        now: Moment,
-        operation: Operation,
-        time: clocks::Duration,
-    ) -> Moment {
+    pub fn start(&mut self, now: Moment, operation: Operation, time: clocks::Duration) -> Moment {
         if matches!(operation, Operation::Record(_)) {
             self.tail = None;
         }

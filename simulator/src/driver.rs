@@ -141,10 +141,8 @@ impl World {
         let mut bytes = self.network.buffer();
         bytes.clear();
         bytes.extend_from_slice(encoded);
-        self.trace.record(
-            now.as_micros(),
-            3 << 40 | (number as u64) << 8 | to as u64,
-        );
+        self.trace
+            .record(now.as_micros(), 3 << 40 | (number as u64) << 8 | to as u64);
         self.trace.say(now, number, || {
             format!("-> n{}  {}", to + 1, describe(&message))
         });

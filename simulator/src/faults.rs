@@ -190,7 +190,12 @@ impl World {
         let host = self.any_host();
         let hears = self.fault_random.chance(500);
         self.trace.say(self.now, host, || {
-            if hears { "IS NOT HEARD" } else { "HEARS NOTHING" }.into()
+            if hears {
+                "IS NOT HEARD"
+            } else {
+                "HEARS NOTHING"
+            }
+            .into()
         });
         for other in (0..self.hosts.len()).filter(|other| *other != host) {
             if hears {

@@ -146,9 +146,7 @@ impl Network {
         *latest = at.max(*latest);
         if !self.is_calm && self.random.chance(swarm.duplication) {
             stats.add(Count::FrameDuplicated);
-            let later = self
-                .random
-                .duration(Duration::ZERO, swarm.duplicate_delay);
+            let later = self.random.duration(Duration::ZERO, swarm.duplicate_delay);
             let copy = self.store(frame.clone());
             queue.push(at.plus(later), Due::Deliver(copy));
         }

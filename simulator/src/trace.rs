@@ -85,12 +85,12 @@ pub fn describe(message: &Message<'_>) -> String {
             m.round.value()
         ),
         Body::Ack(m) => {
-            let reject = m
-                .reject
-                .map_or(String::new(), |r| format!(" reject {} hint {}", r.prev, id(r.hint)));
-            let chunk = m
-                .chunk
-                .map_or(String::new(), |c| format!(" chunk {}:{}", c.index, c.stored));
+            let reject = m.reject.map_or(String::new(), |r| {
+                format!(" reject {} hint {}", r.prev, id(r.hint))
+            });
+            let chunk = m.chunk.map_or(String::new(), |c| {
+                format!(" chunk {}:{}", c.index, c.stored)
+            });
             format!(
                 "ack {} round {} room {}{reject}{chunk}",
                 m.verified,

@@ -192,7 +192,8 @@ impl World {
     pub(crate) fn calm(&mut self) {
         self.is_calm = true;
         self.network.calm();
-        self.trace.say(self.now, 0, || "---- THE STORM IS OVER ----".into());
+        self.trace
+            .say(self.now, 0, || "---- THE STORM IS OVER ----".into());
         for number in 0..self.hosts.len() {
             let host = &mut self.hosts[number];
             host.paused_until = self.now;

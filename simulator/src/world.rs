@@ -228,8 +228,9 @@ impl World {
             }
         };
         let now = self.now;
-        self.trace
-            .say(now, to, || format!("<- n{}  {}", from + 1, describe(&message)));
+        self.trace.say(now, to, || {
+            format!("<- n{}  {}", from + 1, describe(&message))
+        });
         self.trace.record(
             now.as_micros(),
             (to as u64) << 32 | (from as u64) << 24 | bytes.len() as u64,
@@ -253,7 +254,10 @@ impl World {
         let Some(raft) = woken.raft.as_mut() else {
             return Ok(());
         };
-        if raft.poll_timeout().is_some_and(|deadline| deadline <= local) {
+        if raft
+            .poll_timeout()
+            .is_some_and(|deadline| deadline <= local)
+        {
             self.trace.say(now, host, || "wakes".into());
         }
         self.trace.record(now.as_micros(), 1 << 40 | host as u64);
@@ -335,15 +339,21 @@ impl World {
         let begun = match group {
             Some(group) if host != 0 || self.hosts.len() > 1 => self.hosts[host].join(group, now),
             _ => {
-                self.queue
-                    .push(now.plus(clocks::Duration::from_millis(20)), Due::Restart(host));
+                self.queue.push(
+                    now.plus(clocks::Duration::from_millis(20)),
+                    Due::Restart(host),
+                );
                 return Ok(());
             }
         };
         self.came_up(host, begun.map_err(|error| error.to_string()))
     }
 
-    pub(crate) fn came_up(&mut self, host: usize, begun: Result<(), String>) -> Result<(), Violation> {
+    pub(crate) fn came_up(
+        &mut self,
+        host: usize,
+        begun: Result<(), String>,
+    ) -> Result<(), Violation> {
         let now = self.now;
         if let Err(error) = begun {
             let what = format!("host {} does not come up: {error}", host + 1);

@@ -100,9 +100,7 @@ impl Oracle {
 
     /// The oracle with this name.
     pub fn by_name(name: &str) -> Option<Oracle> {
-        Oracle::ALL
-            .into_iter()
-            .find(|oracle| oracle.name() == name)
+        Oracle::ALL.into_iter().find(|oracle| oracle.name() == name)
     }
 }
 
@@ -284,12 +282,7 @@ impl Oracles {
     }
 
     /// Brings the remembered log up to date.
-    fn follow_log(
-        &mut self,
-        host: usize,
-        raft: &Machine,
-        stats: &mut Stats,
-    ) -> Result<(), String> {
+    fn follow_log(&mut self, host: usize, raft: &Machine, stats: &mut Stats) -> Result<(), String> {
         let log = &mut self.shadows[host].log;
         let (base, last) = (raft.base(), raft.last());
         if base != log.base() {

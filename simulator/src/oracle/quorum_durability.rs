@@ -27,7 +27,10 @@ pub(super) fn check(
         let is_meant = members.identities[number].is_some_and(|id| host.identity == Some(id));
         holders |= u64::from(holds && is_meant) << number;
     }
-    for voters in [Some(members.incoming), members.outgoing].into_iter().flatten() {
+    for voters in [Some(members.incoming), members.outgoing]
+        .into_iter()
+        .flatten()
+    {
         let needed = voters.count_ones() / 2 + 1;
         if (voters & holders).count_ones() < needed {
             return Err(format!(
