@@ -159,6 +159,8 @@ pub(crate) struct Incoming {
     pub(crate) leader: Identity,
     pub(crate) snapshot: Snapshot,
     pub(crate) stored: u64,
+    /// Since when the driver has a piece of it that it has not reported stored.
+    pub(crate) offered: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -83,6 +83,9 @@ impl World {
     }
 
     pub(crate) fn store_piece(&mut self, number: usize, piece: Piece<'_>) {
+        if self.hosts[number].disk.is_storing(&piece) {
+            return;
+        }
         let operation = Operation::Piece {
             name: piece.snapshot(),
             offset: piece.offset(),

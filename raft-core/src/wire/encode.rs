@@ -160,12 +160,10 @@ fn low_bytes(round: Round) -> [u8; 4] {
 fn put_append(body: &mut [u8], append: &Append<'_>) -> Option<()> {
     let (fixed, body) = body.split_first_chunk_mut::<{ APPEND_HEADER_BYTES - HEADER_BYTES }>()?;
     // Relative to `prev` it takes four bytes; beyond their range it is left unsaid.
-    let commit = append
-        .commit
-        .value()
-        .wrapping_sub(append.prev.index.value())
-        .cast_signed();
-    let commit = i32::try_from(commit).unwrap_or(COMMIT_UNSTATED);
+    let prev = append.prev.index.value();
+    let commit = append.commit.value().checked_signed_diff(prev);
+    let commit = commit.and_then(|commit| i32::try_from(commit).ok());
+    let commit = commit.unwrap_or(COMMIT_UNSTATED);
     put_entry_id(fixed, 0, append.prev);
     put_at(fixed, 12, commit.to_le_bytes());
     put_at(fixed, 16, low_bytes(append.round));
