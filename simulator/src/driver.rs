@@ -283,10 +283,13 @@ impl World {
                 Event::DiskStalled => {
                     self.trace.say(self.now, number, || "disk stalled".into());
                 }
+                Event::NoRoomToCampaign => {
+                    self.trace.say(self.now, number, || format!("{event:?}"));
+                    self.hosts[number].needs_room = true;
+                }
                 Event::LeaderChanged { .. }
                 | Event::ConfigurationChanged { .. }
                 | Event::Lost { .. }
-                | Event::NoRoomToCampaign
                 | Event::TermsExhausted
                 | Event::PersistFailed
                 | Event::SnapshotFrameTooSmall
