@@ -1,6 +1,6 @@
 #![no_std]
 #![forbid(unsafe_code)]
-//! Raft as a plain state machine: no allocator, no runtime, no I/O.
+#![doc = include_str!("../README.md")]
 
 mod config;
 mod configuration;

@@ -17,7 +17,7 @@ use super::{Ballots, Guest, Node, Owed, Role, RoleName, Timer};
 use crate::error::Fault;
 use crate::event::{DropReason, Event};
 use crate::message::{PreVote, PreVoteReply, Vote, VoteReply};
-use crate::slot::{Replies, find, find_identity};
+use crate::slot::{Replies, find_identity};
 use crate::types::{Identity, LogIndex, Round, Term};
 
 impl Node {
@@ -30,7 +30,10 @@ impl Node {
     #[inline]
     pub(super) fn mark_heard(&mut self) {
         self.sticky_until = self.now.saturating_add(self.current.stickiness);
-        self.arm_election();
+        self.election_base = self.now;
+        if !self.timers.is_set(Timer::Election) {
+            self.arm_election();
+        }
     }
 
     /// Draws the next election timeout. Only a node that may stand has one.
@@ -47,9 +50,10 @@ impl Node {
             .config
             .election_timeout_max
             .saturating_sub(self.config.election_timeout_min);
-        let timeout = self.jitter.between(min, min.saturating_add(spread));
-        self.timers
-            .set(Timer::Election, self.now.saturating_add(timeout));
+        self.election_base = self.now;
+        self.election_timeout = self.jitter.between(min, min.saturating_add(spread));
+        let deadline = self.now.saturating_add(self.election_timeout);
+        self.timers.set(Timer::Election, deadline);
     }
 
     pub(super) fn enter_term(&mut self, term: Term) {
@@ -107,8 +111,13 @@ impl Node {
         }
     }
 
-    /// The election timer fired.
+    /// The election timer fired: campaigns, unless a leader was heard since it was armed.
     pub(super) fn on_election_timeout(&mut self) {
+        let deadline = self.election_base.saturating_add(self.election_timeout);
+        if self.now < deadline {
+            self.timers.set(Timer::Election, deadline);
+            return;
+        }
         self.arm_election();
         if !self.is_stalled {
             self.become_pre_candidate();
@@ -289,7 +298,7 @@ impl Node {
 
     /// Notes what is owed to a member, or to one of the two latest strangers.
     pub(super) fn mark_reply(&mut self, to: Identity, note: impl FnOnce(&mut Replies)) {
-        let member = find(&self.slots, to.node);
+        let member = find_identity(&self.slots, to);
         if let Some(member) = member {
             if let Some(slot) = self.slot_mut(member) {
                 note(&mut slot.replies);

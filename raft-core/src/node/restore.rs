@@ -12,7 +12,7 @@ use crate::entry::{ENTRY_HEADER_BYTES, Entries, EntryKind};
 use crate::error::RestoreError;
 use crate::event::Events;
 use crate::slot::Slot;
-use crate::types::{GroupId, Identity, Incarnation, LogIndex};
+use crate::types::{GroupId, Identity, Incarnation, LogIndex, low_half};
 use crate::window::Window;
 
 /// What was read back from storage: replay the records in the order in which they were written.
@@ -59,12 +59,14 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
 
     /// Takes a record of which only a prefix was stored, for a medium that vouches for every
     /// byte it returns: whole entries count, the rest is ignored. Only the last record that was
-    /// being written can be torn.
+    /// being written can be torn. One that begins anew counts as a whole or not at all: its
+    /// prefix lacks entries that the records before it hold.
     ///
     /// # Errors
     ///
     /// As [`replay`](Recovered::replay); [`RestoreError::DamagedRecord`] if not even the record's
-    /// header is whole.
+    /// header is whole, or not all of a record that begins anew: nothing changed, and the records
+    /// before it are what counts.
     pub fn replay_prefix(&mut self, record: &[u8]) -> Result<(), RestoreError> {
         self.replay_with(record, false)
     }
@@ -85,7 +87,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
         let (configuration, entries) = rest
             .split_at_checked(configuration_len)
             .ok_or(RestoreError::DamagedRecord)?;
-        if is_whole && entries.len() as u64 != u64::from(header.entries_len) {
+        let (stored, written) = (entries.len() as u64, u64::from(header.entries_len));
+        let must_be_whole = is_whole || header.beginning.is_some();
+        if (must_be_whole && stored < written) || (is_whole && stored > written) {
             return Err(RestoreError::DamagedRecord);
         }
         let entries = entries
@@ -229,6 +233,9 @@ fn blank<const N: usize>(
         role: Role::Follower(None),
         leader: None,
         sticky_until: now,
+        election_base: now,
+        election_timeout: Duration::ZERO,
+        dirty_since: None,
         is_stalled: false,
         current: Current {
             index: LogIndex::ZERO,
@@ -263,7 +270,7 @@ pub(crate) fn found<const N: usize>(
     };
     let mut jitter = Jitter::new(seed);
     let group = GroupId::new(jitter.next_u64());
-    let identity = Identity::new(config.id, Incarnation::new(jitter.next_u64() as u32));
+    let identity = Identity::new(config.id, Incarnation::new(low_half(jitter.next_u64())));
     let mut scratch = [0; configuration_bytes_max(1)];
     let seat = Seat {
         identity,
@@ -283,6 +290,7 @@ pub(crate) fn found<const N: usize>(
     view.restore_configuration(memory).map_err(|_| too_small)?;
     view.mark_dirty();
     // There is nobody to wait for.
+    view.election_timeout = Duration::ZERO;
     view.timers.set(Timer::Election, now);
     view.events = Events::default();
     Ok(node)
@@ -298,7 +306,7 @@ pub(crate) fn join<const N: usize>(
 ) -> Result<Node<Vec<Slot, N>>, RestoreError> {
     let window = window_for::<N>(memory_len)?;
     let mut jitter = Jitter::new(seed);
-    let identity = Identity::new(config.id, Incarnation::new(jitter.next_u64() as u32));
+    let identity = Identity::new(config.id, Incarnation::new(low_half(jitter.next_u64())));
     let vault = Vault::fresh(identity, group, jitter.next_u64());
     let mut node = blank::<N>(config, vault, window, jitter, now);
     let view: &mut Node = &mut node;

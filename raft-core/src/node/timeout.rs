@@ -30,8 +30,11 @@ impl Node {
     /// The medium does not complete its writes: a leader would block the group, because nobody
     /// replaces one that still sends heartbeats.
     fn on_disk_timeout(&mut self) {
-        if !self.vault.is_dirty(self.window.last().index) {
+        let Some(since) = self.dirty_since else {
             return;
+        };
+        if self.now < since.saturating_add(self.config.persist_timeout) {
+            return self.arm_disk();
         }
         self.is_stalled = true;
         self.events.push(Event::DiskStalled);

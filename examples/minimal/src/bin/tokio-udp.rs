@@ -1,2 +1,110 @@
-//! UDP
-fn main() {}
+//! The same node as `udp`, driven by tokio: one task, one `select!`.
+//!
+//! ```text
+//! cargo run --bin tokio-udp -- 1 found
+//! cargo run --bin tokio-udp -- 2 join GROUP     (the founder prints GROUP)
+//! cargo run --bin tokio-udp -- 3 join GROUP
+//! ```
+
+use std::error::Error;
+
+use clocks::{Duration, Instant};
+use minimal::{Journal, address, entropy, hello, node_at, read_hello};
+use quorum::NodeId;
+use raft_core::{Change, Committed, Config, GroupId, LogIndex, Raft, Ready, Recovered, wire};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::{net::UdpSocket, time};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let usage = "usage: tokio-udp ID found | tokio-udp ID join GROUP | tokio-udp ID run";
+    let id = NodeId::new(args.first().ok_or(usage)?.parse()?);
+    let config = Config::builder(id).frame_bytes_max(1400).build()?;
+    let (mut journal, records) = Journal::open(id)?;
+    let (origin, window) = (time::Instant::now(), vec![0; 1 << 20]);
+    let mut raft = match args[1..] {
+        ["found"] if records.is_empty() => {
+            Raft::<_, 5>::found(config, window, entropy(), Instant::ZERO)?
+        }
+        ["join", group] if records.is_empty() => {
+            let group = GroupId::new(u64::from_str_radix(group, 16)?);
+            Raft::join(config, group, window, entropy(), Instant::ZERO)?
+        }
+        ["run"] => {
+            let mut recovered = Recovered::new(window)?;
+            records
+                .iter()
+                .try_for_each(|record| recovered.replay(record))?;
+            Raft::restore(config, recovered, LogIndex::ZERO, entropy(), Instant::ZERO)?
+        }
+        _ => Err(format!(
+            "{usage} (found and join want a node without a journal)"
+        ))?,
+    };
+    println!("node {id} of group {}", raft.group());
+
+    let socket = UdpSocket::bind(address(id)).await?;
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut next_hello = time::interval(time::Duration::from_millis(500));
+    let (mut frame, mut is_typing) = ([0; 1400], true);
+    loop {
+        // In: whichever happens first.
+        let wake = match raft.poll_timeout() {
+            Some(at) => origin + time::Duration::from_micros(at.as_micros()),
+            None => time::Instant::now() + time::Duration::from_secs(3600),
+        };
+        tokio::select! {
+            Ok((len, from)) = socket.recv_from(&mut frame) => {
+                let (now, from) = (Instant::ZERO.saturating_add(elapsed(origin)), node_at(from));
+                if let Some(identity) = read_hello(from, &frame[..len]) {
+                    let _ = raft.reconfigure(&[Change::AddVoter(identity)]); // only the leader's succeeds
+                } else if let Ok(message) = wire::decode(&frame[..len]) {
+                    // This example never compacts, so no snapshot ever comes.
+                    let _ = raft.handle_message(now, from, message)?;
+                }
+            }
+            line = lines.next_line(), if is_typing => match line? {
+                Some(line) => if let Err(refused) = raft.propose(line.as_bytes()) { eprintln!("{refused}") },
+                None => is_typing = false,
+            },
+            _ = next_hello.tick(), if !raft.is_voter() => {
+                for other in (1..=5).map(NodeId::new).filter(|other| *other != id) {
+                    let _ = socket.send_to(&hello(raft.identity()), address(other)).await;
+                }
+            }
+            () = time::sleep_until(wake) => {}
+        }
+        let now = Instant::ZERO.saturating_add(elapsed(origin));
+        raft.handle_timeout(now)?;
+        // Out: one write, messages, decided lines.
+        if let Some(write) = raft.poll_persist() {
+            journal.store(&write)?;
+            let ticket = write.into_ticket();
+            raft.handle_persisted(now, ticket)?;
+        }
+        while let Some(transmit) = raft.poll_transmit(now, Ready::All) {
+            let _ = socket
+                .send_to(
+                    wire::encode(&transmit.message, &mut frame)?,
+                    address(transmit.to),
+                )
+                .await;
+        }
+        while let Some(Committed::Command(entry)) = raft.poll_committed() {
+            println!(
+                "{} {}",
+                entry.id.index,
+                String::from_utf8_lossy(entry.payload)
+            );
+        }
+        while let Some(event) = raft.poll_event() {
+            eprintln!("{event:?}");
+        }
+    }
+}
+
+fn elapsed(origin: time::Instant) -> Duration {
+    origin.elapsed().into()
+}

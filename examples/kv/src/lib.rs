@@ -1,0 +1,27 @@
+//! A replicated key-value server that speaks the Redis protocol.
+//!
+//! Three or more of these processes hold one map between them. Clients talk to any of them as to a Redis
+//! Cluster; a write is acknowledged once a majority has it on disk and it has been applied; a read sees
+//! every write acknowledged before it began. The processes agree through `raft-core`, and what this crate
+//! adds is everything around it:
+//!
+//! ```text
+//! client ── RESP ──▶ resp::decode ─▶ command ─▶ operation ──▶ raft log ──▶ store ─▶ answer ── RESP ──▶ client
+//!                                       └── session, slots: answered from what this node knows
+//! ```
+//!
+//! The modules along that line are pure: bytes in, bytes out, no clock and no socket. [`demo`] is a client
+//! that streams writes at such a group while it kills its leaders, and checks that nothing was lost.
+
+#![forbid(unsafe_code)]
+
+pub mod answer;
+pub mod command;
+pub mod demo;
+pub mod info;
+pub mod operation;
+pub mod resp;
+pub mod session;
+pub mod slots;
+pub mod store;
+pub mod timestamp;
