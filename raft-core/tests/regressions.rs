@@ -3,7 +3,16 @@
 mod support;
 
 use clocks::Instant;
-use support::past::Past;
+use quorum::NodeId;
+use raft_core::error::RestoreError;
+use raft_core::{
+    Body, EntryId, HardState, Identity, Incarnation, LogIndex, Message, Recovered, Role, Snapshot,
+    Term, Vote,
+};
+use support::past::{
+    Item, Past, command, commands, encode_entries, encode_seats, identity, record_header, voters,
+};
+use support::solo::{Said, append, chunk};
 
 /// At the end of time every timer was due again as soon as it was set, and the call never ended.
 #[test]
@@ -16,4 +25,59 @@ fn timers_at_the_end_of_time_fired_for_ever() {
             solo.drain();
         }
     }
+}
+
+/// an application that had applied more than the log held, and the node could not come back.
+#[test]
+fn snapshot_was_delivered_before_its_write() {
+    let mut solo = Past::new(2).log(&[1, 1, 1]).start();
+    solo.say(1, 1, append((3, 1), 2, 1, &[]));
+    let mut solo = {
+        // Three is committed but not handed over yet when the snapshot comes.
+        solo.hear(1, 1, &append((3, 1), 3, 2, &[]));
+        solo
+    };
+    solo.hear(1, 1, &chunk((9, 1), b"nine", 2));
+    assert_eq!(solo.raft.base().index, LogIndex::new(9));
+    assert_eq!(solo.raft.poll_committed(), None);
+    let outcome = solo.drain();
+    assert_eq!((outcome.snapshots, outcome.applied), (vec![9], vec![]));
+}
+
+/// candidate was told the contrary.
+#[test]
+fn vote_for_a_new_life_was_denied_to_it() {
+    let mut solo = Past::new(2).term(3).start();
+    let incarnation = Incarnation::new(99);
+    let (now, body) = (
+        solo.now,
+        Body::Vote(Vote {
+            last: EntryId::ZERO,
+        }),
+    );
+    let message = Message {
+        group: solo.raft.group(),
+        incarnation,
+        term: Term::new(4),
+        body,
+    };
+    solo.take(now, 3, message);
+    let vote = solo.raft.hard_state().vote.unwrap();
+    assert_eq!(vote, Identity::new(NodeId::new(3), incarnation));
+    assert_eq!(solo.drain().sent, [(3, 4, Said::VoteReply(true))]);
+}
+
+/// from its leader.
+#[test]
+fn stickiness_held_only_for_higher_terms() {
+    let mut solo = Past::new(2).term(3).start();
+    solo.say(1, 3, append((0, 0), 0, 1, &[]));
+    solo.say(3, 4, Said::VoteReply(false));
+    assert_eq!(solo.term(), 4);
+    let outcome = solo.say(3, 4, Said::Vote { last: (9, 3) });
+    assert_eq!(outcome.sent, [(3, 4, Said::VoteReply(false))]);
+    assert_eq!(solo.vote(), None);
+    solo.pass(100);
+    let outcome = solo.say(3, 4, Said::Vote { last: (9, 3) });
+    assert_eq!(outcome.sent, [(3, 4, Said::VoteReply(true))]);
 }

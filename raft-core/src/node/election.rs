@@ -265,7 +265,9 @@ impl Node {
         let is_free = self.vault.vote().is_none_or(|vote| vote == sender);
         // Whoever follows a leader of this term knows that the election is over.
         let can_vote = matches!(self.role, Role::Follower(None) | Role::PreCandidate(_));
+        // A node may have learned the term elsewhere, and have heard from its leader just now.
         if can_vote
+            && !self.is_sticky()
             && is_free
             && request.last.is_up_to_date_with(self.window.last())
             && self.vault.vote().is_none()

@@ -9,7 +9,7 @@ use raft_core::{
 };
 
 use super::Machine;
-use super::past::{GROUP, Item, Past, encode_entries};
+use super::past::{GROUP, Item, Past, STICKINESS_MICROS, encode_entries, encode_seats, voters};
 
 /// What a message says, in a form that owns its parts and is easy to write down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +72,18 @@ pub fn append(prev: (u64, u32), commit: u64, round: u64, entries: &[(u32, Item)]
         commit,
         round,
         entries: entries.to_vec(),
+    }
+}
+
+/// A whole snapshot in one piece, the configuration {1, 2, 3}.
+pub fn chunk(last: (u64, u32), data: &[u8], round: u64) -> Said {
+    Said::Chunk {
+        last,
+        size: data.len() as u64,
+        offset: 0,
+        round,
+        data: data.to_vec(),
+        configuration: encode_seats(&voters(&[1, 2, 3]), STICKINESS_MICROS),
     }
 }
 
