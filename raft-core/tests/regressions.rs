@@ -44,6 +44,38 @@ fn snapshot_was_delivered_before_its_write() {
     assert_eq!((outcome.snapshots, outcome.applied), (vec![9], vec![]));
 }
 
+/// by place in the member table, became those of other members.
+#[test]
+fn votes_changed_hands_when_a_candidate_installed_a_snapshot() {
+    // {1, 2, 3}; node 3 stores the last piece of a snapshot while it stands for election.
+    let mut solo = Past::new(3).start();
+    let seats = voters(&[3, 4, 5, 6]);
+    let said = Said::Chunk {
+        last: (9, 1),
+        size: 4,
+        offset: 0,
+        round: 1,
+        data: b"nine".to_vec(),
+        configuration: encode_seats(&seats, 100_000),
+    };
+    let (now, mut receipt) = (solo.now, None);
+    said.with(1, 1, 0, |message| {
+        let piece = solo.raft.handle_message(now, NodeId::new(1), message);
+        receipt = piece.unwrap().map(|piece| piece.into_receipt());
+    });
+    solo.drain();
+    solo.pass(300);
+    solo.run_for_office();
+    solo.raft.handle_stored(solo.now, receipt.unwrap()).unwrap();
+    solo.drain();
+    assert_eq!(solo.raft.role(), Role::Follower);
+    assert_eq!(solo.raft.base().index, LogIndex::new(9));
+    for peer in [1, 2, 4, 5] {
+        solo.say(peer, 2, Said::VoteReply(true));
+    }
+    assert!(!solo.raft.is_leader(), "the old votes are void");
+}
+
 /// candidate was told the contrary.
 #[test]
 fn vote_for_a_new_life_was_denied_to_it() {
