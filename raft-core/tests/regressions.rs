@@ -27,6 +27,7 @@ fn timers_at_the_end_of_time_fired_for_ever() {
     }
 }
 
+/// The snapshot was handed over while the write that installs it was not done: a crash then left
 /// an application that had applied more than the log held, and the node could not come back.
 #[test]
 fn snapshot_was_delivered_before_its_write() {
@@ -44,6 +45,7 @@ fn snapshot_was_delivered_before_its_write() {
     assert_eq!((outcome.snapshots, outcome.applied), (vec![9], vec![]));
 }
 
+/// A candidate that finished receiving a snapshot took its configuration, and its votes, noted
 /// by place in the member table, became those of other members.
 #[test]
 fn votes_changed_hands_when_a_candidate_installed_a_snapshot() {
@@ -76,6 +78,7 @@ fn votes_changed_hands_when_a_candidate_installed_a_snapshot() {
     assert!(!solo.raft.is_leader(), "the old votes are void");
 }
 
+/// The answer to a new life of a member was made out to the old one: the vote was given, and the
 /// candidate was told the contrary.
 #[test]
 fn vote_for_a_new_life_was_denied_to_it() {
@@ -99,6 +102,7 @@ fn vote_for_a_new_life_was_denied_to_it() {
     assert_eq!(solo.drain().sent, [(3, 4, Said::VoteReply(true))]);
 }
 
+/// A follower that had learned the new term elsewhere voted in it although it had just heard
 /// from its leader.
 #[test]
 fn stickiness_held_only_for_higher_terms() {
@@ -112,4 +116,57 @@ fn stickiness_held_only_for_higher_terms() {
     solo.pass(100);
     let outcome = solo.say(3, 4, Said::Vote { last: (9, 3) });
     assert_eq!(outcome.sent, [(3, 4, Said::VoteReply(true))]);
+}
+
+/// A torn record that begins anew replaced the whole log by what was left of it, acknowledged
+/// entries of the older records included.
+#[test]
+fn torn_new_beginning_dropped_acknowledged_entries() {
+    let old = Past::new(2).log(&[1, 1, 1, 1]).record();
+    let snapshot = Snapshot {
+        last: EntryId::new(LogIndex::new(2), Term::new(1)),
+        ..Snapshot::default()
+    };
+    let configuration = encode_seats(&voters(&[1, 2, 3]), 100_000);
+    let entries = encode_entries(&commands(3, &[1, 1]));
+    let hard = HardState {
+        term: Term::new(1),
+        vote: None,
+    };
+    let beginning = Some((snapshot, configuration.len() as u16));
+    let header = record_header(identity(2), hard, 2, beginning, 2, entries.len());
+    let torn = [header, configuration, entries[..12].to_vec()].concat();
+    let mut recovered: Recovered<Vec<u8>, 5> = Recovered::new(vec![0; 4096]).unwrap();
+    recovered.replay(&old).unwrap();
+    let before = format!("{recovered:?}");
+    assert_eq!(
+        recovered.replay_prefix(&torn),
+        Err(RestoreError::DamagedRecord)
+    );
+    assert_eq!(format!("{recovered:?}"), before, "nothing changed");
+}
+
+/// A record that was found to be damaged half way had already cut off the log.
+#[test]
+fn damaged_record_cut_the_log_before_it_was_refused() {
+    let old = Past::new(2).log(&[2, 2, 2, 2]).record();
+    let hard = HardState {
+        term: Term::new(2),
+        vote: None,
+    };
+    let bad_bodies = [
+        // A term that falls, and a configuration that is none.
+        encode_entries(&[(2, command(3, 2)), (1, command(4, 1))]),
+        encode_entries(&[(2, command(3, 2)), (2, Item::Seats(Vec::new()))]),
+        vec![0xff; 20],
+    ];
+    for body in bad_bodies {
+        let header = record_header(identity(2), hard, 0, None, 2, body.len());
+        let mut recovered: Recovered<Vec<u8>, 5> = Recovered::new(vec![0; 4096]).unwrap();
+        recovered.replay(&old).unwrap();
+        let before = format!("{recovered:?}");
+        let record = [header, body].concat();
+        assert_eq!(recovered.replay(&record), Err(RestoreError::DamagedRecord));
+        assert_eq!(format!("{recovered:?}"), before);
+    }
 }
