@@ -210,6 +210,10 @@ impl Node {
 
     /// The snapshot replaces the whole log.
     fn install(&mut self, memory: &mut [u8], snapshot: Snapshot) -> Result<(), Fault> {
+        // Answers are noted by place in the member table, which is replaced.
+        if matches!(self.role, Role::PreCandidate(_) | Role::Candidate(_)) {
+            self.become_follower();
+        }
         // What is committed here is part of the snapshot; what is not may contradict it.
         let kept = self.commit.min(self.vault.log_durable().get());
         self.window
