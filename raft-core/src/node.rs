@@ -28,7 +28,7 @@ use crate::error::Fault;
 use crate::event::{DropReason, Event, Events};
 use crate::message::{ChunkAck, Reject};
 use crate::slot::{Replies, Slot, Slots};
-use crate::types::{Identity, LogIndex, Round, Term};
+use crate::types::{Identity, LogIndex, Round, Term, low_half};
 use crate::window::Window;
 
 /// What a node is at the moment, `[Ongaro14 §3.3]`, with the pre-vote of `[Ongaro14 §9.6]`.
@@ -108,11 +108,14 @@ impl Office {
         office
     }
 
+    fn place(round: Round) -> usize {
+        low_half(round.value()) as usize % ROUNDS_REMEMBERED
+    }
+
     /// Opens the next round.
     fn open_round(&mut self, now: Instant) {
         self.round = self.round.next();
-        let place = self.round.value() as usize % ROUNDS_REMEMBERED;
-        if let Some(opened) = self.opened.get_mut(place) {
+        if let Some(opened) = self.opened.get_mut(Self::place(self.round)) {
             *opened = now;
         }
     }
@@ -124,9 +127,7 @@ impl Office {
         if round == Round::ZERO || age >= ROUNDS_REMEMBERED as u64 {
             return None;
         }
-        self.opened
-            .get(round.value() as usize % ROUNDS_REMEMBERED)
-            .copied()
+        self.opened.get(Self::place(round)).copied()
     }
 }
 
@@ -158,6 +159,8 @@ pub(crate) struct Incoming {
     pub(crate) leader: Identity,
     pub(crate) snapshot: Snapshot,
     pub(crate) stored: u64,
+    /// Since when the driver has a piece of it that it has not reported stored.
+    pub(crate) offered: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

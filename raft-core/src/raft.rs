@@ -262,9 +262,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     /// offered before that write is acknowledged. Work: O(members + log window).
     #[inline]
     pub fn poll_transmit(&mut self, now: Instant, ready: Ready<'_>) -> Option<Transmit<'_>> {
-        let _ = now;
         let (node, memory) = (&mut self.node as &mut Node, self.memory.as_ref());
-        node.poll_transmit(memory, ready)
+        node.poll_transmit(memory, now, ready)
     }
 
     /// The next command for the state machine, or the snapshot that replaces its state; only

@@ -1,6 +1,7 @@
 //! What goes out. Nothing is queued: each call looks at what is due and builds one message, one
 //! write or one delivery from the state as it is now.
 
+use clocks::Instant;
 use quorum::{Member, MemberSet, NodeId};
 
 use super::{Node, Role};
@@ -52,8 +53,10 @@ impl Node {
     pub(crate) fn poll_transmit<'m>(
         &mut self,
         memory: &'m [u8],
+        now: Instant,
         ready: Ready<'_>,
     ) -> Option<Transmit<'m>> {
+        self.observe(now);
         // Whatever is said of a term waits until the term is on the medium.
         if !self.vault.is_term_durable() || self.fault.is_some() {
             return None;

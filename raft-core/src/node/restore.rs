@@ -12,7 +12,7 @@ use crate::entry::{ENTRY_HEADER_BYTES, Entries, EntryKind};
 use crate::error::RestoreError;
 use crate::event::Events;
 use crate::slot::Slot;
-use crate::types::{GroupId, Identity, Incarnation, LogIndex};
+use crate::types::{GroupId, Identity, Incarnation, LogIndex, low_half};
 use crate::window::Window;
 
 /// What was read back from storage: replay the records in the order in which they were written.
@@ -270,7 +270,7 @@ pub(crate) fn found<const N: usize>(
     };
     let mut jitter = Jitter::new(seed);
     let group = GroupId::new(jitter.next_u64());
-    let identity = Identity::new(config.id, Incarnation::new(jitter.next_u64() as u32));
+    let identity = Identity::new(config.id, Incarnation::new(low_half(jitter.next_u64())));
     let mut scratch = [0; configuration_bytes_max(1)];
     let seat = Seat {
         identity,
@@ -306,7 +306,7 @@ pub(crate) fn join<const N: usize>(
 ) -> Result<Node<Vec<Slot, N>>, RestoreError> {
     let window = window_for::<N>(memory_len)?;
     let mut jitter = Jitter::new(seed);
-    let identity = Identity::new(config.id, Incarnation::new(jitter.next_u64() as u32));
+    let identity = Identity::new(config.id, Incarnation::new(low_half(jitter.next_u64())));
     let vault = Vault::fresh(identity, group, jitter.next_u64());
     let mut node = blank::<N>(config, vault, window, jitter, now);
     let view: &mut Node = &mut node;

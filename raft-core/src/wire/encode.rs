@@ -4,7 +4,7 @@ use super::*;
 use crate::message::{Ack, Append, Body, Chunk, ChunkData, Message};
 use crate::types::{EntryId, Round};
 
-/// How many bytes [`encode`] makes of this message.
+/// How many bytes [`encode()`] makes of this message.
 pub fn encoded_len(message: &Message<'_>) -> usize {
     match &message.body {
         Body::PreVote(_) => HEADER_BYTES + 16,
@@ -57,7 +57,7 @@ pub fn encode<'f>(message: &Message<'_>, frame: &'f mut [u8]) -> Result<&'f [u8]
 ///
 /// # Errors
 ///
-/// As [`encode`]; [`EncodeError::ChunkData`] if `data` is not as long as the chunk wants.
+/// As [`encode()`]; [`EncodeError::ChunkData`] if `data` is not as long as the chunk wants.
 pub fn encode_chunk<'f>(
     message: &Message<'_>,
     data: &[u8],
