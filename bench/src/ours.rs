@@ -271,9 +271,10 @@ fn config(id: u64) -> Config {
         .expect("the settings are sound")
 }
 
-/// Memory for all entries that stand in the log just before it is cut.
+/// Memory for the entries that stand in the log just before it is cut, and not much more: the ring goes through all
+/// of it.
 fn window_bytes(load: Load) -> usize {
-    let entries = load.log_entries_max() + load.window + 64;
+    let entries = LOG_ENTRIES_KEPT + load.cycle_batches() * load.window + 32;
     // The window finds an entry by its offset, and has one offset for every 32 bytes.
     let for_offsets = 32 * entries.next_power_of_two();
     let for_entries = entries * (load.payload_bytes + raft_core::ENTRY_HEADER_BYTES);
