@@ -51,7 +51,7 @@ impl Node {
     /// begins the log with its configuration: who joins later has no other way to know who was a
     /// member before it, and could send a snapshot of that time to nobody.
     fn append_first(&mut self, memory: &mut [u8]) -> Result<bool, Fault> {
-        if self.window.last().index == LogIndex::ZERO {
+        if self.window.last().index == LogIndex::ZERO && !self.current.voters.is_joint() {
             return Ok(self.append_settled(memory)?.is_some());
         }
         let term = self.term();
