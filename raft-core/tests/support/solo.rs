@@ -498,10 +498,10 @@ impl Solo {
     }
 
     /// The attempt that this pre-candidate names.
-    pub fn attempt(&mut self) -> u32 {
+    pub fn attempt(&self) -> u32 {
         let mut copy = self.clone();
         copy.tick(20);
-        let sent = copy.drain().sent;
+        let sent = copy.sends();
         sent.iter()
             .find_map(|(_, _, said)| match said {
                 Said::PreVote { attempt, .. } => Some(*attempt),
