@@ -461,3 +461,6 @@ fn copy(to: &mut [u8], from: &[u8]) {
         to.copy_from_slice(from);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -158,13 +158,16 @@ impl Node {
             return Ok(Some(DropReason::BeyondLog));
         }
         let contact = office.opened(ack.round);
+        let is_leaving = office.leaving.is_some();
         let Some(slot) = self.slots.get_mut(member.index()) else {
             return Ok(None);
         };
         let progress = &mut slot.progress;
-        progress.round_acked = progress.round_acked.max(ack.round);
-        if let Some(opened) = contact {
-            progress.contact = progress.contact.max(opened);
+        if ack.round > progress.round_acked {
+            progress.round_acked = ack.round;
+            if let Some(opened) = contact {
+                progress.contact = progress.contact.max(opened);
+            }
         }
         let advanced = ack.verified > progress.matched;
         if advanced {
@@ -193,7 +196,9 @@ impl Node {
         if advanced {
             self.maybe_commit(memory)?;
         }
-        self.maybe_leave();
+        if is_leaving {
+            self.maybe_leave();
+        }
         Ok(None)
     }
 
