@@ -1,10 +1,11 @@
 //! A small world for tests: nodes with journals, joined by frames in a queue. Every message goes
 //! through the wire format, and a crash keeps only what was stored.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, unused_imports)]
 
 pub mod bounds;
 pub mod past;
 pub mod promises;
+pub mod said;
 pub mod solo;
 
 use std::collections::VecDeque;
