@@ -71,9 +71,10 @@ impl Node {
             }
             return Ok(None);
         }
-        let last_before = self.window.last().index;
+        let last_before = self.window.last();
         let taken = self.take(memory, append)?;
-        if self.window.last().index != last_before || !append.entries.is_empty() {
+        // Entries that were here already are written, or waiting: no new clock starts for them.
+        if self.window.last() != last_before {
             self.mark_dirty();
         }
         if let Some(owed) = self.owed() {

@@ -35,6 +35,13 @@ impl Node {
                 delivered: self.delivered,
             });
         }
+        // A member that joined does not know the configurations before the one that let it in:
+        // a snapshot from there would say of nobody that he is a member.
+        if self.window.base_configuration(memory).is_empty()
+            && self.window.last_configuration(memory, index).is_none()
+        {
+            return Err(CompactError::ConfigurationUnknown);
+        }
         self.move_base(memory, index)
             .map_err(|fault| CompactError::Faulted(self.fail(fault)))?;
         self.snapshot = Snapshot {
@@ -210,6 +217,10 @@ impl Node {
 
     /// The snapshot replaces the whole log.
     fn install(&mut self, memory: &mut [u8], snapshot: Snapshot) -> Result<(), Fault> {
+        // Answers are noted by place in the member table, which is replaced.
+        if matches!(self.role, Role::PreCandidate(_) | Role::Candidate(_)) {
+            self.become_follower();
+        }
         // What is committed here is part of the snapshot; what is not may contradict it.
         let kept = self.commit.min(self.vault.log_durable().get());
         self.window
