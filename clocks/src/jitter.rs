@@ -9,7 +9,7 @@
 //!
 //! # The idea
 //!
-//! A generator that is one word of state, a few shifts and two multiplications: SplitMix64 [Steele14], with the
+//! A generator that is one word of state, a few shifts and two multiplications: SplitMix64 `[Steele14]`, with the
 //! mixing function and the output of Vigna's reference implementation `splitmix64.c`. Its period is 2^64. It
 //! has no secrets: whoever sees one output knows all that follow, so nothing that must be unguessable may come from it.
 //!

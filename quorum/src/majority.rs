@@ -4,7 +4,7 @@
 //!
 //! A decision must survive the loss of some members, and two decisions must not contradict each other. Asking all
 //! members fails as soon as one is down. Asking any fixed number that is not more than half fails too: two groups of
-//! two among four can decide without having met. Any two sets of more than half share a member [Thomas79], and
+//! two among four can decide without having met. Any two sets of more than half share a member `[Thomas79]`, and
 //! that member knows both decisions; Raft and Paxos rest on this one fact.
 //!
 //! # What it answers

@@ -17,7 +17,7 @@ use core::fmt;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Member(u8);
+pub struct Member(pub(crate) u8);
 
 impl Member {
     /// How many members a configuration can have: one for each bit of a [`MemberSet`](crate::MemberSet).
@@ -26,9 +26,9 @@ impl Member {
     /// The member at `index`, or `None` if `index` is not below [`Member::COUNT_MAX`].
     #[inline]
     #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "the index is below 64")]
     pub const fn new(index: usize) -> Option<Self> {
         if index < Self::COUNT_MAX {
-            // Lossless: the index is below 64.
             Some(Self(index as u8))
         } else {
             None
@@ -51,6 +51,10 @@ impl Member {
 
     /// The member of the highest set bit; member 0 when no bit is set, so that there is no failing path.
     #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a logarithm of 64 bits is below 64"
+    )]
     pub(crate) const fn highest(bits: u64) -> Self {
         Self((bits | 1).ilog2() as u8)
     }

@@ -7,8 +7,7 @@ use crate::Member;
 
 impl Serialize for Member {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Lossless: an index is below 64.
-        serializer.serialize_u8(self.index() as u8)
+        serializer.serialize_u8(self.0)
     }
 }
 

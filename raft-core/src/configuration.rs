@@ -178,6 +178,10 @@ impl<'a> Encoded<'a> {
         if count > capacity {
             return Err(Refused::TooLarge);
         }
+        // Numbers can be written in more bytes than they take; such a one might not fit its place.
+        if bytes.len() > configuration_bytes_max(count) {
+            return Err(Refused::Malformed);
+        }
         let (mut rest, mut previous, mut votes) = (seats, None, false);
         for _ in 0..count {
             let (seat, after) = take::<Seat>(rest)?;

@@ -9,7 +9,7 @@
 //! The index is not stored: it follows from where the entry stands. Bounds: a payload has at most
 //! [`PAYLOAD_BYTES_MAX`] bytes, a header [`ENTRY_HEADER_BYTES`].
 
-use crate::types::{EntryId, LogIndex, Term};
+use crate::types::{EntryId, LogIndex, Term, low_half};
 
 /// Bytes before the payload of an encoded entry.
 pub const ENTRY_HEADER_BYTES: usize = 8;
@@ -76,7 +76,7 @@ impl Header {
     /// `payload_len` is at most [`PAYLOAD_BYTES_MAX`]; the window checks it first.
     #[inline]
     pub(crate) fn encode(self) -> [u8; ENTRY_HEADER_BYTES] {
-        let word = (self.payload_len as u32 & LENGTH_MASK) | (self.kind.code() << 28);
+        let word = (low_half(self.payload_len as u64) & LENGTH_MASK) | (self.kind.code() << 28);
         let both = u64::from(self.term.value()) | (u64::from(word) << 32);
         both.to_le_bytes()
     }
@@ -84,9 +84,9 @@ impl Header {
     #[inline]
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let both = u64::from_le_bytes(*bytes.first_chunk::<ENTRY_HEADER_BYTES>()?);
-        let word = (both >> 32) as u32;
+        let word = low_half(both >> 32);
         Some(Header {
-            term: Term::new(both as u32),
+            term: Term::new(low_half(both)),
             kind: EntryKind::from_code(word >> 28)?,
             payload_len: (word & LENGTH_MASK) as usize,
         })

@@ -53,6 +53,33 @@ pub struct Raft<B, const N: usize> {
     memory: B,
 }
 
+/// What one wants to know of a node from outside, see [`Raft::status`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Status {
+    /// What the node is.
+    pub role: RoleName,
+    /// The latest term that it has seen.
+    pub term: Term,
+    /// The leader of that term, as far as known.
+    pub leader: Option<NodeId>,
+    /// What it knows to be committed.
+    pub commit: LogIndex,
+}
+
+/// A node that has seen nothing.
+impl Default for Status {
+    fn default() -> Self {
+        Status {
+            role: RoleName::Follower,
+            term: Term::ZERO,
+            leader: None,
+            commit: LogIndex::ZERO,
+        }
+    }
+}
+
 impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     /// Founds a new group of one: once in the life of the group. The others
     /// [`join`](Raft::join), and are let in by [`reconfigure`](Raft::reconfigure).
@@ -262,9 +289,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     /// offered before that write is acknowledged. Work: O(members + log window).
     #[inline]
     pub fn poll_transmit(&mut self, now: Instant, ready: Ready<'_>) -> Option<Transmit<'_>> {
-        let _ = now;
         let (node, memory) = (&mut self.node as &mut Node, self.memory.as_ref());
-        node.poll_transmit(memory, ready)
+        node.poll_transmit(memory, now, ready)
     }
 
     /// The next command for the state machine, or the snapshot that replaces its state; only
@@ -272,13 +298,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     #[inline]
     pub fn poll_committed(&mut self) -> Option<Committed<'_>> {
         let (node, memory) = (&mut self.node as &mut Node, self.memory.as_ref());
-        match node.poll_committed(memory) {
-            Ok(committed) => committed,
-            Err(fault) => {
-                node.fail(fault);
-                None
-            }
-        }
+        node.poll_committed(memory)
     }
 
     /// The next event, if the application cares.
@@ -321,6 +341,16 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     /// The group's name: what a new member needs to [`join`](Raft::join).
     pub fn group(&self) -> GroupId {
         self.node.vault.group
+    }
+
+    /// Role, term, leader and commit at one glance.
+    pub fn status(&self) -> Status {
+        Status {
+            role: self.role(),
+            term: self.term(),
+            leader: self.leader(),
+            commit: self.commit(),
+        }
     }
 
     /// What this node is at the moment.

@@ -8,6 +8,16 @@ use core::fmt;
 use quorum::NodeId;
 use serde::{Deserialize, Serialize};
 
+/// The low half of a number.
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the high half is cut off on purpose"
+)]
+pub(crate) const fn low_half(number: u64) -> u32 {
+    number as u32
+}
+
 /// A position in the log, counted from 1. Zero is the position before the first entry.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,

@@ -21,9 +21,12 @@
 //!
 //! The methods take the memory as an argument, because the window's owner lends it.
 
+mod configuration;
+mod search;
+
 use crate::configuration::configuration_bytes_max;
 use crate::entry::{ENTRY_HEADER_BYTES, Entries, Entry, EntryKind, Header};
-use crate::types::{EntryId, LogIndex, Term};
+use crate::types::{EntryId, LogIndex, Term, low_half};
 
 /// Entries without payload for which a proposal leaves room: each election may add one.
 const RESERVED_ENTRIES: usize = 16;
@@ -199,7 +202,7 @@ impl Window {
 
     #[inline]
     fn offset_slot(&self, index: LogIndex) -> usize {
-        let slot = index.value() as u32 & self.offsets.wrapping_sub(1);
+        let slot = low_half(index.value()) & self.offsets.wrapping_sub(1);
         self.offsets_start as usize + slot as usize * 4
     }
 
@@ -310,7 +313,7 @@ impl Window {
     /// Whether a new leader could append its first entry and end a joint configuration.
     pub(crate) fn has_room_for_office(&self) -> bool {
         self.len() + 2 <= u64::from(self.offsets)
-            && self.room() >= (ENTRY_HEADER_BYTES as u32).saturating_add(self.configuration_bytes)
+            && self.room() as usize >= ENTRY_HEADER_BYTES + self.configuration_bytes as usize
     }
 
     /// Drops everything after `index`, which must be `base` or in the window.
@@ -427,142 +430,6 @@ impl Window {
         Some(self.offset(memory, index)? + header.size())
     }
 
-    /// The last index in `(after, last]` up to which the encoded entries take at most
-    /// `bytes_max`; `after` if not even one does. Takes O(log n) steps.
-    #[inline]
-    pub(crate) fn fit(&self, memory: &[u8], after: LogIndex, bytes_max: usize) -> Option<LogIndex> {
-        let size = |last| {
-            self.entries(memory, after, last)
-                .map(|entries| entries.len())
-        };
-        if size(self.last.index)? <= bytes_max {
-            return Some(self.last.index);
-        }
-        let (mut fits, mut too_much) = (after, self.last.index);
-        while fits.next() < too_much {
-            let middle = fits.plus(too_much.since(fits) / 2);
-            if size(middle)? <= bytes_max {
-                fits = middle;
-            } else {
-                too_much = middle;
-            }
-        }
-        Some(fits)
-    }
-
-    /// The last entry at or before `index` whose term is at most `term`; at the least `base`.
-    /// Terms never fall along a log, so halving finds it.
-    pub(crate) fn last_with_term_at_most(
-        &self,
-        memory: &[u8],
-        index: LogIndex,
-        term: Term,
-    ) -> Option<EntryId> {
-        let at = |index| {
-            self.term(memory, index)
-                .map(|term| EntryId::new(index, term))
-        };
-        let top = at(index.min(self.last.index).max(self.base.index))?;
-        if top.term <= term {
-            return Some(top);
-        }
-        let (mut low, mut above) = (self.base, top.index);
-        while low.index.next() < above {
-            let middle = at(low.index.plus(above.since(low.index) / 2))?;
-            if middle.term <= term {
-                low = middle;
-            } else {
-                above = middle.index;
-            }
-        }
-        Some(low)
-    }
-
-    /// The last configuration entry at or before `index`, if the window holds one. Looks at each
-    /// entry in turn: for truncation and restart only.
-    pub(crate) fn last_configuration(&self, memory: &[u8], index: LogIndex) -> Option<LogIndex> {
-        let mut at = index.min(self.last.index);
-        while at > self.base.index {
-            if self.header(memory, at)?.1.kind == EntryKind::Configuration {
-                return Some(at);
-            }
-            at = at.previous();
-        }
-        None
-    }
-
-    /// The encoded configuration in force at `base`; empty before a node has joined.
-    pub(crate) fn base_configuration<'m>(&self, memory: &'m [u8]) -> &'m [u8] {
-        memory
-            .get(..usize::from(self.base_configuration_len))
-            .unwrap_or_default()
-    }
-
-    /// Keeps `bytes` as the configuration in force at `base`.
-    pub(crate) fn set_base_configuration(
-        &mut self,
-        memory: &mut [u8],
-        bytes: &[u8],
-    ) -> Result<(), NoRoom> {
-        let area = memory
-            .get_mut(..self.configuration_bytes as usize)
-            .ok_or(NoRoom)?;
-        copy(area.get_mut(..bytes.len()).ok_or(NoRoom)?, bytes);
-        self.base_configuration_len = u16::try_from(bytes.len()).map_err(|_| NoRoom)?;
-        Ok(())
-    }
-
-    /// Keeps the configuration of the entry at `index` as the one in force at `base`.
-    pub(crate) fn keep_configuration(
-        &mut self,
-        memory: &mut [u8],
-        index: LogIndex,
-    ) -> Result<(), NoRoom> {
-        let (_, header) = self.header(memory, index).ok_or(NoRoom)?;
-        let area_len = self.offsets_start as usize;
-        let (area, rest) = memory.split_at_mut_checked(area_len).ok_or(NoRoom)?;
-        let slot = self.offset_slot(index) - area_len;
-        let offset = rest
-            .get(slot..)
-            .and_then(|m| m.first_chunk::<4>())
-            .ok_or(NoRoom)?;
-        let start = (self.data_start - self.offsets_start) as usize
-            + u32::from_le_bytes(*offset) as usize
-            + ENTRY_HEADER_BYTES;
-        let bytes = rest.get(start..start + header.payload_len).ok_or(NoRoom)?;
-        copy(area.get_mut(..bytes.len()).ok_or(NoRoom)?, bytes);
-        self.base_configuration_len = u16::try_from(bytes.len()).map_err(|_| NoRoom)?;
-        Ok(())
-    }
-
-    /// Keeps `bytes` as the configuration of the snapshot that is being received.
-    pub(crate) fn stage_configuration(
-        &mut self,
-        memory: &mut [u8],
-        bytes: &[u8],
-    ) -> Result<(), NoRoom> {
-        let start = self.configuration_bytes as usize;
-        let area = memory
-            .get_mut(start..self.offsets_start as usize)
-            .ok_or(NoRoom)?;
-        copy(area.get_mut(..bytes.len()).ok_or(NoRoom)?, bytes);
-        self.staged_configuration_len = u16::try_from(bytes.len()).map_err(|_| NoRoom)?;
-        Ok(())
-    }
-
-    /// The received snapshot replaces everything: its configuration is the one at `base`.
-    pub(crate) fn install(&mut self, memory: &mut [u8], base: EntryId) -> Result<(), NoRoom> {
-        let start = self.configuration_bytes as usize;
-        let (area, staged) = memory.split_at_mut_checked(start).ok_or(NoRoom)?;
-        let bytes = staged
-            .get(..usize::from(self.staged_configuration_len))
-            .ok_or(NoRoom)?;
-        copy(area.get_mut(..bytes.len()).ok_or(NoRoom)?, bytes);
-        self.base_configuration_len = self.staged_configuration_len;
-        self.reset(base);
-        Ok(())
-    }
-
     /// Everything that a log means: not where in the ring it stands.
     pub(crate) fn logical<'m>(
         &self,
@@ -594,3 +461,6 @@ fn copy(to: &mut [u8], from: &[u8]) {
         to.copy_from_slice(from);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,6 +64,7 @@ fn help() {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Outcome {
     Passed,
     Failed,
@@ -79,27 +80,29 @@ struct Report {
 fn run(context: &Context, gate: &'static Gate) -> Report {
     println!("== {}: {}", gate.word, gate.what);
     let start = Instant::now();
-    let outcome = match (gate.run)(context) {
-        Ok(()) => Outcome::Passed,
-        Err(error) => match error.downcast_ref::<Skip>() {
-            Some(skip) if !context.ci => {
-                println!("   SKIPPED ({skip})");
-                Outcome::Skipped
-            }
-            Some(skip) => {
-                println!("   FAILED: nothing may be skipped where CI=true ({skip})");
-                Outcome::Failed
-            }
-            None => {
-                println!("   FAILED: {error:#}");
-                Outcome::Failed
-            }
-        },
-    };
+    let (outcome, remark) = judge((gate.run)(context), context.ci);
+    if let Some(remark) = remark {
+        println!("   {remark}");
+    }
     Report {
         word: gate.word,
         took: start.elapsed(),
         outcome,
+    }
+}
+
+/// What the result of a gate means, and what there is to say about it.
+fn judge(result: anyhow::Result<()>, ci: bool) -> (Outcome, Option<String>) {
+    let Err(error) = result else {
+        return (Outcome::Passed, None);
+    };
+    match error.downcast_ref::<Skip>() {
+        Some(skip) if !ci => (Outcome::Skipped, Some(format!("SKIPPED ({skip})"))),
+        Some(skip) => {
+            let remark = format!("FAILED: nothing may be skipped where CI=true ({skip})");
+            (Outcome::Failed, Some(remark))
+        }
+        None => (Outcome::Failed, Some(format!("FAILED: {error:#}"))),
     }
 }
 
@@ -127,5 +130,39 @@ fn close(reports: &[Report]) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(result: anyhow::Result<()>, ci: bool) -> Outcome {
+        judge(result, ci).0
+    }
+
+    #[test]
+    fn skip_is_a_failure_where_nothing_may_be_skipped() {
+        assert_eq!(outcome(tools::skip("why; how"), false), Outcome::Skipped);
+        assert_eq!(outcome(tools::skip("why; how"), true), Outcome::Failed);
+    }
+
+    #[test]
+    fn error_is_a_failure_everywhere() {
+        assert_eq!(outcome(Err(anyhow::anyhow!("no")), false), Outcome::Failed);
+        assert_eq!(outcome(Err(anyhow::anyhow!("no")), true), Outcome::Failed);
+        assert_eq!(outcome(Ok(()), true), Outcome::Passed);
+    }
+
+    #[test]
+    fn words_choose_gates_in_the_order_of_the_table() {
+        let words = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            chosen(&words).map(|gates| gates.iter().map(|gate| gate.word).collect::<Vec<_>>())
+        };
+        assert_eq!(words(&["unit", "fmt"]), Some(vec!["fmt", "unit"]));
+        assert_eq!(words(&["test"]).map(|all| all.len()), Some(GATES.len()));
+        assert_eq!(words(&["fmt", "nonsense"]), None);
+        assert_eq!(words(&[]), None);
     }
 }

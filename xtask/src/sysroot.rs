@@ -163,7 +163,8 @@ impl Sysroot {
 fn installed_libraries() -> Result<Option<PathBuf>> {
     let (success, sysroot) = tools::capture(Command::new("rustc").args(["--print", "sysroot"]))?;
     ensure!(success, "rustc does not run: {sysroot}");
-    let libraries = Path::new(sysroot.trim()).join("lib/rustlib");
+    // Before it, rustup may say what it is doing.
+    let libraries = Path::new(sysroot.lines().last().unwrap_or("")).join("lib/rustlib");
     let complete = TARGETS
         .iter()
         .all(|target| !library_files(&libraries.join(target).join("lib"), "core").is_empty());

@@ -261,3 +261,35 @@ impl Drop for Scratch {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capture_returns_both_streams_and_the_verdict() {
+        let (success, output) =
+            capture(Command::new("sh").args(["-c", "echo a; echo b >&2; exit 3"])).unwrap();
+        assert_eq!((success, output.as_str()), (false, "a\nb\n"));
+    }
+
+    #[test]
+    fn hanging_command_is_killed() {
+        let hung = guarded(Command::new("sleep").arg("60"), Duration::from_millis(50));
+        assert!(hung.unwrap_err().to_string().contains("hung"));
+        let code = guarded(
+            Command::new("sh").args(["-c", "exit 7"]),
+            Duration::from_secs(60),
+        );
+        assert_eq!(code.unwrap(), Some(7));
+    }
+
+    #[test]
+    fn long_output_keeps_its_first_and_last_lines() {
+        let output: String = (0..1000).map(|number| format!("{number}\n")).collect();
+        let short = shortened(&output);
+        assert!(short.starts_with("0\n1\n") && short.ends_with("\n998\n999"));
+        assert!(short.contains("850 lines"));
+        assert_eq!(shortened("a\nb\n"), "a\nb");
+    }
+}

@@ -30,7 +30,10 @@ impl Node {
     #[inline]
     pub(super) fn mark_heard(&mut self) {
         self.sticky_until = self.now.saturating_add(self.current.stickiness);
-        self.arm_election();
+        self.election_base = self.now;
+        if !self.timers.is_set(Timer::Election) {
+            self.arm_election();
+        }
     }
 
     /// Draws the next election timeout. Only a node that may stand has one.
@@ -47,9 +50,10 @@ impl Node {
             .config
             .election_timeout_max
             .saturating_sub(self.config.election_timeout_min);
-        let timeout = self.jitter.between(min, min.saturating_add(spread));
-        self.timers
-            .set(Timer::Election, self.now.saturating_add(timeout));
+        self.election_base = self.now;
+        self.election_timeout = self.jitter.between(min, min.saturating_add(spread));
+        let deadline = self.now.saturating_add(self.election_timeout);
+        self.timers.set(Timer::Election, deadline);
     }
 
     pub(super) fn enter_term(&mut self, term: Term) {
@@ -107,10 +111,17 @@ impl Node {
         }
     }
 
-    /// The election timer fired.
+    /// The election timer fired: campaigns, unless a leader was heard since it was armed.
     pub(super) fn on_election_timeout(&mut self) {
+        let deadline = self.election_base.saturating_add(self.election_timeout);
+        if self.now < deadline {
+            self.timers.set(Timer::Election, deadline);
+            return;
+        }
         self.arm_election();
-        if !self.is_stalled {
+        // While the own vote is being written, another term would only begin the wait anew.
+        let is_waiting = self.is_role(RoleName::Candidate) && !self.may_ask();
+        if !self.is_stalled && !is_waiting {
             self.become_pre_candidate();
         }
     }
@@ -186,6 +197,8 @@ impl Node {
         }
         if let Role::Candidate(ballots) = &mut self.role {
             ballots.granted = ballots.granted.union(me);
+            // The time to gather votes starts when they can be asked for.
+            self.arm_election();
             self.ask_again();
         }
         self.count_votes(memory)
@@ -256,7 +269,9 @@ impl Node {
         let is_free = self.vault.vote().is_none_or(|vote| vote == sender);
         // Whoever follows a leader of this term knows that the election is over.
         let can_vote = matches!(self.role, Role::Follower(None) | Role::PreCandidate(_));
+        // A node may have learned the term elsewhere, and have heard from its leader just now.
         if can_vote
+            && !self.is_sticky()
             && is_free
             && request.last.is_up_to_date_with(self.window.last())
             && self.vault.vote().is_none()

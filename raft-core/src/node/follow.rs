@@ -157,7 +157,7 @@ impl Node {
         bytes: &[u8],
     ) -> Result<Result<(), Option<DropReason>>, Fault> {
         if index <= self.window.last().index {
-            if index <= self.window.base().index {
+            if index < self.window.base().index {
                 return Ok(Ok(()));
             }
             let term = self
@@ -167,6 +167,7 @@ impl Node {
             if term == header.term {
                 return Ok(Ok(()));
             }
+            // The base is committed, so nothing of an earlier term can follow it either.
             if index <= self.commit {
                 return Ok(Err(Some(DropReason::ConflictBelowCommit)));
             }

@@ -3,7 +3,7 @@
 use clocks::Instant;
 use quorum::NodeId;
 
-use super::{Node, Role, Timer};
+use super::{Node, Role};
 use crate::durable::Ticket;
 use crate::error::{Fault, HandleError};
 use crate::event::{DropReason, Event};
@@ -131,11 +131,11 @@ impl Node {
             return Ok(());
         }
         self.observe(now);
-        self.timers.clear(Timer::Disk);
         self.is_stalled = false;
-        if self.vault.is_dirty(self.window.last().index) {
-            self.mark_dirty();
-        }
+        self.dirty_since = self
+            .vault
+            .is_dirty(self.window.last().index)
+            .then_some(self.now);
         match self.role {
             Role::Leader(_) => self.on_own_log_durable(memory)?,
             Role::Candidate(_) => self.on_own_vote_durable(memory)?,

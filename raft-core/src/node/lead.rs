@@ -17,7 +17,7 @@ use crate::entry::EntryKind;
 use crate::error::Fault;
 use crate::event::{DropReason, Event};
 use crate::message::{Ack, Reject};
-use crate::slot::{Flow, Progress, find, find_identity};
+use crate::slot::{Flow, Progress, Slots, find, find_identity};
 use crate::types::{Identity, LogIndex};
 
 impl Node {
@@ -51,7 +51,7 @@ impl Node {
         Ok(())
     }
 
-    fn arm_heartbeat(&mut self) {
+    pub(super) fn arm_heartbeat(&mut self) {
         if self.peers().is_empty() {
             self.timers.clear(Timer::Heartbeat);
         } else {
@@ -158,13 +158,16 @@ impl Node {
             return Ok(Some(DropReason::BeyondLog));
         }
         let contact = office.opened(ack.round);
+        let is_leaving = office.leaving.is_some();
         let Some(slot) = self.slots.get_mut(member.index()) else {
             return Ok(None);
         };
         let progress = &mut slot.progress;
-        progress.round_acked = progress.round_acked.max(ack.round);
-        if let Some(opened) = contact {
-            progress.contact = progress.contact.max(opened);
+        if ack.round > progress.round_acked {
+            progress.round_acked = ack.round;
+            if let Some(opened) = contact {
+                progress.contact = progress.contact.max(opened);
+            }
         }
         let advanced = ack.verified > progress.matched;
         if advanced {
@@ -187,11 +190,15 @@ impl Node {
         if let Some(reject) = &ack.reject {
             self.on_reject(memory, member, reject)?;
         }
-        self.append_due.insert(member);
+        if slot_has_news(&self.slots, member, last, self.commit) {
+            self.append_due.insert(member);
+        }
         if advanced {
             self.maybe_commit(memory)?;
         }
-        self.maybe_leave();
+        if is_leaving {
+            self.maybe_leave();
+        }
         Ok(None)
     }
 
@@ -279,6 +286,15 @@ impl Node {
     }
 }
 
+/// Whether there is something to tell a member, now that it has answered.
+#[inline]
+fn slot_has_news(slots: &Slots, member: Member, last: LogIndex, commit: LogIndex) -> bool {
+    slots.get(member.index()).is_some_and(|slot| {
+        let progress = &slot.progress;
+        progress.flow != Flow::Replicate || progress.next <= last || progress.commit_sent < commit
+    })
+}
+
 impl Progress {
     #[inline]
     fn on_verified(&mut self, verified: LogIndex) {
@@ -292,7 +308,8 @@ impl Progress {
                 self.flow = Flow::Replicate;
                 self.next = verified.next();
             }
-            Flow::Probe { .. } | Flow::Snapshot { .. } => {}
+            Flow::Snapshot { .. } => self.next = self.next.max(verified.next()),
+            Flow::Probe { .. } => {}
         }
     }
 

@@ -9,7 +9,7 @@
 
 use quorum::{Joint, Member, MemberSet};
 
-use super::{Current, Node, Role};
+use super::{Current, Node, Role, Timer};
 use crate::configuration::{Change, Encoded, Encoder, Seat, Standing, configuration_bytes_max};
 use crate::entry::{ENTRY_HEADER_BYTES, EntryKind};
 use crate::error::{Fault, ReconfigureError};
@@ -35,6 +35,9 @@ impl Node {
         self.events.push(Event::ConfigurationChanged { index });
         if !self.is_leader() {
             self.arm_election();
+        } else if !self.timers.is_set(Timer::Heartbeat) {
+            // A leader that was alone has members now.
+            self.arm_heartbeat();
         }
         Ok(())
     }

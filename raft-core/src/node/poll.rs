@@ -1,18 +1,19 @@
 //! What goes out. Nothing is queued: each call looks at what is due and builds one message, one
 //! write or one delivery from the state as it is now.
 
+use clocks::Instant;
 use quorum::{Member, MemberSet, NodeId};
 
 use super::{Node, Role};
 use crate::durable::{RECORD_VERSION, RecordHeader, Snapshot, Write};
-use crate::entry::{Entry, EntryKind};
+use crate::entry::{Entries, Entry, EntryKind};
 use crate::error::Fault;
 use crate::event::Event;
 use crate::message::{
     Ack, Append, Body, Chunk, ChunkData, Message, PreVote, PreVoteReply, Transmit, Vote, VoteReply,
 };
 use crate::slot::{Flow, Replies};
-use crate::types::{EntryId, LogIndex};
+use crate::types::EntryId;
 use crate::wire::{APPEND_HEADER_BYTES, CHUNK_HEADER_BYTES};
 
 /// Who can be sent to now. A driver whose connection to a member is busy leaves it out, and what
@@ -47,45 +48,34 @@ pub enum Committed<'a> {
     Snapshot(Snapshot),
 }
 
-/// A message that was decided on, in plain data: the borrow is built last.
-#[derive(Clone, Copy)]
-enum Decision {
-    Plain(Body<'static>),
-    Append {
-        append: Append<'static>,
-        last: LogIndex,
-    },
-    Chunk {
-        chunk: Chunk<'static>,
-    },
-}
-
 impl Node {
     #[inline]
     pub(crate) fn poll_transmit<'m>(
         &mut self,
         memory: &'m [u8],
+        now: Instant,
         ready: Ready<'_>,
     ) -> Option<Transmit<'m>> {
+        self.observe(now);
         // Whatever is said of a term waits until the term is on the medium.
         if !self.vault.is_term_durable() || self.fault.is_some() {
             return None;
         }
-        let (to, decision) = self.decide(memory, ready)?;
-        let body = match decision {
-            Decision::Plain(body) => body,
-            Decision::Append { append, last } => {
-                let entries = self.window.entries(memory, append.prev.index, last)?;
-                Body::Append(Append { entries, ..append })
+        if !self.reply_due.is_empty() || !self.guests.is_empty() {
+            let reply = self.next_reply(ready);
+            if reply.is_some() {
+                return reply;
             }
-            Decision::Chunk { chunk } => {
-                let configuration = self.window.base_configuration(memory);
-                Body::Chunk(Chunk {
-                    configuration,
-                    ..chunk
-                })
-            }
-        };
+        }
+        match &self.role {
+            Role::Leader(_) => self.next_append(memory, ready),
+            Role::Follower(_) => self.next_ack(ready),
+            Role::PreCandidate(_) | Role::Candidate(_) => self.next_ask(ready),
+        }
+    }
+
+    #[inline(always)]
+    fn transmit<'m>(&self, to: NodeId, body: Body<'m>) -> Option<Transmit<'m>> {
         let message = Message {
             group: self.vault.group,
             incarnation: self.vault.identity.incarnation,
@@ -95,23 +85,7 @@ impl Node {
         Some(Transmit { to, message })
     }
 
-    #[inline]
-    fn decide(&mut self, memory: &[u8], ready: Ready<'_>) -> Option<(NodeId, Decision)> {
-        if let Some(decision) = self.decide_reply(ready) {
-            return Some(decision);
-        }
-        match &self.role {
-            Role::Leader(_) => self.decide_append(memory, ready),
-            Role::Follower(_) => self.decide_ack(ready),
-            Role::PreCandidate(_) | Role::Candidate(_) => self.decide_ask(ready),
-        }
-    }
-
-    #[inline]
-    fn decide_reply(&mut self, ready: Ready<'_>) -> Option<(NodeId, Decision)> {
-        if self.reply_due.is_empty() && self.guests.is_empty() {
-            return None;
-        }
+    fn next_reply<'m>(&mut self, ready: Ready<'_>) -> Option<Transmit<'m>> {
         for member in self.reply_due.iter() {
             let Some(slot) = self.slots.get_mut(member.index()) else {
                 continue;
@@ -122,10 +96,9 @@ impl Node {
                     continue;
                 }
                 if let Some(body) = self.vault.reply(&mut slot.replies, to) {
-                    return Some((to.node, Decision::Plain(body)));
+                    return self.transmit(to.node, body);
                 }
-            }
-            if !slot.replies.is_owed() {
+            } else {
                 self.reply_due.remove(member);
             }
         }
@@ -136,7 +109,7 @@ impl Node {
             let to = guest.identity;
             if let Some(body) = self.vault.reply(&mut guest.replies, to) {
                 self.guests.retain(|guest| guest.replies.is_owed());
-                return Some((to.node, Decision::Plain(body)));
+                return self.transmit(to.node, body);
             }
         }
         None
@@ -144,23 +117,24 @@ impl Node {
 
     /// The acknowledgement to the leader: its round at once, its entries when they are durable.
     #[inline]
-    fn decide_ack(&mut self, ready: Ready<'_>) -> Option<(NodeId, Decision)> {
+    fn next_ack<'m>(&mut self, ready: Ready<'_>) -> Option<Transmit<'m>> {
         let durable = self.vault.log_durable();
-        let room = self.window.room();
+        // Room for a frame is as good as more: only less is worth a word when it is regained.
+        let frame = self.config.frame_bytes_max;
         let Role::Follower(Some(owed)) = &mut self.role else {
             return None;
         };
         let verified = durable.at_most(owed.verified);
-        let has_regained_room = owed.room_sent < room / 2;
         let is_due = verified.get() > owed.verified_sent
             || owed.round > owed.round_sent
             || owed.repeat
-            || has_regained_room
             || owed.reject.is_some()
-            || owed.chunk.is_some();
+            || owed.chunk.is_some()
+            || ((owed.room_sent as usize) < frame && owed.room_sent < self.window.room() / 2);
         if !is_due || !ready.has(owed.leader.node) {
             return None;
         }
+        let room = self.window.room();
         let mut ack = Ack::from_durable(verified, owed.round, room);
         ack.reject = owed.reject.take();
         ack.chunk = owed.chunk.take();
@@ -168,67 +142,72 @@ impl Node {
         owed.round_sent = owed.round;
         owed.room_sent = room;
         owed.repeat = false;
-        Some((owed.leader.node, Decision::Plain(Body::Ack(ack))))
+        let to = owed.leader.node;
+        self.transmit(to, Body::Ack(ack))
     }
 
-    fn decide_ask(&mut self, ready: Ready<'_>) -> Option<(NodeId, Decision)> {
-        for member in self.ask_due.iter() {
-            let Some(to) = self.slot(member).map(|slot| slot.identity.node) else {
-                continue;
-            };
-            if !ready.has(to) {
-                continue;
-            }
-            self.ask_due.remove(member);
-            let last = self.window.last();
-            let body = match self.role {
-                Role::PreCandidate(_) => Body::PreVote(PreVote {
-                    last,
-                    attempt: self.attempt,
-                }),
-                Role::Candidate(_) => Body::Vote(Vote { last }),
-                Role::Follower(_) | Role::Leader(_) => return None,
-            };
-            return Some((to, Decision::Plain(body)));
-        }
-        None
+    fn next_ask<'m>(&mut self, ready: Ready<'_>) -> Option<Transmit<'m>> {
+        let is_ready = |member: &Member| {
+            let slot = self.slots.get(member.index());
+            slot.is_some_and(|slot| ready.has(slot.identity.node))
+        };
+        let member = self.ask_due.iter().find(is_ready)?;
+        self.ask_due.remove(member);
+        let to = self.slot(member)?.identity.node;
+        let last = self.window.last();
+        let body = match self.role {
+            Role::PreCandidate(_) => Body::PreVote(PreVote {
+                last,
+                attempt: self.attempt,
+            }),
+            Role::Candidate(_) => Body::Vote(Vote { last }),
+            Role::Follower(_) | Role::Leader(_) => return None,
+        };
+        self.transmit(to, body)
     }
 
     /// The next append or chunk, starting with the member after the one served last.
     #[inline]
-    fn decide_append(&mut self, memory: &[u8], ready: Ready<'_>) -> Option<(NodeId, Decision)> {
+    fn next_append<'m>(&mut self, memory: &'m [u8], ready: Ready<'_>) -> Option<Transmit<'m>> {
         if self.append_due.is_empty() {
             return None;
         }
-        let first = MemberSet::first(usize::from(self.cursor));
-        let later = self.append_due.difference(first);
-        let earlier = self.append_due.intersection(first);
-        for member in later.iter().chain(earlier.iter()) {
-            let Some(to) = self.slot(member).map(|slot| slot.identity.node) else {
+        let mut rest = self.append_due;
+        while !rest.is_empty() {
+            let later = rest.difference(MemberSet::first(usize::from(self.cursor)));
+            let turn = if later.is_empty() { rest } else { later };
+            let Some(member) = turn.iter().next() else {
+                break;
+            };
+            rest.remove(member);
+            let Some(slot) = self.slots.get(member.index()) else {
                 continue;
             };
+            let to = slot.identity.node;
             if !ready.has(to) {
                 continue;
             }
-            match self.decide_append_to(memory, member) {
-                Some(decision) => {
-                    self.cursor = member.index() as u8 + 1;
-                    return Some((to, decision));
-                }
-                None => {
-                    self.append_due.remove(member);
-                }
+            let transmit = self.append_to(memory, member, to);
+            if transmit.is_some() {
+                self.cursor = u8::try_from(member.index() + 1).unwrap_or(0);
+                return transmit;
             }
+            self.append_due.remove(member);
         }
         None
     }
 
     #[inline]
-    fn decide_append_to(&mut self, memory: &[u8], member: Member) -> Option<Decision> {
+    fn append_to<'m>(
+        &mut self,
+        memory: &'m [u8],
+        member: Member,
+        to: NodeId,
+    ) -> Option<Transmit<'m>> {
         let Role::Leader(office) = &self.role else {
             return None;
         };
-        let (round, commit) = (office.round, self.commit);
+        let round = office.round;
         let (base, last) = (self.window.base(), self.window.last());
         let progress = &mut self.slots.get_mut(member.index())?.progress;
         if progress.next <= base.index && !matches!(progress.flow, Flow::Snapshot { .. }) {
@@ -239,19 +218,24 @@ impl Node {
             };
         }
         match progress.flow {
-            Flow::Snapshot { .. } => return self.decide_chunk(memory, member),
+            Flow::Snapshot { .. } => return self.chunk_to(memory, member, to),
             Flow::Probe { sent: true } => return None,
             Flow::Probe { sent: false } | Flow::Replicate => {}
         }
         let prev = progress.next.previous();
         let prev = EntryId::new(prev, self.window.term(memory, prev)?);
-        let room = (progress.room as usize).min(self.config.frame_bytes_max - APPEND_HEADER_BYTES);
-        let end = if prev.index < last.index {
-            self.window.fit(memory, prev.index, room)?
-        } else {
-            prev.index
-        };
-        let commit = commit.min(end);
+        let (mut end, mut entries) = (prev.index, Entries::EMPTY);
+        if prev.index < last.index {
+            let frame = self
+                .config
+                .frame_bytes_max
+                .saturating_sub(APPEND_HEADER_BYTES);
+            let room = usize::try_from(progress.room)
+                .unwrap_or(usize::MAX)
+                .min(frame);
+            (end, entries) = self.window.fit(memory, prev.index, room)?;
+        }
+        let commit = self.commit.min(end);
         let has_news = end > prev.index
             || commit > progress.commit_sent
             || round > progress.round_sent
@@ -260,30 +244,41 @@ impl Node {
             return None;
         }
         if progress.flow == Flow::Replicate {
-            let sent = self.window.entries(memory, prev.index, end)?.len();
-            progress.room = progress.room.saturating_sub(sent as u32);
+            let sent = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+            progress.room = progress.room.saturating_sub(sent);
             progress.next = end.next();
         } else {
             progress.flow = Flow::Probe { sent: true };
         }
         progress.commit_sent = progress.commit_sent.max(commit);
         progress.round_sent = round;
-        let append = Append {
-            prev,
-            commit,
-            round,
-            entries: Default::default(),
-        };
-        Some(Decision::Append { append, last: end })
+        if end == last.index {
+            // Everything there is has been said.
+            self.append_due.remove(member);
+        }
+        self.transmit(
+            to,
+            Body::Append(Append {
+                prev,
+                commit,
+                round,
+                entries,
+            }),
+        )
     }
 
-    fn decide_chunk(&mut self, memory: &[u8], member: Member) -> Option<Decision> {
+    fn chunk_to<'m>(
+        &mut self,
+        memory: &'m [u8],
+        member: Member,
+        to: NodeId,
+    ) -> Option<Transmit<'m>> {
         let Role::Leader(office) = &self.role else {
             return None;
         };
-        let round = office.round;
-        let snapshot = self.snapshot;
-        let overhead = CHUNK_HEADER_BYTES + self.window.base_configuration(memory).len();
+        let (round, snapshot) = (office.round, self.snapshot);
+        let configuration = self.window.base_configuration(memory);
+        let overhead = CHUNK_HEADER_BYTES + configuration.len();
         let room = self.config.frame_bytes_max.saturating_sub(overhead);
         if room == 0 {
             self.events.push(Event::SnapshotFrameTooSmall);
@@ -306,17 +301,22 @@ impl Node {
         }
         *sent = true;
         let offset = (*offset).min(snapshot.size);
-        let len = (snapshot.size - offset).min(room as u64);
-        let data = ChunkData::Wanted(u32::try_from(len).unwrap_or(u32::MAX));
+        let len = snapshot.size.saturating_sub(offset);
+        let len = u32::try_from(len)
+            .unwrap_or(u32::MAX)
+            .min(u32::try_from(room).unwrap_or(u32::MAX));
         progress.round_sent = round;
-        let chunk = Chunk {
-            snapshot,
-            configuration: &[],
-            round,
-            offset,
-            data,
-        };
-        Some(Decision::Chunk { chunk })
+        let data = ChunkData::Wanted(len);
+        self.transmit(
+            to,
+            Body::Chunk(Chunk {
+                snapshot,
+                configuration,
+                round,
+                offset,
+                data,
+            }),
+        )
     }
 
     #[inline]
@@ -358,30 +358,27 @@ impl Node {
 
     /// The next command that is committed and durable here, or the snapshot before it.
     #[inline]
-    pub(crate) fn poll_committed<'m>(
-        &mut self,
-        memory: &'m [u8],
-    ) -> Result<Option<Committed<'m>>, Fault> {
+    pub(crate) fn poll_committed<'m>(&mut self, memory: &'m [u8]) -> Option<Committed<'m>> {
         let deliverable = self.deliverable();
-        if self.fault.is_some() || self.delivered >= deliverable {
-            return Ok(None);
-        }
         if self.delivered < self.window.base().index {
+            if self.fault.is_some() || deliverable < self.window.base().index {
+                return None;
+            }
             self.delivered = self.window.base().index;
-            return Ok(Some(Committed::Snapshot(self.snapshot)));
+            return Some(Committed::Snapshot(self.snapshot));
         }
-        while self.delivered < deliverable {
+        while self.delivered < deliverable && self.fault.is_none() {
             let index = self.delivered.next();
-            let entry = self
-                .window
-                .entry(memory, index)
-                .ok_or(Fault::WindowDamaged)?;
+            let Some(entry) = self.window.entry(memory, index) else {
+                self.fail(Fault::WindowDamaged);
+                return None;
+            };
             self.delivered = index;
             if entry.kind == EntryKind::Command {
-                return Ok(Some(Committed::Command(entry)));
+                return Some(Committed::Command(entry));
             }
         }
-        Ok(None)
+        None
     }
 }
 

@@ -14,6 +14,9 @@ use crate::message::{Chunk, ChunkAck, ChunkData};
 use crate::snapshot::{Piece, Receipt};
 use crate::types::{EntryId, Identity, LogIndex};
 
+/// No snapshot ends beyond this index: half of all indexes stay for the entries after it.
+const SNAPSHOT_INDEX_MAX: LogIndex = LogIndex::new(u64::MAX / 2);
+
 impl Node {
     pub(crate) fn compact(
         &mut self,
@@ -65,6 +68,9 @@ impl Node {
             return Ok(Err(DropReason::Malformed));
         };
         let snapshot = chunk.snapshot;
+        if snapshot.last.index > SNAPSHOT_INDEX_MAX {
+            return Ok(Err(DropReason::BeyondLog));
+        }
         let end = chunk.offset.checked_add(data.len() as u64);
         let is_sound = snapshot.last.term <= self.term()
             && snapshot.last.index > LogIndex::ZERO
@@ -89,17 +95,38 @@ impl Node {
             }
             return Ok(Ok(None));
         }
-        let stored = self.continue_incoming(memory, sender, chunk)?;
-        if chunk.offset != stored {
+        if self.is_storing_another(sender, snapshot) {
+            return Ok(Ok(None));
+        }
+        let now = self.now;
+        let incoming = self.continue_incoming(memory, sender, chunk)?;
+        if chunk.offset != incoming.stored {
+            let stored = incoming.stored;
             self.owe_chunk(snapshot.last.index, stored);
             return Ok(Ok(None));
         }
+        incoming.offered.get_or_insert(now);
         Ok(Ok(Some(Piece {
             from: sender,
             snapshot,
             offset: chunk.offset,
             data,
         })))
+    }
+
+    /// Whether the driver is storing a piece of another snapshot. That one is waited for, as long
+    /// as a write may take: otherwise a leader that compacts faster than this medium stores would
+    /// make it start again and again.
+    fn is_storing_another(&self, sender: Identity, snapshot: Snapshot) -> bool {
+        let Some(incoming) = &self.incoming else {
+            return false;
+        };
+        let is_another = incoming.leader != sender || incoming.snapshot != snapshot;
+        let patience = self.config.persist_timeout;
+        is_another
+            && incoming
+                .offered
+                .is_some_and(|since| self.now < since.saturating_add(patience))
     }
 
     /// Whether the log, or what is committed, covers everything up to `last` already.
@@ -111,30 +138,31 @@ impl Node {
                 .is_some_and(|term| term == last.term)
     }
 
-    /// Goes on with the snapshot that is being received, or starts with another. Says how much
-    /// of it is stored: a piece that starts there may be offered to the driver more than once,
-    /// because the driver may have failed to store it.
+    /// Goes on with the snapshot that is being received, or starts with another. A piece where
+    /// the stored part ends may be offered to the driver more than once, because the driver may
+    /// have failed to store it.
     fn continue_incoming(
         &mut self,
         memory: &mut [u8],
         sender: Identity,
         chunk: &Chunk<'_>,
-    ) -> Result<u64, Fault> {
-        if let Some(incoming) = &self.incoming
-            && incoming.leader == sender
-            && incoming.snapshot == chunk.snapshot
-        {
-            return Ok(incoming.stored);
+    ) -> Result<&mut Incoming, Fault> {
+        let is_same = self.incoming.as_ref().is_some_and(|incoming| {
+            incoming.leader == sender && incoming.snapshot == chunk.snapshot
+        });
+        if !is_same {
+            self.window
+                .stage_configuration(memory, chunk.configuration)
+                .map_err(|_| Fault::WindowDamaged)?;
         }
-        self.window
-            .stage_configuration(memory, chunk.configuration)
-            .map_err(|_| Fault::WindowDamaged)?;
-        self.incoming = Some(Incoming {
+        let fresh = Incoming {
             leader: sender,
             snapshot: chunk.snapshot,
             stored: 0,
-        });
-        Ok(0)
+            offered: None,
+        };
+        let kept = self.incoming.take().filter(|_| is_same);
+        Ok(self.incoming.insert(kept.unwrap_or(fresh)))
     }
 
     fn owe_chunk(&mut self, index: LogIndex, stored: u64) {
@@ -161,6 +189,7 @@ impl Node {
             return Ok(());
         }
         incoming.stored = incoming.stored.saturating_add(receipt.len);
+        incoming.offered = None;
         let (snapshot, stored, leader) = (incoming.snapshot, incoming.stored, incoming.leader);
         self.owe_chunk(snapshot.last.index, stored);
         if stored < snapshot.size {
@@ -181,6 +210,10 @@ impl Node {
 
     /// The snapshot replaces the whole log.
     fn install(&mut self, memory: &mut [u8], snapshot: Snapshot) -> Result<(), Fault> {
+        // Answers are noted by place in the member table, which is replaced.
+        if matches!(self.role, Role::PreCandidate(_) | Role::Candidate(_)) {
+            self.become_follower();
+        }
         // What is committed here is part of the snapshot; what is not may contradict it.
         let kept = self.commit.min(self.vault.log_durable().get());
         self.window

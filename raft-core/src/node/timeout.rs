@@ -1,6 +1,6 @@
 //! Time passes: one call per timer that is due.
 
-use clocks::Instant;
+use clocks::{Instant, TimerKey};
 
 use super::{Node, Timer};
 use crate::error::Fault;
@@ -12,8 +12,11 @@ impl Node {
         self.live()?;
         self.observe(now);
         // Every timer that fires is armed again, later than now, or stays silent until something
-        // happens: so this ends after at most one turn for each.
-        while let Some(timer) = self.timers.pop_expired(self.now) {
+        // happens: one turn for each is enough, and at the end of time all there is.
+        for _ in 0..Timer::COUNT {
+            let Some(timer) = self.timers.pop_expired(self.now) else {
+                break;
+            };
             match timer {
                 Timer::Election => self.on_election_timeout(),
                 Timer::Heartbeat => self.on_heartbeat_timeout(),
@@ -27,8 +30,11 @@ impl Node {
     /// The medium does not complete its writes: a leader would block the group, because nobody
     /// replaces one that still sends heartbeats.
     fn on_disk_timeout(&mut self) {
-        if !self.vault.is_dirty(self.window.last().index) {
+        let Some(since) = self.dirty_since else {
             return;
+        };
+        if self.now < since.saturating_add(self.config.persist_timeout) {
+            return self.arm_disk();
         }
         self.is_stalled = true;
         self.events.push(Event::DiskStalled);

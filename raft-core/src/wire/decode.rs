@@ -21,13 +21,7 @@ pub fn decode(frame: &[u8]) -> Result<Message<'_>, DecodeError> {
     let (header, body) = frame
         .split_first_chunk::<HEADER_BYTES>()
         .ok_or(DecodeError::Truncated)?;
-    let (head, rest) = header
-        .split_first_chunk::<8>()
-        .ok_or(DecodeError::Truncated)?;
-    let (group, term) = rest
-        .split_first_chunk::<8>()
-        .ok_or(DecodeError::Truncated)?;
-    let [version_kind, flags, round_low, round_high, incarnation @ ..] = *head;
+    let [version_kind, flags, round_low, round_high, ..] = *header;
     if version_kind >> 4 != VERSION {
         return Err(DecodeError::UnknownVersion(version_kind >> 4));
     }
@@ -58,11 +52,9 @@ pub fn decode(frame: &[u8]) -> Result<Message<'_>, DecodeError> {
         return Err(DecodeError::TrailingBytes);
     }
     Ok(Message {
-        group: GroupId::new(u64::from_le_bytes(*group)),
-        incarnation: Incarnation::new(u32::from_le_bytes(incarnation)),
-        term: Term::new(u32::from_le_bytes(
-            *term.first_chunk().ok_or(DecodeError::Truncated)?,
-        )),
+        group: GroupId::new(u64_at(header, 8)),
+        incarnation: Incarnation::new(u32_at(header, 4)),
+        term: Term::new(u32_at(header, 16)),
         body,
     })
 }
@@ -72,11 +64,23 @@ struct Reader<'f> {
 }
 
 impl<'f> Reader<'f> {
+    /// The next `N` bytes: one check for all the fields in them.
+    #[inline]
+    fn take<const N: usize>(&mut self) -> Result<&'f [u8; N], DecodeError> {
+        let (bytes, rest) = self
+            .rest
+            .split_first_chunk()
+            .ok_or(DecodeError::Truncated)?;
+        self.rest = rest;
+        Ok(bytes)
+    }
+
     #[inline]
     fn append(&mut self, round: u64) -> Result<Append<'f>, DecodeError> {
-        let prev = self.entry_id()?;
-        let delta = self.u32()? as i32;
-        let round = Round::new(round | u64::from(self.u32()?));
+        let fixed = self.take::<{ APPEND_HEADER_BYTES - HEADER_BYTES }>()?;
+        let prev = entry_id_at(fixed, 0);
+        let delta = u32_at(fixed, 12).cast_signed();
+        let round = Round::new(round | u64::from(u32_at(fixed, 16)));
         let commit = if delta == COMMIT_UNSTATED {
             LogIndex::ZERO
         } else {
@@ -93,9 +97,10 @@ impl<'f> Reader<'f> {
 
     #[inline]
     fn ack(&mut self, flags: u8, round: u64) -> Result<Ack, DecodeError> {
-        let room = self.u32()?;
-        let verified = LogIndex::new(self.u64()?);
-        let round = Round::new(round | u64::from(self.u32()?));
+        let fixed = self.take::<16>()?;
+        let room = u32_at(fixed, 0);
+        let verified = LogIndex::new(u64_at(fixed, 4));
+        let round = Round::new(round | u64::from(u32_at(fixed, 12)));
         let mut ack = Ack {
             verified,
             round,
@@ -144,29 +149,36 @@ impl<'f> Reader<'f> {
         })
     }
 
-    #[inline]
     fn entry_id(&mut self) -> Result<EntryId, DecodeError> {
-        let term = Term::new(self.u32()?);
-        Ok(EntryId::new(LogIndex::new(self.u64()?), term))
+        Ok(entry_id_at(self.take::<12>()?, 0))
     }
 
-    #[inline]
     fn u32(&mut self) -> Result<u32, DecodeError> {
-        let (bytes, rest) = self
-            .rest
-            .split_first_chunk()
-            .ok_or(DecodeError::Truncated)?;
-        self.rest = rest;
-        Ok(u32::from_le_bytes(*bytes))
+        Ok(u32_at(self.take::<4>()?, 0))
     }
 
-    #[inline]
     fn u64(&mut self) -> Result<u64, DecodeError> {
-        let (bytes, rest) = self
-            .rest
-            .split_first_chunk()
-            .ok_or(DecodeError::Truncated)?;
-        self.rest = rest;
-        Ok(u64::from_le_bytes(*bytes))
+        Ok(u64_at(self.take::<8>()?, 0))
     }
+}
+
+#[inline]
+fn entry_id_at(bytes: &[u8], at: usize) -> EntryId {
+    EntryId::new(
+        LogIndex::new(u64_at(bytes, at + 4)),
+        Term::new(u32_at(bytes, at)),
+    )
+}
+
+/// Four bytes at a place that the caller knows to exist: the check disappears in compilation.
+#[inline]
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    let place = bytes.get(at..).and_then(|bytes| bytes.first_chunk());
+    place.map_or(0, |bytes| u32::from_le_bytes(*bytes))
+}
+
+#[inline]
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    let place = bytes.get(at..).and_then(|bytes| bytes.first_chunk());
+    place.map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::message::{Ack, Append, Body, Chunk, ChunkData, Message};
 use crate::types::{EntryId, Round};
 
-/// How many bytes [`encode`] makes of this message.
+/// How many bytes [`encode()`] makes of this message.
 pub fn encoded_len(message: &Message<'_>) -> usize {
     match &message.body {
         Body::PreVote(_) => HEADER_BYTES + 16,
@@ -57,7 +57,7 @@ pub fn encode<'f>(message: &Message<'_>, frame: &'f mut [u8]) -> Result<&'f [u8]
 ///
 /// # Errors
 ///
-/// As [`encode`]; [`EncodeError::ChunkData`] if `data` is not as long as the chunk wants.
+/// As [`encode()`]; [`EncodeError::ChunkData`] if `data` is not as long as the chunk wants.
 pub fn encode_chunk<'f>(
     message: &Message<'_>,
     data: &[u8],
@@ -99,22 +99,20 @@ fn put(message: &Message<'_>, data: &[u8], frame: &mut [u8]) -> Option<()> {
     let (header, body) = frame.split_first_chunk_mut::<HEADER_BYTES>()?;
     let (kind, flags, round) = describe(&message.body);
     let [_, _, _, _, low, high, _, _] = round.value().to_le_bytes();
-    let mut word = [(VERSION << 4) | kind, flags, low, high, 0, 0, 0, 0];
-    *word.last_chunk_mut::<4>()? = message.incarnation.value().to_le_bytes();
-    *header.first_chunk_mut::<8>()? = word;
-    *header.get_mut(8..)?.first_chunk_mut::<8>()? = message.group.value().to_le_bytes();
-    *header.last_chunk_mut::<4>()? = message.term.value().to_le_bytes();
+    put_at(header, 0, [(VERSION << 4) | kind, flags, low, high]);
+    put_at(header, 4, message.incarnation.value().to_le_bytes());
+    put_at(header, 8, message.group.value().to_le_bytes());
+    put_at(header, 16, message.term.value().to_le_bytes());
     match &message.body {
         Body::PreVote(pre_vote) => {
-            let body = put_entry_id(body, pre_vote.last)?;
-            put_u32(body, pre_vote.attempt)?;
+            let fixed = body.first_chunk_mut::<16>()?;
+            put_entry_id(fixed, 0, pre_vote.last);
+            put_at(fixed, 12, pre_vote.attempt.to_le_bytes());
         }
         Body::PreVoteReply(reply) => {
-            put_u32(body, reply.attempt)?;
+            put_at(body, 0, reply.attempt.to_le_bytes());
         }
-        Body::Vote(vote) => {
-            put_entry_id(body, vote.last)?;
-        }
+        Body::Vote(vote) => put_entry_id(body.first_chunk_mut::<12>()?, 0, vote.last),
         Body::VoteReply(_) => {}
         Body::Append(append) => put_append(body, append)?,
         Body::Ack(ack) => put_ack(body, ack)?,
@@ -151,67 +149,85 @@ fn describe(body: &Body<'_>) -> (u8, u8, Round) {
     }
 }
 
+/// The low 32 bits of a round; the header has the rest.
+#[inline]
+fn low_bytes(round: Round) -> [u8; 4] {
+    let [a, b, c, d, ..] = round.value().to_le_bytes();
+    [a, b, c, d]
+}
+
 #[inline]
 fn put_append(body: &mut [u8], append: &Append<'_>) -> Option<()> {
-    let prev = append.prev.index.value();
+    let (fixed, body) = body.split_first_chunk_mut::<{ APPEND_HEADER_BYTES - HEADER_BYTES }>()?;
     // Relative to `prev` it takes four bytes; beyond their range it is left unsaid.
-    let commit = append.commit.value().wrapping_sub(prev) as i64;
-    let commit = i32::try_from(commit).unwrap_or(COMMIT_UNSTATED);
-    let body = put_entry_id(body, append.prev)?;
-    let body = put_u32(body, commit as u32)?;
-    let body = put_u32(body, append.round.value() as u32)?;
+    let prev = append.prev.index.value();
+    let commit = append.commit.value().checked_signed_diff(prev);
+    let commit = commit.and_then(|commit| i32::try_from(commit).ok());
+    let commit = commit.unwrap_or(COMMIT_UNSTATED);
+    put_entry_id(fixed, 0, append.prev);
+    put_at(fixed, 12, commit.to_le_bytes());
+    put_at(fixed, 16, low_bytes(append.round));
     let [head, tail] = append.entries.slices();
     let (first, second) = body.split_at_mut_checked(head.len())?;
     copy(first, head)?;
+    if tail.is_empty() {
+        return Some(());
+    }
     copy(second, tail)
 }
 
 #[inline]
 fn put_ack(body: &mut [u8], ack: &Ack) -> Option<()> {
-    let body = put_u32(body, ack.room)?;
-    let body = put_u64(body, ack.verified.value())?;
-    let mut body = put_u32(body, ack.round.value() as u32)?;
+    let (fixed, mut body) = body.split_first_chunk_mut::<16>()?;
+    put_at(fixed, 0, ack.room.to_le_bytes());
+    put_at(fixed, 4, ack.verified.value().to_le_bytes());
+    put_at(fixed, 12, low_bytes(ack.round));
     if let Some(reject) = &ack.reject {
-        body = put_u64(body, reject.prev.value())?;
-        body = put_entry_id(body, reject.hint)?;
+        let (fixed, rest) = body.split_first_chunk_mut::<20>()?;
+        put_at(fixed, 0, reject.prev.value().to_le_bytes());
+        put_entry_id(fixed, 8, reject.hint);
+        body = rest;
     }
     if let Some(chunk) = &ack.chunk {
-        body = put_u64(body, chunk.index.value())?;
-        put_u64(body, chunk.stored)?;
+        let fixed = body.first_chunk_mut::<16>()?;
+        put_at(fixed, 0, chunk.index.value().to_le_bytes());
+        put_at(fixed, 8, chunk.stored.to_le_bytes());
     }
     Some(())
 }
 
 fn put_chunk(body: &mut [u8], chunk: &Chunk<'_>, data: &[u8]) -> Option<()> {
-    let body = put_entry_id(body, chunk.snapshot.last)?;
-    let body = put_u32(body, chunk.round.value() as u32)?;
-    let body = put_u32(body, chunk.snapshot.checksum)?;
-    let body = put_u64(body, chunk.snapshot.size)?;
-    let body = put_u64(body, chunk.offset)?;
-    let body = put_u32(body, u32::try_from(chunk.configuration.len()).ok()?)?;
+    let (fixed, body) = body.split_first_chunk_mut::<{ CHUNK_HEADER_BYTES - HEADER_BYTES }>()?;
+    put_entry_id(fixed, 0, chunk.snapshot.last);
+    put_at(fixed, 12, low_bytes(chunk.round));
+    put_at(fixed, 16, chunk.snapshot.checksum.to_le_bytes());
+    put_at(fixed, 20, chunk.snapshot.size.to_le_bytes());
+    put_at(fixed, 28, chunk.offset.to_le_bytes());
+    put_at(
+        fixed,
+        36,
+        u32::try_from(chunk.configuration.len()).ok()?.to_le_bytes(),
+    );
     let (first, second) = body.split_at_mut_checked(chunk.configuration.len())?;
     copy(first, chunk.configuration)?;
     copy(second, data)
 }
 
 #[inline]
-fn put_entry_id(bytes: &mut [u8], id: EntryId) -> Option<&mut [u8]> {
-    let bytes = put_u32(bytes, id.term.value())?;
-    put_u64(bytes, id.index.value())
+fn put_entry_id(bytes: &mut [u8], at: usize, id: EntryId) {
+    put_at(bytes, at, id.term.value().to_le_bytes());
+    put_at(bytes, at + 4, id.index.value().to_le_bytes());
 }
 
+/// Writes at a place that the caller knows to exist: the check disappears in compilation.
 #[inline]
-fn put_u32(bytes: &mut [u8], value: u32) -> Option<&mut [u8]> {
-    let (place, rest) = bytes.split_first_chunk_mut()?;
-    *place = value.to_le_bytes();
-    Some(rest)
-}
-
-#[inline]
-fn put_u64(bytes: &mut [u8], value: u64) -> Option<&mut [u8]> {
-    let (place, rest) = bytes.split_first_chunk_mut()?;
-    *place = value.to_le_bytes();
-    Some(rest)
+fn put_at<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
+    if let Some(place) = bytes
+        .get_mut(at..)
+        .and_then(|bytes| bytes.first_chunk_mut())
+    {
+        *place = value;
+    }
 }
 
 #[inline]

@@ -1,0 +1,118 @@
+//! A log as the harness remembers it: for each entry the term and a hash of everything up to it.
+//!
+//! Two logs that agree at one index agree before it exactly if the hashes are the same, so one
+//! comparison stands for the whole prefix.
+
+use raft_core::{Entry, EntryId, LogIndex, Term};
+
+/// Mixes a number into a hash.
+pub fn mix(hash: u64, value: u64) -> u64 {
+    let mixed = (hash ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) ^ (mixed >> 32)
+}
+
+/// A hash of bytes.
+pub fn hash_bytes(bytes: &[u8]) -> u64 {
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    let mut hash = mix(0x5bd1_e995, bytes.len() as u64);
+    for chunk in chunks {
+        hash = mix(hash, u64::from_le_bytes(*chunk));
+    }
+    for byte in rest {
+        hash = mix(hash, u64::from(*byte));
+    }
+    hash
+}
+
+/// One entry of a chain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Link {
+    /// The entry's term.
+    pub term: Term,
+    /// A hash of the log up to this entry.
+    pub hash: u64,
+}
+
+impl Link {
+    /// The link of `entry` behind a log with this hash.
+    pub fn after(hash: u64, entry: &Entry<'_>) -> Self {
+        let kind = entry.kind as u64;
+        let content = mix(hash_bytes(entry.payload), kind);
+        let place = mix(hash, u64::from(entry.id.term.value()));
+        Link {
+            term: entry.id.term,
+            hash: mix(place, content),
+        }
+    }
+}
+
+/// A log: what stands before it, and its entries.
+#[derive(Clone, Debug, Default)]
+pub struct Chain {
+    base: EntryId,
+    base_hash: u64,
+    links: Vec<Link>,
+}
+
+impl Chain {
+    /// The place before the first link.
+    pub fn base(&self) -> EntryId {
+        self.base
+    }
+
+    /// The last entry.
+    pub fn last(&self) -> EntryId {
+        match self.links.last() {
+            Some(link) => EntryId::new(self.base.index.plus(self.links.len() as u64), link.term),
+            None => self.base,
+        }
+    }
+
+    /// The hash of everything.
+    pub fn last_hash(&self) -> u64 {
+        self.links.last().map_or(self.base_hash, |link| link.hash)
+    }
+
+    /// The link at `index`; the base counts as one.
+    pub fn link(&self, index: LogIndex) -> Option<Link> {
+        if index == self.base.index {
+            return Some(Link {
+                term: self.base.term,
+                hash: self.base_hash,
+            });
+        }
+        let place = index.value().checked_sub(self.base.index.value() + 1)?;
+        self.links.get(usize::try_from(place).ok()?).copied()
+    }
+
+    /// The links after `index`.
+    pub fn links_after(&self, index: LogIndex) -> &[Link] {
+        let skip = usize::try_from(index.since(self.base.index)).unwrap_or(usize::MAX);
+        self.links.get(skip..).unwrap_or_default()
+    }
+
+    /// Forgets everything and starts at `base`.
+    pub fn reset(&mut self, base: EntryId, hash: u64) {
+        (self.base, self.base_hash) = (base, hash);
+        self.links.clear();
+    }
+
+    /// Drops everything after `index`.
+    pub fn truncate(&mut self, index: LogIndex) {
+        let keep = usize::try_from(index.since(self.base.index)).unwrap_or(usize::MAX);
+        self.links.truncate(keep);
+    }
+
+    /// Drops everything up to `index`, if it is here.
+    pub fn compact(&mut self, index: LogIndex) {
+        let Some(link) = self.link(index) else { return };
+        let drop = usize::try_from(index.since(self.base.index)).unwrap_or(usize::MAX);
+        self.links.drain(..drop.min(self.links.len()));
+        (self.base, self.base_hash) = (EntryId::new(index, link.term), link.hash);
+    }
+
+    /// Adds an entry.
+    pub fn push(&mut self, link: Link) {
+        self.links.push(link);
+    }
+}

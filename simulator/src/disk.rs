@@ -1,0 +1,404 @@
+//! A disk: operations in a queue, each takes its time, and what is not done at a crash is lost,
+//! kept whole although nobody was told, or torn.
+//!
+//! Beside the bytes that a restart reads, the disk keeps what they mean ([`Durable`]), worked out
+//! from the public accessors of each [`Write`](raft_core::Write). The oracles judge by that and
+//! never ask a machine what it believes to be durable.
+
+use std::collections::VecDeque;
+
+use raft_core::{
+    ENTRY_HEADER_BYTES, EntryId, HardState, LogIndex, RECORD_HEADER_BYTES_MAX, Receipt, Snapshot,
+    Ticket, Write,
+};
+
+use crate::app::{App, checksum};
+use crate::chain::{Chain, Link};
+use crate::clock::Moment;
+use crate::random::Random;
+use crate::stats::{Count, Stats};
+use crate::swarm::Swarm;
+
+/// What the bytes on a disk mean.
+#[derive(Clone, Debug, Default)]
+pub struct Durable {
+    /// Term and vote.
+    pub hard: HardState,
+    /// The log.
+    pub log: Chain,
+}
+
+/// A record of the log that is being written.
+#[derive(Clone, Debug)]
+pub struct Record {
+    bytes: Vec<u8>,
+    /// Bytes before the first entry.
+    head_bytes: usize,
+    hard: HardState,
+    begins: Option<Snapshot>,
+    after: LogIndex,
+    /// The hash of the log up to `after`.
+    after_hash: u64,
+    links: Vec<(Link, usize)>,
+    /// Proof for the driver, unless the outcome was reported already.
+    pub ticket: Option<Ticket>,
+}
+
+impl Record {
+    /// Takes a write apart. `log` is the log of the writer, by which the hashes go on.
+    pub fn new(write: Write<'_>, log: &Chain, mut bytes: Vec<u8>) -> Self {
+        let mut scratch = [0; RECORD_HEADER_BYTES_MAX];
+        let parts = write.record(&mut scratch);
+        bytes.clear();
+        for part in parts {
+            bytes.extend_from_slice(part);
+        }
+        let after = write.after();
+        let after_hash = log.link(after).map_or(0, |link| link.hash);
+        let mut hash = after_hash;
+        let mut links = Vec::new();
+        for entry in write.entries() {
+            let link = Link::after(hash, &entry);
+            links.push((link, ENTRY_HEADER_BYTES + entry.payload.len()));
+            hash = link.hash;
+        }
+        let (hard, begins) = (write.hard_state(), write.snapshot());
+        let head_bytes = parts[0].len() + parts[1].len();
+        Record {
+            bytes,
+            head_bytes,
+            hard,
+            begins,
+            after,
+            after_hash,
+            links,
+            ticket: Some(write.into_ticket()),
+        }
+    }
+
+    /// The last index of the log once this is stored.
+    pub fn last(&self) -> LogIndex {
+        self.after.plus(self.links.len() as u64)
+    }
+
+    /// What the disk means after the first `stored` bytes of this record were added; `None` if
+    /// that is not enough to count.
+    fn apply(&self, durable: &mut Durable, stored: usize) -> Option<()> {
+        let is_whole = stored >= self.bytes.len();
+        if !is_whole && (stored < self.head_bytes || self.begins.is_some()) {
+            return None;
+        }
+        durable.hard = self.hard;
+        match self.begins {
+            Some(snapshot) => durable.log.reset(snapshot.last, self.after_hash),
+            None => durable.log.truncate(self.after),
+        }
+        let mut end = self.head_bytes;
+        for (link, size) in &self.links {
+            end += size;
+            if end > stored {
+                break;
+            }
+            durable.log.push(*link);
+        }
+        Some(())
+    }
+}
+
+/// Bytes of a snapshot and what they are called.
+#[derive(Clone, Debug)]
+pub struct StoredSnapshot {
+    /// Its name.
+    pub name: Snapshot,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Something that a disk is told to do.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// Store a record.
+    Record(Record),
+    /// Store a snapshot that this host made.
+    Snapshot(StoredSnapshot),
+    /// Store a piece of a snapshot that is being received.
+    Piece {
+        /// Which snapshot.
+        name: Snapshot,
+        /// Where the piece starts.
+        offset: u64,
+        /// Its bytes.
+        data: Vec<u8>,
+        /// What the machine wants back.
+        receipt: Receipt,
+    },
+}
+
+/// How an operation ended.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// A record is stored.
+    Stored(Option<Ticket>),
+    /// A record was not stored, as far as the driver knows.
+    Failed(Option<Ticket>),
+    /// A piece is stored.
+    Piece(Receipt),
+    /// The last piece came, and the whole is not what its name says.
+    Damaged(Snapshot),
+    /// Nothing to report.
+    Silent,
+}
+
+#[derive(Clone, Debug)]
+struct JournalRecord {
+    bytes: Vec<u8>,
+    is_torn: bool,
+}
+
+/// A disk.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    durable: Durable,
+    journal: Vec<JournalRecord>,
+    /// What a failed write may have left behind; overwritten by the next one.
+    tail: Option<(Record, usize)>,
+    snapshots: Vec<StoredSnapshot>,
+    incoming: Option<StoredSnapshot>,
+    /// The application's own state, if it stored it.
+    checkpoint: Option<App>,
+    operations: VecDeque<Operation>,
+    idle_from: Moment,
+}
+
+impl Disk {
+    /// What is stored, and reported as stored.
+    pub fn durable(&self) -> &Durable {
+        &self.durable
+    }
+
+    /// Whether a record is being written.
+    pub fn is_writing(&self) -> bool {
+        let is_record = |operation: &Operation| matches!(operation, Operation::Record(_));
+        self.operations.iter().any(is_record)
+    }
+
+    /// Whether nothing was ever stored.
+    pub fn is_empty(&self) -> bool {
+        self.journal.is_empty()
+    }
+
+    /// The snapshot with this name, stored or on its way.
+    pub fn snapshot(&self, name: &Snapshot) -> Option<&[u8]> {
+        let coming = self.operations.iter().filter_map(|operation| {
+            if let Operation::Snapshot(snapshot) = operation {
+                Some(snapshot)
+            } else {
+                None
+            }
+        });
+        self.snapshots
+            .iter()
+            .chain(coming)
+            .find(|snapshot| snapshot.name == *name)
+            .map(|snapshot| &*snapshot.bytes)
+    }
+
+    /// The stored snapshot that covers exactly the entries up to `index`.
+    pub fn snapshot_at(&self, index: LogIndex) -> Option<&[u8]> {
+        let mut all = self.snapshots.iter();
+        let snapshot = all.find(|snapshot| snapshot.name.last.index == index)?;
+        Some(&snapshot.bytes)
+    }
+
+    /// How much of an incoming snapshot is stored; all of it once it is complete.
+    pub fn stored_bytes(&self, last: LogIndex) -> u64 {
+        let incoming = self.incoming.iter();
+        let all = incoming.chain(&self.snapshots);
+        all.filter(|snapshot| snapshot.name.last.index == last)
+            .map(|snapshot| snapshot.bytes.len() as u64)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The application stores its own state.
+    pub fn keep_checkpoint(&mut self, app: App) {
+        self.checkpoint = Some(app);
+    }
+
+    /// The application's state, if it stored any.
+    pub fn checkpoint(&self) -> Option<App> {
+        self.checkpoint
+    }
+
+    /// Starts an operation; says when it will be done.
+    pub fn start(&mut self, now: Moment, operation: Operation, time: clocks::Duration) -> Moment {
+        if matches!(operation, Operation::Record(_)) {
+            self.tail = None;
+        }
+        self.operations.push_back(operation);
+        self.idle_from = self.idle_from.max(now).plus(time);
+        self.idle_from
+    }
+
+    /// Does nothing for a while.
+    pub fn stall(&mut self, now: Moment, time: clocks::Duration) {
+        self.idle_from = self.idle_from.max(now).plus(time);
+    }
+
+    /// The oldest operation has had its time.
+    pub fn finish(&mut self, fails: bool, random: &mut Random, stats: &mut Stats) -> Outcome {
+        match self.operations.pop_front() {
+            None => Outcome::Silent,
+            Some(Operation::Record(mut record)) => {
+                let ticket = record.ticket.take();
+                if fails {
+                    stats.add(Count::WriteFailed);
+                    let len = record.bytes.len() as u64;
+                    let stored = match random.below(3) {
+                        0 => 0,
+                        1 => len,
+                        _ => random.below(len + 1),
+                    };
+                    self.tail = Some((record, stored as usize));
+                    return Outcome::Failed(ticket);
+                }
+                stats.add(Count::Write);
+                self.store(record);
+                Outcome::Stored(ticket)
+            }
+            Some(Operation::Snapshot(snapshot)) => {
+                self.keep_snapshot(snapshot);
+                Outcome::Silent
+            }
+            Some(Operation::Piece {
+                name,
+                offset,
+                data,
+                receipt,
+            }) => self.finish_piece(name, offset, &data, receipt),
+        }
+    }
+
+    fn finish_piece(
+        &mut self,
+        name: Snapshot,
+        offset: u64,
+        data: &[u8],
+        receipt: Receipt,
+    ) -> Outcome {
+        if offset == 0 {
+            self.incoming = Some(StoredSnapshot {
+                name,
+                bytes: Vec::new(),
+            });
+        }
+        let Some(incoming) = &mut self.incoming else {
+            return Outcome::Silent;
+        };
+        if incoming.name != name || incoming.bytes.len() as u64 != offset {
+            return Outcome::Silent;
+        }
+        incoming.bytes.extend_from_slice(data);
+        if (incoming.bytes.len() as u64) < name.size {
+            return Outcome::Piece(receipt);
+        }
+        if checksum(&incoming.bytes) != name.checksum {
+            return Outcome::Damaged(name);
+        }
+        if let Some(snapshot) = self.incoming.take() {
+            self.keep_snapshot(snapshot);
+        }
+        Outcome::Piece(receipt)
+    }
+
+    fn keep_snapshot(&mut self, snapshot: StoredSnapshot) {
+        self.snapshots.retain(|old| old.name != snapshot.name);
+        self.snapshots.push(snapshot);
+    }
+
+    fn store(&mut self, record: Record) {
+        let stored = record.bytes.len();
+        self.store_prefix(record, stored);
+    }
+
+    fn store_prefix(&mut self, mut record: Record, stored: usize) {
+        let is_torn = stored < record.bytes.len();
+        let counts = record.apply(&mut self.durable, stored).is_some();
+        if !is_torn && let Some(snapshot) = record.begins {
+            self.journal.clear();
+            let first = snapshot.last.index;
+            self.snapshots.retain(|old| old.name.last.index >= first);
+        }
+        debug_assert!(counts || is_torn);
+        record.bytes.truncate(stored);
+        self.journal.push(JournalRecord {
+            bytes: record.bytes,
+            is_torn,
+        });
+    }
+
+    /// The host crashes: what is under way is lost, kept or torn.
+    pub fn crash(&mut self, now: Moment, swarm: &Swarm, random: &mut Random, stats: &mut Stats) {
+        if let Some((record, stored)) = self.tail.take() {
+            self.store_prefix(record, stored);
+        }
+        let mut lives_on = true;
+        for operation in std::mem::take(&mut self.operations) {
+            match operation {
+                Operation::Record(record) => {
+                    let whole = record.bytes.len();
+                    let keeps = swarm.has_kept_writes && random.chance(400);
+                    let tears = swarm.has_torn_writes && random.chance(600);
+                    if lives_on && keeps {
+                        stats.add(Count::RecordKept);
+                        self.store(record);
+                    } else if lives_on && tears {
+                        stats.add(Count::RecordTorn);
+                        lives_on = false;
+                        let stored = random.index(whole);
+                        self.store_prefix(record, stored);
+                    } else {
+                        lives_on = false;
+                        stats.add(Count::RecordLost);
+                    }
+                }
+                Operation::Snapshot(snapshot) => {
+                    lives_on &= random.chance(500);
+                    if lives_on {
+                        self.keep_snapshot(snapshot);
+                    }
+                }
+                Operation::Piece { .. } => {}
+            }
+        }
+        self.incoming = None;
+        self.idle_from = now;
+    }
+
+    /// The stored records in the order in which they were written, and whether each is torn.
+    pub fn journal(&self) -> impl Iterator<Item = (&[u8], bool)> {
+        let records = self.journal.iter();
+        records.map(|record| (&*record.bytes, record.is_torn))
+    }
+
+    /// Removes the records at these places: torn, and of no use.
+    pub fn drop_records(&mut self, places: &[usize]) {
+        let mut place = 0;
+        self.journal.retain(|_| {
+            place += 1;
+            !places.contains(&(place - 1))
+        });
+    }
+
+    /// A disk that forgets its latest record, as a disk must never do: a seeded fault.
+    pub fn forget_latest(&mut self) {
+        if self.journal.len() > 1 {
+            self.journal.pop();
+        }
+    }
+
+    /// Where the log ends.
+    pub fn last(&self) -> EntryId {
+        self.durable.log.last()
+    }
+}

@@ -1,0 +1,313 @@
+//! The driver: what runs after every input of a machine. Persist, transmit, apply, compact.
+
+use clocks::Duration;
+use raft_core::{
+    Body, ChunkData, Committed, DropReason, Event, Message, Piece, Ready, Snapshot, wire,
+};
+
+use crate::app::{App, checksum};
+use crate::disk::{Operation, Record, StoredSnapshot};
+use crate::host::{host_of, node};
+use crate::network::Frame;
+use crate::oracle::{Oracle, Violation};
+use crate::queue::Due;
+use crate::sabotage::Sabotage;
+use crate::stats::Count;
+use crate::swarm::HOSTS_MAX;
+use crate::trace::describe;
+use crate::world::World;
+
+impl World {
+    /// Does what a machine wants after an input.
+    pub(crate) fn drain(&mut self, host: usize) -> Result<(), Violation> {
+        if self.hosts[host].raft.is_none() {
+            return Ok(());
+        }
+        self.persist(host)?;
+        self.transmit(host)?;
+        self.apply(host)?;
+        if self.compact(host)? {
+            self.persist(host)?;
+            self.transmit(host)?;
+        }
+        self.hear_events(host)?;
+        self.arm(host);
+        Ok(())
+    }
+
+    /// Starts the write that the machine wants.
+    fn persist(&mut self, number: usize) -> Result<(), Violation> {
+        let host = &mut self.hosts[number];
+        let Some(raft) = host.raft.as_mut() else {
+            return Ok(());
+        };
+        let Some(write) = raft.poll_persist() else {
+            return Ok(());
+        };
+        let (now, log) = (self.now, self.oracles.log(number));
+        let mut record = Record::new(write, log, Vec::new());
+        self.trace
+            .say(now, number, || format!("writes up to {}", record.last()));
+        let early = (self.sabotage == Sabotage::ReportsEarly)
+            .then(|| record.ticket.take())
+            .flatten();
+        self.start(number, Operation::Record(record));
+        if let Some(ticket) = early {
+            let host = &mut self.hosts[number];
+            let local = host.clock.show(now);
+            if let Some(raft) = host.raft.as_mut() {
+                let _ = raft.handle_persisted(local, ticket);
+            }
+            self.observe(number)?;
+        }
+        Ok(())
+    }
+
+    /// Hands an operation to the disk.
+    fn start(&mut self, number: usize, operation: Operation) {
+        let (min, max) = self.swarm.write;
+        let mut time = self.disk_random.duration(min, max);
+        if let Some((slow, factor)) = self.swarm.slow_disk
+            && slow == number
+            && !self.is_calm
+        {
+            time = time.saturating_mul(factor);
+        }
+        let host = &mut self.hosts[number];
+        let done = host.disk.start(self.now, operation, time);
+        self.queue.push(done, Due::DiskDone(number, host.start));
+    }
+
+    pub(crate) fn store_piece(&mut self, number: usize, piece: Piece<'_>) {
+        let operation = Operation::Piece {
+            name: piece.snapshot(),
+            offset: piece.offset(),
+            data: piece.data().to_vec(),
+            receipt: piece.into_receipt(),
+        };
+        self.start(number, operation);
+    }
+
+    /// Sends what the machine wants to send, except to peers whose transport is busy.
+    fn transmit(&mut self, number: usize) -> Result<(), Violation> {
+        let mut busy = [node(number); HOSTS_MAX];
+        let mut count = 0;
+        if self.swarm.busy > 0 {
+            for peer in 0..self.hosts.len() {
+                if self.network.is_busy(&self.swarm) {
+                    busy[count] = node(peer);
+                    count += 1;
+                }
+            }
+        }
+        if count > 0 {
+            self.stats.add(Count::LinkBusy);
+            let later = self.now.plus(Duration::from_millis(2));
+            self.queue.push(later, Due::Wake(number));
+        }
+        while self.transmit_one(number, Ready::Except(&busy[..count]))? {}
+        Ok(())
+    }
+
+    fn transmit_one(&mut self, number: usize, ready: Ready<'_>) -> Result<bool, Violation> {
+        let (now, host) = (self.now, &mut self.hosts[number]);
+        let local = host.clock.show(now);
+        let Some(raft) = host.raft.as_mut() else {
+            return Ok(false);
+        };
+        let Some(transmit) = raft.poll_transmit(local, ready) else {
+            return Ok(false);
+        };
+        let Some(to) = host_of(transmit.to).filter(|to| *to < self.swarm.hosts) else {
+            return Ok(true);
+        };
+        let message = transmit.message;
+        let data = match chunk_data(&message, |name| host.disk.snapshot(name)) {
+            Ok(data) => data,
+            Err(name) => {
+                let what = format!("host {} wants to send {name:?}, long gone", number + 1);
+                self.bench().judge(Oracle::Invariants, Err(what))?;
+                return Ok(false);
+            }
+        };
+        let encoded = match wire::encode_chunk(&message, data, &mut self.frame) {
+            Ok(encoded) => encoded,
+            Err(error) => {
+                let what = format!("host {} sends what does not fit: {error}", number + 1);
+                self.bench().judge(Oracle::Invariants, Err(what))?;
+                return Ok(true);
+            }
+        };
+        let mut bytes = self.network.buffer();
+        bytes.clear();
+        bytes.extend_from_slice(encoded);
+        self.trace
+            .record(now.as_micros(), 3 << 40 | (number as u64) << 8 | to as u64);
+        self.trace.say(now, number, || {
+            format!("-> n{}  {}", to + 1, describe(&message))
+        });
+        if let Ok(sent) = wire::decode(&bytes) {
+            self.oracles.on_frame(number, to, &sent, &self.hosts)?;
+        }
+        let frame = Frame {
+            from: number,
+            to,
+            bytes,
+        };
+        let (network, queue) = (&mut self.network, &mut self.queue);
+        let arrives = network.send(now, frame, &self.swarm, queue, &mut self.stats);
+        if !arrives && self.work_random.chance(200) {
+            // A transport that notices tells the machine.
+            let host = &mut self.hosts[number];
+            if let Some(raft) = host.raft.as_mut() {
+                let _ = raft.handle_unreachable(local, node(to));
+            }
+            self.observe(number)?;
+        }
+        Ok(true)
+    }
+
+    /// Hands what is committed to the application.
+    fn apply(&mut self, number: usize) -> Result<(), Violation> {
+        loop {
+            let host = &mut self.hosts[number];
+            let Some(raft) = host.raft.as_mut() else {
+                return Ok(());
+            };
+            let before = host.app;
+            match raft.poll_committed() {
+                None => break,
+                Some(Committed::Command(entry)) => {
+                    let index = entry.id.index;
+                    let is_odd = index.value() % 16 == 7;
+                    if self.sabotage == Sabotage::SkipsCommands && is_odd {
+                        continue;
+                    }
+                    host.app.apply(index, entry.payload);
+                    let state = host.app.state;
+                    self.stats.add(Count::Applied);
+                    self.trace.record(index.value(), state);
+                    self.oracles
+                        .on_applied(number, before.applied, index, state)?;
+                    if self.sabotage == Sabotage::RepeatsCommands && is_odd {
+                        self.oracles.on_applied(number, index, index, state)?;
+                    }
+                }
+                Some(Committed::Snapshot(name)) => {
+                    let loaded = host.disk.snapshot(&name).and_then(App::load);
+                    host.app = loaded.unwrap_or_default();
+                    let state = loaded.map(|app| app.state);
+                    self.trace.say(self.now, number, || {
+                        format!("takes over the snapshot at {}", name.last.index)
+                    });
+                    self.oracles.on_snapshot(number, &name, state)?;
+                }
+            }
+        }
+        self.observe(number)
+    }
+
+    /// Compacts the log if it has grown long; says whether it did.
+    fn compact(&mut self, number: usize) -> Result<bool, Violation> {
+        let host = &mut self.hosts[number];
+        let Some(raft) = host.raft.as_mut() else {
+            return Ok(false);
+        };
+        let index = raft.delivered();
+        // Half of what the window surely holds, or what the swarm says.
+        let room = self.swarm.window_bytes as u64 / 200;
+        if index.since(raft.base().index) < self.swarm.compact_after.min(room) {
+            return Ok(false);
+        }
+        let bytes = host.app.snapshot(index, self.swarm.snapshot_padding);
+        if raft
+            .compact(index, bytes.len() as u64, checksum(&bytes))
+            .is_err()
+        {
+            return Ok(false);
+        }
+        self.stats.add(Count::Compaction);
+        let name = raft.snapshot();
+        if host.random.chance(300) {
+            host.disk.keep_checkpoint(host.app);
+        }
+        self.trace
+            .say(self.now, number, || format!("compacts up to {index}"));
+        self.start(number, Operation::Snapshot(StoredSnapshot { name, bytes }));
+        self.observe(number)?;
+        Ok(true)
+    }
+
+    fn hear_events(&mut self, number: usize) -> Result<(), Violation> {
+        while let Some(raft) = self.hosts[number].raft.as_mut() {
+            let Some(event) = raft.poll_event() else {
+                break;
+            };
+            let removed = !raft.is_voter();
+            match event {
+                Event::RoleChanged { role, term } => {
+                    self.trace
+                        .say(self.now, number, || format!("{role:?} in term {term}"));
+                    if role == raft_core::Role::Follower && removed {
+                        self.stats.add(Count::LeaderRemoved);
+                    }
+                }
+                Event::Dropped { reason, from, .. } => {
+                    self.stats.add(Count::MessageDropped);
+                    if reason != DropReason::Stranger {
+                        let what = format!(
+                            "host {} drops a message of the honest node {from}: {reason:?}",
+                            number + 1
+                        );
+                        self.bench().judge(Oracle::Invariants, Err(what))?;
+                    }
+                }
+                Event::DiskStalled => {
+                    self.trace.say(self.now, number, || "disk stalled".into());
+                }
+                Event::LeaderChanged { .. }
+                | Event::ConfigurationChanged { .. }
+                | Event::Lost { .. }
+                | Event::NoRoomToCampaign
+                | Event::TermsExhausted
+                | Event::PersistFailed
+                | Event::SnapshotFrameTooSmall
+                | Event::Faulted(_) => {
+                    self.trace.say(self.now, number, || format!("{event:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees to it that the machine is woken in time.
+    pub(crate) fn arm(&mut self, number: usize) {
+        let host = &mut self.hosts[number];
+        let deadline = host.raft.as_ref().and_then(|raft| raft.poll_timeout());
+        let Some(deadline) = deadline else { return };
+        let at = host.clock.when(deadline).max(self.now);
+        if host.wake_at.is_none_or(|earlier| at < earlier) {
+            host.wake_at = Some(at);
+            self.queue.push(at, Due::Wake(number));
+        }
+    }
+}
+
+/// The bytes that a chunk wants, or the snapshot that is not there.
+fn chunk_data<'d>(
+    message: &Message<'_>,
+    find: impl FnOnce(&Snapshot) -> Option<&'d [u8]>,
+) -> Result<&'d [u8], Snapshot> {
+    let Body::Chunk(chunk) = &message.body else {
+        return Ok(&[]);
+    };
+    let ChunkData::Wanted(len) = chunk.data else {
+        return Ok(&[]);
+    };
+    let bytes = find(&chunk.snapshot);
+    // Simulated snapshots are a few kilobytes.
+    let (start, len) = (chunk.offset as usize, len as usize);
+    bytes
+        .and_then(|bytes| bytes.get(start..start + len))
+        .ok_or(chunk.snapshot)
+}

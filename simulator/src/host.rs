@@ -1,0 +1,176 @@
+//! A host: a machine, its disk, its clock, its application.
+
+use quorum::NodeId;
+use raft_core::{Config, GroupId, Identity, LogIndex, Raft, Recovered, error::RestoreError};
+
+use crate::app::App;
+use crate::clock::{HostClock, Moment};
+use crate::disk::Disk;
+use crate::memory::Memory;
+use crate::random::Random;
+use crate::stats::{Count, Stats};
+use crate::swarm::{ELECTION_TIMEOUT_MAX, ELECTION_TIMEOUT_MIN, HOSTS_MAX, Swarm};
+
+/// The machine under test.
+pub type Machine = Raft<Memory, HOSTS_MAX>;
+
+/// One host.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// The machine, while the host is up.
+    pub raft: Option<Machine>,
+    /// Its disk.
+    pub disk: Disk,
+    /// Its clock.
+    pub clock: HostClock,
+    /// Its application.
+    pub app: App,
+    /// Which life of a node it is; another one after a wipe.
+    pub identity: Option<Identity>,
+    /// Tells its starts apart.
+    pub start: u32,
+    /// It stands still until then.
+    pub paused_until: Moment,
+    /// When it is going to look at its clock.
+    pub wake_at: Option<Moment>,
+    /// It stays down whatever happens.
+    pub is_frozen: bool,
+    /// Its own randomness, from which each start is seeded.
+    pub random: Random,
+    config: Config,
+    window_bytes: usize,
+    rots_after: Option<u32>,
+}
+
+/// The name of the machine on the host with this number.
+pub fn node(host: usize) -> NodeId {
+    NodeId::new(host as u64 + 1)
+}
+
+/// The number of the host of this machine.
+pub fn host_of(node: NodeId) -> Option<usize> {
+    let place = usize::try_from(node.value()).ok()?.checked_sub(1)?;
+    (place < HOSTS_MAX).then_some(place)
+}
+
+impl Host {
+    /// A host that is down and has nothing stored.
+    pub fn new(number: usize, swarm: &Swarm, clock: HostClock, random: Random) -> Self {
+        let config = Config::builder(node(number))
+            .election_timeout(ELECTION_TIMEOUT_MIN, ELECTION_TIMEOUT_MAX)
+            .heartbeat_interval(swarm.heartbeat)
+            .persist_timeout(swarm.persist_timeout)
+            .frame_bytes_max(swarm.frame_bytes)
+            .build()
+            .expect("every option of a swarm is a sound setting");
+        Host {
+            raft: None,
+            disk: Disk::default(),
+            clock,
+            app: App::default(),
+            identity: None,
+            start: 0,
+            paused_until: Moment::default(),
+            wake_at: None,
+            is_frozen: false,
+            random,
+            config,
+            window_bytes: swarm.window_bytes,
+            rots_after: None,
+        }
+    }
+
+    fn memory(&self) -> Memory {
+        match self.rots_after {
+            Some(borrows) => Memory::rotting(self.window_bytes, borrows),
+            None => Memory::new(self.window_bytes),
+        }
+    }
+
+    /// From its next start on its memory is damaged after so many borrows: a seeded fault.
+    pub fn rot(&mut self, borrows: u32) {
+        self.rots_after = Some(borrows);
+    }
+
+    /// Founds the group.
+    pub fn found(&mut self, now: Moment) -> Result<(), RestoreError> {
+        let (seed, now) = (self.random.next_u64(), self.clock.show(now));
+        let raft = Machine::found(self.config.clone(), self.memory(), seed, now)?;
+        self.begin(raft, App::default());
+        Ok(())
+    }
+
+    /// Comes into being as a machine that waits to be let in.
+    pub fn join(&mut self, group: GroupId, now: Moment) -> Result<(), RestoreError> {
+        let (seed, now) = (self.random.next_u64(), self.clock.show(now));
+        let raft = Machine::join(self.config.clone(), group, self.memory(), seed, now)?;
+        self.begin(raft, App::default());
+        Ok(())
+    }
+
+    fn begin(&mut self, raft: Machine, app: App) {
+        self.identity = Some(raft.identity());
+        self.raft = Some(raft);
+        self.app = app;
+        self.start += 1;
+        self.wake_at = None;
+    }
+
+    /// Loses what was not stored.
+    pub fn crash(&mut self, now: Moment, swarm: &Swarm, random: &mut Random, stats: &mut Stats) {
+        self.raft = None;
+        self.wake_at = None;
+        self.paused_until = now;
+        self.start += 1;
+        self.disk.crash(now, swarm, random, stats);
+    }
+
+    /// Loses everything, and the machine with it.
+    pub fn wipe(&mut self) {
+        self.raft = None;
+        self.wake_at = None;
+        self.disk = Disk::default();
+        self.start += 1;
+    }
+
+    /// Comes back with what was stored.
+    pub fn restore(&mut self, now: Moment, stats: &mut Stats) -> Result<(), RestoreError> {
+        let mut recovered = Recovered::<_, HOSTS_MAX>::new(self.memory())?;
+        let mut useless = Vec::new();
+        for (place, (record, is_torn)) in self.disk.journal().enumerate() {
+            if !is_torn {
+                recovered.replay(record)?;
+                continue;
+            }
+            match recovered.replay_prefix(record) {
+                Ok(()) => stats.add(Count::TornReplayed),
+                Err(RestoreError::DamagedRecord | RestoreError::NoBeginning) => {
+                    stats.add(Count::TornRefused);
+                    useless.push(place);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.disk.drop_records(&useless);
+        let app = self.recovered_app(recovered.snapshot().last.index);
+        let (seed, now) = (self.random.next_u64(), self.clock.show(now));
+        let raft = Machine::restore(self.config.clone(), recovered, app.applied, seed, now)?;
+        self.begin(raft, app);
+        Ok(())
+    }
+
+    /// The application starts empty, from the snapshot, or from what it stored itself.
+    fn recovered_app(&mut self, snapshot: LogIndex) -> App {
+        let stored = self.disk.snapshot_at(snapshot).and_then(App::load);
+        match self.random.below(3) {
+            0 => App::default(),
+            1 => self.disk.checkpoint().or(stored).unwrap_or_default(),
+            _ => stored.unwrap_or_default(),
+        }
+    }
+
+    /// Whether something of a life is left on the disk to come back with.
+    pub fn has_past(&self) -> bool {
+        !self.disk.is_empty()
+    }
+}

@@ -1,0 +1,64 @@
+//! Index and term identify an entry and everything before it, `[Ongaro14 §3.5]`.
+//!
+//! Found when the entry is appended anywhere, not when it is committed.
+
+use raft_core::{EntryId, LogIndex, Term};
+
+use crate::chain::Link;
+
+/// For each index and term, the hash of the log up to there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LogMatching {
+    /// The first that was seen at each index.
+    first: Vec<Option<Link>>,
+    /// The others, which are few.
+    others: Vec<(LogIndex, Link)>,
+}
+
+impl LogMatching {
+    fn find(&self, index: LogIndex, term: Term) -> Option<u64> {
+        let first = self.first.get(index.value() as usize).copied().flatten();
+        if let Some(link) = first.filter(|link| link.term == term) {
+            return Some(link.hash);
+        }
+        self.others
+            .iter()
+            .find(|(at, link)| *at == index && link.term == term)
+            .map(|(_, link)| link.hash)
+    }
+
+    /// The hash of a log that ends with this entry.
+    pub(super) fn hash_of(&self, id: EntryId) -> Option<u64> {
+        self.find(id.index, id.term)
+    }
+
+    /// A host appended an entry.
+    pub(super) fn on_append(
+        &mut self,
+        host: usize,
+        index: LogIndex,
+        link: Link,
+    ) -> Result<(), String> {
+        match self.find(index, link.term) {
+            Some(hash) if hash == link.hash => return Ok(()),
+            Some(_) => {
+                return Err(format!(
+                    "host {} holds another log up to entry {index} of term {} than was seen before",
+                    host + 1,
+                    link.term
+                ));
+            }
+            None => {}
+        }
+        let place = index.value() as usize;
+        if self.first.len() <= place {
+            self.first.resize(place + 1, None);
+        }
+        if self.first[place].is_none() {
+            self.first[place] = Some(link);
+        } else {
+            self.others.push((index, link));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+//! All commit, apply and snapshot the same, `[Ongaro14 §3.6.3]`.
+
+use raft_core::{LogIndex, Snapshot};
+
+use super::ledger::Ledger;
+use crate::chain::Chain;
+
+/// A host counts everything up to `index` as committed.
+pub(super) fn check_commit(
+    host: usize,
+    log: &Chain,
+    index: LogIndex,
+    ledger: &Ledger,
+) -> Result<(), String> {
+    let index = index.max(log.base().index);
+    if index == LogIndex::ZERO || index > ledger.last() {
+        return Ok(());
+    }
+    let (mine, others) = (log.link(index), ledger.at(index));
+    if mine.map(|link| link.hash) == others.map(|entry| entry.hash) {
+        return Ok(());
+    }
+    Err(format!(
+        "host {} commits another log up to entry {index} (its term there: {:?}) than was committed \
+         in term {:?}",
+        host + 1,
+        mine.map(|link| link.term),
+        others.map(|entry| entry.commit_term)
+    ))
+}
+
+/// An application whose latest entry was `applied` took the command at `index`; its state is now
+/// `state`.
+pub(super) fn check_applied(
+    host: usize,
+    applied: LogIndex,
+    index: LogIndex,
+    state: u64,
+    ledger: &Ledger,
+) -> Result<(), String> {
+    let host = host + 1;
+    if index <= applied {
+        return Err(format!(
+            "host {host} applies entry {index} after entry {applied}"
+        ));
+    }
+    let mut between = applied.next();
+    while between < index {
+        if ledger.at(between).is_some_and(|entry| entry.is_command) {
+            return Err(format!(
+                "host {host} applies entry {index} and skips the command at {between}"
+            ));
+        }
+        between = between.next();
+    }
+    match ledger.at(index) {
+        Some(entry) if entry.is_command && entry.state == state => Ok(()),
+        Some(_) => Err(format!(
+            "host {host} reaches another state with entry {index} than the others"
+        )),
+        None => Err(format!(
+            "host {host} applies entry {index}, which nobody committed"
+        )),
+    }
+}
+
+/// An application took over a snapshot and has this state.
+pub(super) fn check_snapshot(
+    host: usize,
+    snapshot: &Snapshot,
+    state: Option<u64>,
+    ledger: &Ledger,
+) -> Result<(), String> {
+    let committed = ledger.at(snapshot.last.index).map(|entry| entry.state);
+    if committed.is_some() && committed == state {
+        return Ok(());
+    }
+    Err(format!(
+        "host {} takes over a snapshot of entry {} with state {state:?}; committed is {committed:?}",
+        host + 1,
+        snapshot.last.index
+    ))
+}

@@ -1,0 +1,101 @@
+//! What a machine says of itself when asked.
+
+use raft_core::{EntryId, HardState, Identity, LogIndex, Role};
+
+use crate::host::{Machine, host_of};
+use crate::swarm::HOSTS_MAX;
+
+/// The members of the configuration in force, by host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Members {
+    /// Hosts that count in the new majority.
+    pub(super) incoming: u64,
+    /// Hosts that count in the old majority, while both are needed.
+    pub(super) outgoing: Option<u64>,
+    /// Which life of each host is meant.
+    pub(super) identities: [Option<Identity>; HOSTS_MAX],
+}
+
+impl Members {
+    pub(super) const fn is_joint(&self) -> bool {
+        self.outgoing.is_some()
+    }
+}
+
+/// The public facts of one machine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View {
+    pub(super) hard: HardState,
+    pub(super) role: Role,
+    pub(super) commit: LogIndex,
+    pub(super) delivered: LogIndex,
+    pub(super) base: EntryId,
+    pub(super) last: EntryId,
+    pub(super) configuration_index: LogIndex,
+    pub(super) members: Members,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        View {
+            hard: HardState::default(),
+            role: Role::Follower,
+            commit: LogIndex::ZERO,
+            delivered: LogIndex::ZERO,
+            base: EntryId::ZERO,
+            last: EntryId::ZERO,
+            configuration_index: LogIndex::ZERO,
+            members: Members::default(),
+        }
+    }
+}
+
+impl View {
+    /// Everything but the members.
+    pub(super) fn of(raft: &Machine) -> Self {
+        View {
+            hard: raft.hard_state(),
+            role: raft.role(),
+            commit: raft.commit(),
+            delivered: raft.delivered(),
+            base: raft.base(),
+            last: raft.last(),
+            configuration_index: raft.configuration_index(),
+            members: Members::default(),
+        }
+    }
+
+    /// Whether nothing but the members could differ, and those neither.
+    pub(super) fn is_same(&self, other: &View) -> bool {
+        self.hard == other.hard
+            && self.role == other.role
+            && self.commit == other.commit
+            && self.delivered == other.delivered
+            && self.base == other.base
+            && self.last == other.last
+    }
+
+    /// Whether another configuration may be in force.
+    pub(super) fn has_other_configuration(&self, other: &View) -> bool {
+        self.configuration_index != other.configuration_index || self.last != other.last
+    }
+
+    /// Asks for the members.
+    pub(super) fn refresh_members(&mut self, raft: &Machine) {
+        let (mut incoming, mut outgoing) = (0, 0);
+        let mut identities = [None; HOSTS_MAX];
+        for seat in raft.members() {
+            let Some(host) = host_of(seat.identity.node) else {
+                continue;
+            };
+            identities[host] = Some(seat.identity);
+            incoming |= u64::from(seat.standing.is_in_incoming()) << host;
+            outgoing |= u64::from(seat.standing.is_in_outgoing()) << host;
+        }
+        self.members = Members {
+            incoming,
+            outgoing: raft.is_joint().then_some(outgoing),
+            identities,
+        };
+    }
+}

@@ -1,0 +1,77 @@
+//! One seed, one history; many seeds, one sum.
+
+use crate::oracle::Violation;
+use crate::stats::Stats;
+use crate::swarm::Swarm;
+use crate::trace::Verbosity;
+use crate::world::{Options, Progress, World};
+
+/// How a history ended.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// The seed that makes it.
+    pub seed: u64,
+    /// A hash of all that happened.
+    pub hash: u128,
+    /// What was counted.
+    pub stats: Stats,
+    /// Simulated microseconds.
+    pub micros: u64,
+    /// What went wrong.
+    pub violation: Option<Violation>,
+    /// The last events in words, if they were asked for.
+    pub lines: Vec<String>,
+}
+
+/// Runs the history of a seed.
+pub fn run(seed: u64, options: Options) -> History {
+    let mut world = match World::new(seed, options) {
+        Ok(world) => world,
+        Err(violation) => {
+            return History {
+                seed,
+                hash: 0,
+                stats: Stats::default(),
+                micros: 0,
+                violation: Some(violation),
+                lines: Vec::new(),
+            };
+        }
+    };
+    let violation = loop {
+        match world.step() {
+            Ok(Progress::Goes) => {}
+            Ok(Progress::Ends) => break None,
+            Err(violation) => break Some(violation),
+        }
+    };
+    History {
+        seed,
+        hash: world.trace().hash(),
+        stats: world.stats().clone(),
+        micros: world.now().as_micros(),
+        violation,
+        lines: world.trace().lines().map(str::to_owned).collect(),
+    }
+}
+
+/// The report of a failure: the last events, what contradicts what, and how to see it again.
+pub fn report(seed: u64, options: Options, replay: &str) -> String {
+    let again = run(
+        seed,
+        Options {
+            verbosity: Verbosity::Last(60),
+            ..options
+        },
+    );
+    let mut text = format!("seed {seed}\n{}\n\n", Swarm::draw(seed));
+    for line in &again.lines {
+        text.push_str(line);
+        text.push('\n');
+    }
+    if let Some(violation) = &again.violation {
+        text.push_str(&format!("\nFAILED {violation}\n"));
+    }
+    text.push_str(&format!("replay: {replay}\n"));
+    text
+}

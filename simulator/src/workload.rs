@@ -1,0 +1,276 @@
+//! What the application wants: commands, other members, and to be well when the storm is over.
+
+use clocks::Duration;
+use raft_core::{Change, Identity, Standing, error::ProposeError};
+
+use crate::host::host_of;
+use crate::oracle::{Liveness, Oracle, Violation};
+use crate::queue::Due;
+use crate::stats::Count;
+use crate::world::World;
+
+const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+impl World {
+    /// Every node that believes to lead is given commands.
+    pub(crate) fn propose(&mut self) -> Result<(), Violation> {
+        let interval = if self.is_calm {
+            millis(20)
+        } else {
+            self.swarm.propose_interval
+        };
+        let wait = self
+            .work_random
+            .duration(Duration::ZERO, interval.saturating_mul(2));
+        self.queue.push(self.now.plus(wait), Due::Propose);
+        let burst = self.work_random.between(1, self.swarm.burst);
+        let len = self.work_random.between(0, self.swarm.payload_bytes_max);
+        for number in 0..self.hosts.len() {
+            if self.hosts[number].paused_until > self.now {
+                continue;
+            }
+            let Some(raft) = self.hosts[number].raft.as_mut() else {
+                continue;
+            };
+            if !raft.is_leader() {
+                // Now and then an operator is impatient.
+                if !self.is_calm && self.work_random.chance(2) {
+                    let local = self.hosts[number].clock.show(self.now);
+                    if let Some(raft) = self.hosts[number].raft.as_mut() {
+                        let _ = raft.campaign(local);
+                    }
+                    self.observe(number)?;
+                    self.drain(number)?;
+                }
+                continue;
+            }
+            for _ in 0..burst {
+                self.commands += 1;
+                let mut payload = [0xa5; 80];
+                payload[..8].copy_from_slice(&self.commands.to_le_bytes());
+                let payload = &payload[..8 + len as usize];
+                match raft.propose(payload) {
+                    Ok(id) => {
+                        self.stats.add(Count::Proposed);
+                        if let Some(liveness) = &mut self.liveness {
+                            liveness.on_proposed(id);
+                        }
+                    }
+                    Err(ProposeError::Full) => {
+                        self.stats.add(Count::ProposalRefused);
+                        break;
+                    }
+                    Err(_) => break,
+                }
+            }
+            self.observe(number)?;
+            self.drain(number)?;
+        }
+        Ok(())
+    }
+
+    /// The leader is asked to change the membership.
+    pub(crate) fn reconfigure(&mut self) -> Result<(), Violation> {
+        if self.is_calm {
+            return Ok(());
+        }
+        let interval = match self.swarm.reconfigure_interval {
+            _ if !self.has_grown => millis(20),
+            Some(interval) => interval,
+            None => return Ok(()),
+        };
+        let wait = self
+            .work_random
+            .duration(Duration::ZERO, interval.saturating_mul(2));
+        self.queue.push(self.now.plus(wait), Due::Reconfigure);
+        let Some(leader) = self.leader() else {
+            return Ok(());
+        };
+        if self.hosts[leader].paused_until > self.now {
+            return Ok(());
+        }
+        if self.has_grown && self.swarm.has_wipes && self.work_random.chance(200) {
+            self.wipe(leader)?;
+        }
+        let changes = if self.has_grown {
+            self.draw_changes(leader)
+        } else {
+            self.first_members()
+        };
+        if changes.is_empty() {
+            self.has_grown = true;
+            return Ok(());
+        }
+        let Some(raft) = self.hosts[leader].raft.as_mut() else {
+            return Ok(());
+        };
+        if raft.reconfigure(&changes).is_ok() {
+            self.has_grown = true;
+            self.trace
+                .say(self.now, leader, || format!("reconfigures: {changes:?}"));
+        }
+        self.observe(leader)?;
+        self.drain(leader)
+    }
+
+    fn first_members(&self) -> Vec<Change> {
+        let others = self.hosts.iter().take(self.swarm.founders).skip(1);
+        let up = others.filter(|host| host.raft.is_some());
+        up.filter_map(|host| host.identity.map(Change::AddVoter))
+            .collect()
+    }
+
+    fn draw_changes(&mut self, leader: usize) -> Vec<Change> {
+        let Some(raft) = self.hosts[leader].raft.as_ref() else {
+            return Vec::new();
+        };
+        let seats: Vec<_> = raft.members().collect();
+        let is_member = |identity: &Identity| {
+            let mut names = seats.iter().map(|seat| seat.identity.node);
+            names.any(|name| name == identity.node)
+        };
+        let with = |standing: Standing| {
+            let seats = seats.iter().filter(move |seat| seat.standing == standing);
+            seats.map(|seat| seat.identity.node).collect::<Vec<_>>()
+        };
+        let (voters, learners) = (with(Standing::Voter), with(Standing::Learner));
+        let up = self.hosts.iter().filter(|host| host.raft.is_some());
+        let identities = up.filter_map(|host| host.identity);
+        let strangers: Vec<_> = identities.filter(|identity| !is_member(identity)).collect();
+        let random = &mut self.work_random;
+        let mut changes = Vec::new();
+        for _ in 0..random.between(1, 2) {
+            match random.below(5) {
+                0 if !strangers.is_empty() => {
+                    changes.push(Change::AddLearner(random.pick(&strangers)));
+                }
+                1 if !strangers.is_empty() => {
+                    changes.push(Change::AddVoter(random.pick(&strangers)));
+                }
+                2 if !learners.is_empty() => changes.push(Change::Promote(random.pick(&learners))),
+                3 if voters.len() > 2 => changes.push(Change::Remove(random.pick(&voters))),
+                4 if !learners.is_empty() => changes.push(Change::Remove(random.pick(&learners))),
+                _ => {}
+            }
+        }
+        if changes.is_empty() && !strangers.is_empty() {
+            changes.push(Change::AddVoter(random.pick(&strangers)));
+        }
+        changes
+    }
+
+    /// A host that is surely out of the group loses its disk and comes back as another node.
+    fn wipe(&mut self, leader: usize) -> Result<(), Violation> {
+        let Some(raft) = self.hosts[leader].raft.as_ref() else {
+            return Ok(());
+        };
+        let is_settled = raft.is_established()
+            && !raft.is_joint()
+            && raft.configuration_index() <= raft.commit();
+        let members: Vec<_> = raft.members().map(|seat| seat.identity.node).collect();
+        let group = raft.group();
+        let outside = (0..self.hosts.len()).find(|number| {
+            let host = &self.hosts[*number];
+            let name = host.identity.map(|identity| identity.node);
+            host.raft.is_some() && name.is_some_and(|name| !members.contains(&name))
+        });
+        let (Some(number), true) = (outside, is_settled) else {
+            return Ok(());
+        };
+        self.stats.add(Count::Wipe);
+        self.trace.say(self.now, number, || "IS WIPED".into());
+        self.oracles.on_wipe(number);
+        self.hosts[number].wipe();
+        let now = self.now;
+        let joined = self.hosts[number].join(group, now);
+        self.came_up(number, joined.map_err(|error| error.to_string()))
+    }
+
+    /// The storm is over: links work, hosts come back.
+    pub(crate) fn calm(&mut self) {
+        self.is_calm = true;
+        self.network.calm();
+        self.trace
+            .say(self.now, 0, || "---- THE STORM IS OVER ----".into());
+        for number in 0..self.hosts.len() {
+            let host = &mut self.hosts[number];
+            host.paused_until = self.now;
+            if host.raft.is_none() {
+                self.queue.push(self.now, Due::Restart(number));
+            }
+        }
+        self.queue.push(self.now.plus(millis(1)), Due::Look);
+    }
+
+    /// Looks whether the group is well.
+    pub(crate) fn look(&mut self) -> Result<(), Violation> {
+        let Some(liveness) = &self.liveness else {
+            self.liveness = Some(Liveness::new(self.now));
+            self.freeze();
+            self.queue.push(self.now.plus(millis(10)), Due::Look);
+            return Ok(());
+        };
+        match liveness.is_well(&self.hosts) {
+            Ok(()) => self.end(),
+            Err(what) if liveness.is_over(self.now) => {
+                let elapsed = liveness.elapsed(self.now).as_millis();
+                let what = format!("{elapsed} ms after the storm: {what}");
+                self.bench().judge(Oracle::Liveness, Err(what))?;
+                self.end();
+            }
+            Err(_) => self.queue.push(self.now.plus(millis(10)), Due::Look),
+        }
+        Ok(())
+    }
+
+    /// Leaves a minority in a bad state: down, cut off, or deaf but not mute.
+    fn freeze(&mut self) {
+        if !self.swarm.has_frozen_minority {
+            return;
+        }
+        let first = self.fault_random.index(self.hosts.len());
+        for step in 0..self.hosts.len() {
+            let number = (first + step) % self.hosts.len();
+            self.hosts[number].is_frozen = true;
+            if !self.live_quorums() {
+                self.hosts[number].is_frozen = false;
+                continue;
+            }
+            self.stats.add(Count::FrozenMinority);
+            self.trace.say(self.now, number, || "STAYS UNWELL".into());
+            let kind = self.fault_random.below(3);
+            for other in (0..self.hosts.len()).filter(|other| *other != number) {
+                self.network.cut(other, number);
+                if kind == 1 {
+                    self.network.cut(number, other);
+                }
+            }
+            if kind == 2 {
+                self.hosts[number].raft = None;
+            }
+        }
+    }
+
+    /// Whether every configuration in force has its majorities without the frozen hosts.
+    fn live_quorums(&self) -> bool {
+        let mut rafts = self.hosts.iter().filter_map(|host| host.raft.as_ref());
+        rafts.all(|raft| {
+            let majority = |is_in: fn(Standing) -> bool| {
+                let voters = raft.members().filter(|seat| is_in(seat.standing));
+                let (mut all, mut live) = (0, 0);
+                for seat in voters {
+                    let host = host_of(seat.identity.node).and_then(|at| self.hosts.get(at));
+                    all += 1;
+                    live += usize::from(host.is_some_and(|host| {
+                        !host.is_frozen && host.identity == Some(seat.identity)
+                    }));
+                }
+                all == 0 || live > all / 2
+            };
+            majority(Standing::is_in_incoming)
+                && (!raft.is_joint() || majority(Standing::is_in_outgoing))
+        })
+    }
+}

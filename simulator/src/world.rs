@@ -1,0 +1,419 @@
+//! The world: true time, what is due, the network, the hosts, the oracles.
+//!
+//! One call of [`World::step`] takes what is due next and lets it happen. Everything that looks
+//! like chance comes from the seed, so a seed is a history.
+
+use quorum::NodeId;
+use raft_core::{Receipt, wire};
+
+use crate::clock::{HostClock, Moment};
+use crate::disk::Outcome;
+use crate::host::{Host, node};
+use crate::network::{FrameId, Network};
+use crate::oracle::{Bench, Liveness, Oracle, Oracles, Violation};
+use crate::queue::{Due, Queue};
+use crate::random::{Random, Stream};
+use crate::sabotage::Sabotage;
+use crate::stats::{Count, Stats};
+use crate::swarm::Swarm;
+use crate::trace::{Trace, Verbosity, describe};
+
+/// How a history is run, beside its seed.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The oracles that judge.
+    pub bench: Bench,
+    /// What is broken on purpose.
+    pub sabotage: Sabotage,
+    /// How much is put into words.
+    pub verbosity: Verbosity,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            bench: Bench::ALL,
+            sabotage: Sabotage::None,
+            verbosity: Verbosity::Silent,
+        }
+    }
+}
+
+/// Everything.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub(crate) now: Moment,
+    pub(crate) swarm: Swarm,
+    pub(crate) sabotage: Sabotage,
+    pub(crate) queue: Queue,
+    pub(crate) network: Network,
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) oracles: Oracles,
+    pub(crate) stats: Stats,
+    pub(crate) trace: Trace,
+    pub(crate) fault_random: Random,
+    pub(crate) disk_random: Random,
+    pub(crate) work_random: Random,
+    /// Set once the faults are over.
+    pub(crate) liveness: Option<Liveness>,
+    pub(crate) is_calm: bool,
+    pub(crate) has_grown: bool,
+    pub(crate) commands: u64,
+    pub(crate) frame: Vec<u8>,
+    /// An earlier image of a host, for the seeded fault that goes back to it.
+    pub(crate) image: Option<(usize, Host)>,
+    is_over: bool,
+}
+
+/// What came of one step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// There is more to come.
+    Goes,
+    /// The history ended well.
+    Ends,
+}
+
+impl World {
+    /// The world of a seed at its beginning.
+    pub fn new(seed: u64, options: Options) -> Result<Self, Violation> {
+        let swarm = Swarm::draw(seed);
+        let mut random = Random::new(seed, Stream::Hosts);
+        let hosts = (0..swarm.hosts)
+            .map(|number| {
+                let most = swarm.clock_rate_ppm;
+                let rate = random.between(0, 2 * most.unsigned_abs()) as i64 - most;
+                let offset = clocks::Duration::from_micros(random.between(1, 1 << 40));
+                let own = Random::new(random.next_u64(), Stream::Hosts);
+                Host::new(number, &swarm, HostClock::new(offset, rate), own)
+            })
+            .collect();
+        let mut world = World {
+            now: Moment::default(),
+            sabotage: options.sabotage,
+            queue: Queue::default(),
+            network: Network::new(Random::new(seed, Stream::Network)),
+            hosts,
+            oracles: Oracles::new(options.bench),
+            stats: Stats::default(),
+            trace: Trace::new(options.verbosity),
+            fault_random: Random::new(seed, Stream::Faults),
+            disk_random: Random::new(seed, Stream::Disk),
+            work_random: Random::new(seed, Stream::Workload),
+            liveness: None,
+            is_calm: false,
+            has_grown: false,
+            commands: 0,
+            frame: vec![0; swarm.frame_bytes],
+            image: None,
+            is_over: false,
+            swarm,
+        };
+        world.found()?;
+        Ok(world)
+    }
+
+    fn found(&mut self) -> Result<(), Violation> {
+        let now = self.now;
+        if self.sabotage == Sabotage::RotsMemory {
+            self.hosts[0].rot(400);
+        }
+        let founded = self.hosts[0].found(now);
+        self.came_up(0, founded.map_err(|error| error.to_string()))?;
+        let group = self.hosts[0].raft.as_ref().map(|raft| raft.group());
+        for host in 1..self.hosts.len() {
+            let Some(group) = group else { break };
+            let joined = self.hosts[host].join(group, now);
+            self.came_up(host, joined.map_err(|error| error.to_string()))?;
+        }
+        let interval = self.swarm.fault_interval;
+        self.queue.push(now.plus(interval), Due::Fault);
+        let soon = clocks::Duration::from_millis(10);
+        self.queue.push(now.plus(soon), Due::Propose);
+        self.queue.push(now.plus(soon), Due::Reconfigure);
+        self.queue.push(now.plus(self.swarm.storm), Due::Calm);
+        Ok(())
+    }
+
+    /// The current true time.
+    pub fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// The options of this world.
+    pub fn swarm(&self) -> &Swarm {
+        &self.swarm
+    }
+
+    /// What was counted so far.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// What happened so far.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// Lets the next thing happen.
+    pub fn step(&mut self) -> Result<Progress, Violation> {
+        let Some((now, due)) = self.queue.pop() else {
+            return Ok(Progress::Ends);
+        };
+        self.now = now;
+        if let Some(host) = self.concerns(due)
+            && self.hosts[host].paused_until > now
+        {
+            let later = self.hosts[host].paused_until;
+            self.queue.push(later, due);
+            return Ok(Progress::Goes);
+        }
+        self.stats.add(Count::Event);
+        match due {
+            Due::Deliver(frame) => self.deliver(frame)?,
+            Due::Wake(host) => self.wake(host)?,
+            Due::DiskDone(host, start) => self.disk_done(host, start)?,
+            Due::Restart(host) => self.restart(host)?,
+            Due::Fault => self.strike()?,
+            Due::Heal => self.network.heal(),
+            Due::Propose => self.propose()?,
+            Due::Reconfigure => self.reconfigure()?,
+            Due::Calm => self.calm(),
+            Due::Look => self.look()?,
+        }
+        Ok(if self.is_over {
+            Progress::Ends
+        } else {
+            Progress::Goes
+        })
+    }
+
+    /// Which host something happens to, if it can be paused.
+    fn concerns(&self, due: Due) -> Option<usize> {
+        match due {
+            Due::Deliver(frame) => Some(self.network.receiver(frame)),
+            Due::Wake(host) | Due::DiskDone(host, _) => Some(host),
+            Due::Restart(_)
+            | Due::Fault
+            | Due::Heal
+            | Due::Propose
+            | Due::Reconfigure
+            | Due::Calm
+            | Due::Look => None,
+        }
+    }
+
+    fn deliver(&mut self, id: FrameId) -> Result<(), Violation> {
+        let frame = self.network.take(id);
+        let (from, to) = (frame.from, frame.to);
+        let Some(bytes) = self.sabotage.tamper(frame.bytes) else {
+            return Ok(());
+        };
+        let result = self.receive(from, to, &bytes);
+        self.network.recycle(bytes);
+        result?;
+        self.drain(to)
+    }
+
+    fn receive(&mut self, from: usize, to: usize, bytes: &[u8]) -> Result<(), Violation> {
+        let host = &mut self.hosts[to];
+        let Some(raft) = host.raft.as_mut() else {
+            return Ok(());
+        };
+        let message = match wire::decode(bytes) {
+            Ok(message) => message,
+            Err(error) => {
+                let what = format!("a frame of host {} does not decode: {error}", from + 1);
+                return self.bench().judge(Oracle::Invariants, Err(what));
+            }
+        };
+        let now = self.now;
+        self.trace.say(now, to, || {
+            format!("<- n{}  {}", from + 1, describe(&message))
+        });
+        self.trace.record(
+            now.as_micros(),
+            (to as u64) << 32 | (from as u64) << 24 | bytes.len() as u64,
+        );
+        let local = host.clock.show(now);
+        // A machine that has stopped says so to the oracle of invariants.
+        let piece = raft.handle_message(local, node(from), message);
+        if let Ok(Some(piece)) = piece {
+            self.store_piece(to, piece);
+        }
+        self.observe(to)
+    }
+
+    fn wake(&mut self, host: usize) -> Result<(), Violation> {
+        let now = self.now;
+        let woken = &mut self.hosts[host];
+        if woken.wake_at.is_some_and(|at| at <= now) {
+            woken.wake_at = None;
+        }
+        let local = woken.clock.show(now);
+        let Some(raft) = woken.raft.as_mut() else {
+            return Ok(());
+        };
+        if raft
+            .poll_timeout()
+            .is_some_and(|deadline| deadline <= local)
+        {
+            self.trace.say(now, host, || "wakes".into());
+        }
+        self.trace.record(now.as_micros(), 1 << 40 | host as u64);
+        let _ = raft.handle_timeout(local);
+        self.observe(host)?;
+        self.drain(host)?;
+        let raft = self.hosts[host].raft.as_ref();
+        let again = raft.and_then(|raft| raft.poll_timeout());
+        match again.filter(|deadline| *deadline <= local) {
+            Some(_) => self.bench().judge(
+                Oracle::Invariants,
+                Err(format!("host {} wants to be woken without end", host + 1)),
+            ),
+            None => Ok(()),
+        }
+    }
+
+    fn disk_done(&mut self, host: usize, start: u32) -> Result<(), Violation> {
+        if self.hosts[host].start != start {
+            return Ok(());
+        }
+        let now = self.now;
+        let fails = !self.is_calm && self.disk_random.chance(self.swarm.write_failure);
+        let disk = &mut self.hosts[host].disk;
+        let outcome = disk.finish(fails, &mut self.disk_random, &mut self.stats);
+        self.trace.say(now, host, || disk_words(&outcome));
+        self.trace.record(now.as_micros(), 2 << 40 | host as u64);
+        let owner = &mut self.hosts[host];
+        let local = owner.clock.show(now);
+        let Some(raft) = owner.raft.as_mut() else {
+            return Ok(());
+        };
+        let reported = match outcome {
+            Outcome::Stored(Some(ticket)) => raft.handle_persisted(local, ticket),
+            Outcome::Failed(Some(ticket)) => raft.handle_persist_failed(local, ticket),
+            Outcome::Piece(receipt) => {
+                self.stats.add(Count::PieceStored);
+                stored(raft.handle_stored(local, receipt))
+            }
+            Outcome::Damaged(name) => {
+                let what = format!("host {} received a damaged {name:?}", host + 1);
+                return self.bench().judge(Oracle::StateMachineSafety, Err(what));
+            }
+            Outcome::Stored(None) | Outcome::Failed(None) | Outcome::Silent => Ok(()),
+        };
+        if let Err(raft_core::error::HandleError::ForeignTicket) = reported {
+            let what = format!("host {} refuses its own ticket", host + 1);
+            self.bench().judge(Oracle::Invariants, Err(what))?;
+        }
+        self.observe(host)?;
+        self.drain(host)
+    }
+
+    fn restart(&mut self, host: usize) -> Result<(), Violation> {
+        if self.hosts[host].raft.is_some() || self.hosts[host].is_frozen {
+            return Ok(());
+        }
+        if self.sabotage == Sabotage::ForgetsRecord {
+            self.hosts[host].disk.forget_latest();
+        }
+        let now = self.now;
+        if !self.hosts[host].has_past() {
+            // Nothing it ever said rests on anything: it starts over.
+            return self.begin_anew(host);
+        }
+        let restored = self.hosts[host].restore(now, &mut self.stats);
+        self.stats.add(Count::Restart);
+        self.came_up(host, restored.map_err(|error| error.to_string()))
+    }
+
+    /// A host without a past asks to be let in, or founds the group if that was its task.
+    fn begin_anew(&mut self, host: usize) -> Result<(), Violation> {
+        let now = self.now;
+        let group = self.hosts.iter().find_map(|host| {
+            let raft = host.raft.as_ref()?;
+            host.identity.map(|_| raft.group())
+        });
+        self.oracles.on_wipe(host);
+        let begun = match group {
+            Some(group) if host != 0 || self.hosts.len() > 1 => self.hosts[host].join(group, now),
+            _ => {
+                self.queue.push(
+                    now.plus(clocks::Duration::from_millis(20)),
+                    Due::Restart(host),
+                );
+                return Ok(());
+            }
+        };
+        self.came_up(host, begun.map_err(|error| error.to_string()))
+    }
+
+    pub(crate) fn came_up(
+        &mut self,
+        host: usize,
+        begun: Result<(), String>,
+    ) -> Result<(), Violation> {
+        let now = self.now;
+        if let Err(error) = begun {
+            let what = format!("host {} does not come up: {error}", host + 1);
+            return self.bench().judge(Oracle::Recovery, Err(what));
+        }
+        if let Some(raft) = &self.hosts[host].raft {
+            let (term, last, base) = (raft.term(), raft.last(), raft.base());
+            self.trace.say(now, host, || {
+                use crate::trace::id;
+                format!("starts: term {term}, log ({} .. {}]", id(base), id(last))
+            });
+        }
+        self.oracles.on_start(host, &self.hosts)?;
+        self.observe(host)?;
+        self.drain(host)
+    }
+
+    pub(crate) fn bench(&self) -> Bench {
+        self.oracles.bench()
+    }
+
+    /// Lets the oracles look at a host.
+    pub(crate) fn observe(&mut self, host: usize) -> Result<(), Violation> {
+        self.oracles.observe(host, &self.hosts, &mut self.stats)
+    }
+
+    /// The hosts on which a machine believes to lead.
+    pub(crate) fn leaders(&self) -> impl DoubleEndedIterator<Item = usize> {
+        let hosts = self.hosts.iter().enumerate();
+        hosts
+            .filter(|(_, host)| host.raft.as_ref().is_some_and(|raft| raft.is_leader()))
+            .map(|(number, _)| number)
+    }
+
+    /// The leader of the latest term.
+    pub(crate) fn leader(&self) -> Option<usize> {
+        self.leaders()
+            .max_by_key(|host| self.hosts[*host].raft.as_ref().map(|raft| raft.term()))
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.is_over = true;
+    }
+}
+
+fn stored(
+    result: Result<(), raft_core::error::HandleError>,
+) -> Result<(), raft_core::error::HandleError> {
+    result
+}
+
+fn disk_words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Stored(_) => "disk: record stored".into(),
+        Outcome::Failed(_) => "disk: write failed".into(),
+        Outcome::Piece(receipt) => format!("disk: piece stored, {receipt:?}"),
+        Outcome::Damaged(name) => format!("disk: damaged snapshot {name:?}"),
+        Outcome::Silent => "disk: done".into(),
+    }
+}
+
+#[allow(dead_code)]
+fn _types(_: NodeId, _: Receipt) {}
