@@ -488,7 +488,8 @@ impl Engine {
     fn settle(&mut self) {
         let term = self.raft.term();
         let leads = self.raft.is_leader();
-        if !self.reads.is_empty() && !(leads && self.reads.term() == term) {
+        let is_proof_possible = leads && self.reads.term() == term;
+        if !is_proof_possible && !self.reads.is_empty() {
             let redirect = self.redirection();
             self.reads.refuse(&redirect);
         }

@@ -129,6 +129,10 @@ struct Demo {
     /// Writes in flight on each connection.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     in_flight: u16,
+    /// Write at most so many lines per second; 0 for as many as possible. Everything written stays in the
+    /// memory of three processes.
+    #[arg(long, default_value_t = 60_000)]
+    rate: u32,
 }
 
 fn main() -> ExitCode {
@@ -179,6 +183,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
                 time_min: Duration::from_secs(demo.seconds),
                 connections: demo.connections.into(),
                 window: demo.in_flight.into(),
+                rate: Some(demo.rate).filter(|rate| *rate > 0),
             };
             let run = kv::demo::run(&options);
             let is_flawless = tokio::runtime::Runtime::new()?.block_on(run)?;
