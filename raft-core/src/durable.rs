@@ -96,7 +96,6 @@ impl core::error::Error for ForeignTicket {}
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Outstanding {
-    version: u64,
     hard: HardState,
     log: LogIndex,
     covers_truncation: bool,
@@ -112,6 +111,8 @@ pub(crate) struct Vault {
     version: u64,
     hard: HardState,
     hard_durable: Durable<HardState>,
+    /// Whether the two differ.
+    hard_changed: bool,
     log_durable: Durable<LogIndex>,
     /// The medium may hold entries beyond the log's end, or others in their place.
     truncated: bool,
@@ -143,6 +144,7 @@ impl Vault {
             version: 0,
             hard,
             hard_durable: Durable(hard),
+            hard_changed: false,
             log_durable: Durable(LogIndex::ZERO),
             truncated: false,
             beginning: false,
@@ -159,9 +161,7 @@ impl Vault {
 
     /// Restart only: the log proves that the term was seen; nobody got a vote in it.
     pub(crate) fn raise_term(&mut self, term: Term) {
-        if term > self.hard.term {
-            self.hard = HardState { term, vote: None };
-        }
+        self.enter_term(term);
     }
 
     #[inline]
@@ -197,16 +197,14 @@ impl Vault {
 
     /// Whether the medium says exactly what memory says: hard state and a log that ends at `last`.
     pub(crate) fn is_settled(&self, last: LogIndex) -> bool {
-        self.hard == self.hard_durable.0
-            && self.log_durable.0 == last
-            && !self.truncated
-            && !self.beginning
+        !self.hard_changed && self.log_durable.0 == last && !self.truncated && !self.beginning
     }
 
     /// Enters a later term, in which nobody has this node's vote yet.
     pub(crate) fn enter_term(&mut self, term: Term) {
         if term > self.hard.term {
             self.hard = HardState { term, vote: None };
+            self.hard_changed = true;
         }
     }
 
@@ -214,6 +212,7 @@ impl Vault {
     pub(crate) fn vote_for(&mut self, candidate: Identity) -> bool {
         if self.hard.vote.is_none() {
             self.hard.vote = Some(candidate);
+            self.hard_changed = true;
         }
         self.hard.vote == Some(candidate)
     }
@@ -262,7 +261,6 @@ impl Vault {
     fn take(&mut self, last: LogIndex) -> Ticket {
         self.version = self.version.wrapping_add(1);
         self.outstanding = Some(Outstanding {
-            version: self.version,
             hard: self.hard,
             log: last,
             covers_truncation: true,
@@ -276,7 +274,9 @@ impl Vault {
         }
     }
 
-    fn finish(&mut self, ticket: &Ticket) -> Result<Option<Outstanding>, ForeignTicket> {
+    /// Whether the ticket is that of the outstanding write; an older one of this life is not.
+    #[inline]
+    fn is_outstanding(&self, ticket: &Ticket) -> Result<bool, ForeignTicket> {
         let own = ticket.node == self.identity.node
             && ticket.group == self.group
             && ticket.nonce == self.nonce
@@ -284,28 +284,31 @@ impl Vault {
         if !own {
             return Err(ForeignTicket);
         }
-        Ok(self
-            .outstanding
-            .take_if(|outstanding| outstanding.version == ticket.version))
+        Ok(ticket.version == self.version)
     }
 
     /// The write of this ticket is on the medium. Says whether that was news.
     #[inline]
     pub(crate) fn persisted(&mut self, ticket: &Ticket) -> Result<bool, ForeignTicket> {
-        let Some(done) = self.finish(ticket)? else {
+        if !self.is_outstanding(ticket)? {
+            return Ok(false);
+        }
+        let Some(done) = &self.outstanding else {
             return Ok(false);
         };
         self.hard_durable = Durable(done.hard);
+        self.hard_changed = self.hard != done.hard;
         self.log_durable = Durable(self.log_durable.0.max(done.log));
         self.truncated &= !done.covers_truncation;
         self.beginning &= !done.covers_beginning;
+        self.outstanding = None;
         Ok(true)
     }
 
     /// The write of this ticket failed: what the medium holds beyond the last success is
     /// unknown, so everything since is offered again. Says whether that was news.
     pub(crate) fn persist_failed(&mut self, ticket: &Ticket) -> Result<bool, ForeignTicket> {
-        let failed = self.finish(ticket)?.is_some();
+        let failed = self.is_outstanding(ticket)? && self.outstanding.take().is_some();
         self.truncated |= failed;
         Ok(failed)
     }

@@ -13,6 +13,8 @@ mod node;
 mod raft;
 mod slot;
 mod snapshot;
+#[cfg(feature = "status")]
+pub mod status;
 mod types;
 mod window;
 pub mod wire;
@@ -30,6 +32,6 @@ pub use message::{
 pub use node::RoleName as Role;
 pub use node::poll::{Committed, Ready};
 pub use node::restore::Recovered;
-pub use raft::Raft;
+pub use raft::{Raft, Status};
 pub use snapshot::{Piece, Receipt};
 pub use types::{EntryId, GroupId, Identity, Incarnation, LogIndex, Round, Term};

@@ -53,6 +53,33 @@ pub struct Raft<B, const N: usize> {
     memory: B,
 }
 
+/// What one wants to know of a node from outside, see [`Raft::status`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Status {
+    /// What the node is.
+    pub role: RoleName,
+    /// The latest term that it has seen.
+    pub term: Term,
+    /// The leader of that term, as far as known.
+    pub leader: Option<NodeId>,
+    /// What it knows to be committed.
+    pub commit: LogIndex,
+}
+
+/// A node that has seen nothing.
+impl Default for Status {
+    fn default() -> Self {
+        Status {
+            role: RoleName::Follower,
+            term: Term::ZERO,
+            leader: None,
+            commit: LogIndex::ZERO,
+        }
+    }
+}
+
 impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     /// Founds a new group of one: once in the life of the group. The others
     /// [`join`](Raft::join), and are let in by [`reconfigure`](Raft::reconfigure).
@@ -316,6 +343,16 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
         self.node.vault.group
     }
 
+    /// Role, term, leader and commit at one glance.
+    pub fn status(&self) -> Status {
+        Status {
+            role: self.role(),
+            term: self.term(),
+            leader: self.leader(),
+            commit: self.commit(),
+        }
+    }
+
     /// What this node is at the moment.
     pub fn role(&self) -> RoleName {
         self.view().role_name()
@@ -422,6 +459,17 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     /// The longest payload that window and frame allow, in bytes.
     pub fn payload_bytes_max(&self) -> usize {
         self.view().payload_bytes_max()
+    }
+
+    /// Bytes that the entries in the window take: compact long before they reach
+    /// [`log_bytes_max`](Raft::log_bytes_max), on every member.
+    pub fn log_bytes(&self) -> usize {
+        self.node.window.used() as usize
+    }
+
+    /// Bytes that the window has for entries. The leader refuses commands somewhat below it.
+    pub fn log_bytes_max(&self) -> usize {
+        self.node.window.capacity() as usize
     }
 
     /// Why the node has stopped, if it has.

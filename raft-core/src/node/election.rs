@@ -119,7 +119,9 @@ impl Node {
             return;
         }
         self.arm_election();
-        if !self.is_stalled {
+        // While the own vote is being written, another term would only begin the wait anew.
+        let is_waiting = self.is_role(RoleName::Candidate) && !self.may_ask();
+        if !self.is_stalled && !is_waiting {
             self.become_pre_candidate();
         }
     }
@@ -195,6 +197,8 @@ impl Node {
         }
         if let Role::Candidate(ballots) = &mut self.role {
             ballots.granted = ballots.granted.union(me);
+            // The time to gather votes starts when they can be asked for.
+            self.arm_election();
             self.ask_again();
         }
         self.count_votes(memory)
@@ -265,7 +269,9 @@ impl Node {
         let is_free = self.vault.vote().is_none_or(|vote| vote == sender);
         // Whoever follows a leader of this term knows that the election is over.
         let can_vote = matches!(self.role, Role::Follower(None) | Role::PreCandidate(_));
+        // A node may have learned the term elsewhere, and have heard from its leader just now.
         if can_vote
+            && !self.is_sticky()
             && is_free
             && request.last.is_up_to_date_with(self.window.last())
             && self.vault.vote().is_none()

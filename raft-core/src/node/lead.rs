@@ -51,7 +51,7 @@ impl Node {
     /// begins the log with its configuration: who joins later has no other way to know who was a
     /// member before it, and could send a snapshot of that time to nobody.
     fn append_first(&mut self, memory: &mut [u8]) -> Result<bool, Fault> {
-        if self.window.last().index == LogIndex::ZERO {
+        if self.window.last().index == LogIndex::ZERO && !self.current.voters.is_joint() {
             return Ok(self.append_settled(memory)?.is_some());
         }
         let term = self.term();
@@ -166,13 +166,16 @@ impl Node {
             return Ok(Some(DropReason::BeyondLog));
         }
         let contact = office.opened(ack.round);
+        let is_leaving = office.leaving.is_some();
         let Some(slot) = self.slots.get_mut(member.index()) else {
             return Ok(None);
         };
         let progress = &mut slot.progress;
-        progress.round_acked = progress.round_acked.max(ack.round);
-        if let Some(opened) = contact {
-            progress.contact = progress.contact.max(opened);
+        if ack.round > progress.round_acked {
+            progress.round_acked = ack.round;
+            if let Some(opened) = contact {
+                progress.contact = progress.contact.max(opened);
+            }
         }
         let advanced = ack.verified > progress.matched;
         if advanced {
@@ -201,7 +204,9 @@ impl Node {
         if advanced {
             self.maybe_commit(memory)?;
         }
-        self.maybe_leave();
+        if is_leaving {
+            self.maybe_leave();
+        }
         Ok(None)
     }
 

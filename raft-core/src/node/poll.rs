@@ -74,7 +74,7 @@ impl Node {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn transmit<'m>(&self, to: NodeId, body: Body<'m>) -> Option<Transmit<'m>> {
         let message = Message {
             group: self.vault.group,
@@ -119,21 +119,22 @@ impl Node {
     #[inline]
     fn next_ack<'m>(&mut self, ready: Ready<'_>) -> Option<Transmit<'m>> {
         let durable = self.vault.log_durable();
-        let room = self.window.room();
+        // Room for a frame is as good as more: only less is worth a word when it is regained.
+        let frame = self.config.frame_bytes_max;
         let Role::Follower(Some(owed)) = &mut self.role else {
             return None;
         };
         let verified = durable.at_most(owed.verified);
-        let has_regained_room = owed.room_sent < room / 2;
         let is_due = verified.get() > owed.verified_sent
             || owed.round > owed.round_sent
             || owed.repeat
-            || has_regained_room
             || owed.reject.is_some()
-            || owed.chunk.is_some();
+            || owed.chunk.is_some()
+            || ((owed.room_sent as usize) < frame && owed.room_sent < self.window.room() / 2);
         if !is_due || !ready.has(owed.leader.node) {
             return None;
         }
+        let room = self.window.room();
         let mut ack = Ack::from_durable(verified, owed.round, room);
         ack.reject = owed.reject.take();
         ack.chunk = owed.chunk.take();
@@ -171,25 +172,27 @@ impl Node {
         if self.append_due.is_empty() {
             return None;
         }
-        let first = MemberSet::first(usize::from(self.cursor));
-        for turn in [
-            self.append_due.difference(first),
-            self.append_due.intersection(first),
-        ] {
-            for member in turn.iter() {
-                let Some(to) = self.slot(member).map(|slot| slot.identity.node) else {
-                    continue;
-                };
-                if !ready.has(to) {
-                    continue;
-                }
-                let transmit = self.append_to(memory, member, to);
-                if transmit.is_some() {
-                    self.cursor = u8::try_from(member.index() + 1).unwrap_or(0);
-                    return transmit;
-                }
-                self.append_due.remove(member);
+        let mut rest = self.append_due;
+        while !rest.is_empty() {
+            let later = rest.difference(MemberSet::first(usize::from(self.cursor)));
+            let turn = if later.is_empty() { rest } else { later };
+            let Some(member) = turn.iter().next() else {
+                break;
+            };
+            rest.remove(member);
+            let Some(slot) = self.slots.get(member.index()) else {
+                continue;
+            };
+            let to = slot.identity.node;
+            if !ready.has(to) {
+                continue;
             }
+            let transmit = self.append_to(memory, member, to);
+            if transmit.is_some() {
+                self.cursor = u8::try_from(member.index() + 1).unwrap_or(0);
+                return transmit;
+            }
+            self.append_due.remove(member);
         }
         None
     }

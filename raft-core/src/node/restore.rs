@@ -12,7 +12,7 @@ use crate::entry::{ENTRY_HEADER_BYTES, Entries, EntryKind};
 use crate::error::RestoreError;
 use crate::event::Events;
 use crate::slot::Slot;
-use crate::types::{GroupId, Identity, Incarnation, LogIndex, low_half};
+use crate::types::{GroupId, Identity, Incarnation, LogIndex, Term, low_half};
 use crate::window::Window;
 
 /// What was read back from storage: replay the records in the order in which they were written.
@@ -51,8 +51,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
     ///
     /// # Errors
     ///
-    /// A damaged, foreign or out-of-order record, or a window too small for what it holds; what
-    /// was replayed before stays.
+    /// A damaged, foreign or out-of-order record: what was replayed before stays. A window too
+    /// small for what it holds: start again with a larger one.
     pub fn replay(&mut self, record: &[u8]) -> Result<(), RestoreError> {
         self.replay_with(record, true)
     }
@@ -92,27 +92,36 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
         if (must_be_whole && stored < written) || (is_whole && stored > written) {
             return Err(RestoreError::DamagedRecord);
         }
+        let is_whole = is_whole || entries.len() >= header.entries_len as usize;
         let entries = entries
             .get(..header.entries_len as usize)
             .unwrap_or(entries);
+        let entries = Entries::from_bytes(entries);
+        // Everything is checked before anything changes.
         match header.beginning {
-            Some((snapshot, _)) => self.begin(snapshot, configuration)?,
+            Some((snapshot, _)) => {
+                check_configuration::<N>(configuration)?;
+                // Part of it would replace entries of older records that were acknowledged.
+                if !is_whole || header.after != snapshot.last.index {
+                    return Err(RestoreError::DamagedRecord);
+                }
+                check_entries::<N>(snapshot.last.term, entries, is_whole)?;
+                self.begin(snapshot, configuration)?;
+            }
             None if self.origin.is_none() => return Err(RestoreError::NoBeginning),
-            None => {}
+            None => {
+                let term = self.term_at(header.after)?;
+                check_entries::<N>(term, entries, is_whole)?;
+            }
         }
         self.origin = Some(origin);
-        self.take_entries(header.after, Entries::from_bytes(entries), is_whole)?;
+        self.take_entries(header.after, entries)?;
         self.hard = header.hard;
         self.commit = self.commit.max(header.commit);
         Ok(())
     }
 
     fn begin(&mut self, snapshot: Snapshot, configuration: &[u8]) -> Result<(), RestoreError> {
-        match Encoded::decode(configuration, N) {
-            Ok(_) => {}
-            Err(Refused::TooLarge) => return Err(RestoreError::TooManyMembers),
-            Err(Refused::Malformed) => return Err(RestoreError::DamagedRecord),
-        }
         self.window.reset(snapshot.last);
         self.window
             .set_base_configuration(self.memory.as_mut(), configuration)
@@ -121,44 +130,29 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
         Ok(())
     }
 
-    fn take_entries(
-        &mut self,
-        after: LogIndex,
-        entries: Entries<'_>,
-        is_whole: bool,
-    ) -> Result<(), RestoreError> {
-        let memory = self.memory.as_mut();
+    /// The term of the entry that a record follows.
+    fn term_at(&self, after: LogIndex) -> Result<Term, RestoreError> {
         let last = self.window.last().index;
         if after > last {
             return Err(RestoreError::Gap { last, after });
         }
-        if after < self.window.base().index {
-            return Err(RestoreError::DamagedRecord);
-        }
+        self.window
+            .term(self.memory.as_ref(), after)
+            .ok_or(RestoreError::DamagedRecord)
+    }
+
+    fn take_entries(&mut self, after: LogIndex, entries: Entries<'_>) -> Result<(), RestoreError> {
+        let memory = self.memory.as_mut();
         self.window
             .truncate(memory, after)
             .ok_or(RestoreError::DamagedRecord)?;
         let needed = memory.len().saturating_add(2 * entries.len());
         let mut rest = entries;
         while let Some((header, bytes, next)) = rest.split_first() {
-            if header.term < self.window.last().term {
-                return Err(RestoreError::DamagedRecord);
-            }
-            if header.kind == EntryKind::Configuration {
-                let payload = bytes.get(ENTRY_HEADER_BYTES..).unwrap_or_default();
-                match Encoded::decode(payload, N) {
-                    Ok(_) => {}
-                    Err(Refused::TooLarge) => return Err(RestoreError::TooManyMembers),
-                    Err(Refused::Malformed) => return Err(RestoreError::DamagedRecord),
-                }
-            }
             self.window
                 .append_one(memory, header.term, bytes)
                 .map_err(|_| RestoreError::WindowTooSmall { needed })?;
             rest = next;
-        }
-        if is_whole && !rest.is_empty() {
-            return Err(RestoreError::DamagedRecord);
         }
         Ok(())
     }
@@ -202,6 +196,36 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
         view.mark_dirty();
         view.events = Events::default();
         Ok((self.memory, node))
+    }
+}
+
+/// Whether these entries may follow one of `term`.
+fn check_entries<const N: usize>(
+    mut term: Term,
+    entries: Entries<'_>,
+    is_whole: bool,
+) -> Result<(), RestoreError> {
+    let mut rest = entries;
+    while let Some((header, bytes, next)) = rest.split_first() {
+        if header.term < term {
+            return Err(RestoreError::DamagedRecord);
+        }
+        if header.kind == EntryKind::Configuration {
+            check_configuration::<N>(bytes.get(ENTRY_HEADER_BYTES..).unwrap_or_default())?;
+        }
+        (term, rest) = (header.term, next);
+    }
+    if is_whole && !rest.is_empty() {
+        return Err(RestoreError::DamagedRecord);
+    }
+    Ok(())
+}
+
+fn check_configuration<const N: usize>(bytes: &[u8]) -> Result<(), RestoreError> {
+    match Encoded::decode(bytes, N) {
+        Ok(_) => Ok(()),
+        Err(Refused::TooLarge) => Err(RestoreError::TooManyMembers),
+        Err(Refused::Malformed) => Err(RestoreError::DamagedRecord),
     }
 }
 

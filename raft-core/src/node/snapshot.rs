@@ -5,7 +5,7 @@
 //! that gets lost is sent again with the next heartbeat. When the last one is stored, the
 //! snapshot replaces the log in one write.
 
-use super::{Incoming, Node, Role, RoleName};
+use super::{Incoming, Node, Role};
 use crate::configuration::{Encoded, Refused};
 use crate::durable::Snapshot;
 use crate::error::{CompactError, Fault};
@@ -210,8 +210,8 @@ impl Node {
 
     /// The snapshot replaces the whole log.
     fn install(&mut self, memory: &mut [u8], snapshot: Snapshot) -> Result<(), Fault> {
-        // Votes are counted by place in the member table, which is about to change.
-        if self.is_role(RoleName::PreCandidate) || self.is_role(RoleName::Candidate) {
+        // Answers are noted by place in the member table, which is replaced.
+        if matches!(self.role, Role::PreCandidate(_) | Role::Candidate(_)) {
             self.become_follower();
         }
         // What is committed here is part of the snapshot; what is not may contradict it.

@@ -1,6 +1,6 @@
 //! Time passes: one call per timer that is due.
 
-use clocks::Instant;
+use clocks::{Instant, TimerKey};
 
 use super::{Node, Timer};
 use crate::error::Fault;
@@ -12,8 +12,11 @@ impl Node {
         self.live()?;
         self.observe(now);
         // Every timer that fires is armed again, later than now, or stays silent until something
-        // happens: so this ends after at most one turn for each.
-        while let Some(timer) = self.timers.pop_expired(self.now) {
+        // happens: one turn for each is enough, and at the end of time all there is.
+        for _ in 0..Timer::COUNT {
+            let Some(timer) = self.timers.pop_expired(self.now) else {
+                break;
+            };
             match timer {
                 Timer::Election => self.on_election_timeout(),
                 Timer::Heartbeat => self.on_heartbeat_timeout(),

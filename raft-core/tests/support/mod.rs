@@ -1,11 +1,18 @@
 //! A small world for tests: nodes with journals, joined by frames in a queue. Every message goes
 //! through the wire format, and a crash keeps only what was stored.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, unused_imports)]
+
+pub mod bounds;
+pub mod past;
+pub mod promises;
+pub mod said;
+pub mod solo;
 
 use std::collections::VecDeque;
 
 use clocks::{Duration, Instant};
 use quorum::NodeId;
+use raft_core::error::CompactError;
 use raft_core::{
     Body, Change, ChunkData, Committed, Config, EntryId, Event, GroupId, Identity, LogIndex,
     Message, RECORD_HEADER_BYTES_MAX, Raft, Ready, Recovered, Role, wire,
@@ -36,6 +43,7 @@ impl Frame {
 }
 
 /// One machine with what a driver keeps for it.
+#[derive(Clone)]
 pub struct Host {
     pub raft: Option<Machine>,
     pub config: Config,
@@ -51,6 +59,7 @@ pub struct Host {
     pub starts: u64,
 }
 
+#[derive(Clone)]
 pub struct World {
     pub now: Instant,
     pub hosts: Vec<Host>,
@@ -132,6 +141,35 @@ impl World {
         world
     }
 
+    /// Nodes with these pasts, nobody leading yet.
+    pub fn of(pasts: &[past::Past]) -> World {
+        let mut world = World {
+            now: Instant::from_micros(1_000_000),
+            hosts: Vec::new(),
+            wire: VecDeque::new(),
+            cut: Vec::new(),
+        };
+        for (place, past) in pasts.iter().enumerate() {
+            assert_eq!(past.id, place as u64 + 1);
+            let raft = past.restore(past.id, world.now);
+            let mut host = Host::new(raft, past.config(), past.window);
+            host.journal.push(past.record());
+            host.snapshot = past.snapshot.clone();
+            world.hosts.push(host);
+        }
+        world
+    }
+
+    /// Lets this node stand for election until it leads, the others passive.
+    pub fn elect(&mut self, id: u64) {
+        // Whoever heard of a leader has forgotten it.
+        self.now = self.now.saturating_add(Duration::from_millis(100));
+        let now = self.now;
+        self.raft(id).campaign(now).expect("alive");
+        self.settle();
+        assert!(self.raft(id).is_leader(), "node {id} leads");
+    }
+
     pub fn join(&mut self, id: u64, config: Config, window: usize) {
         let group = self.group_id();
         let raft = Machine::join(config.clone(), group, vec![0; window], 1000 + id, self.now)
@@ -195,6 +233,25 @@ impl World {
         let ticket = write.into_ticket();
         raft.handle_persisted(now, ticket).expect("our own ticket");
         true
+    }
+
+    /// The write reaches the medium, and the node crashes before it learns so.
+    pub fn store_without_report(&mut self, id: u64) -> bool {
+        let host = self.host(id);
+        let Some(write) = host.raft.as_mut().and_then(|raft| raft.poll_persist()) else {
+            return false;
+        };
+        let mut scratch = [0; RECORD_HEADER_BYTES_MAX];
+        let record = write.record(&mut scratch).concat();
+        if write.begins_anew() {
+            host.journal.clear();
+        }
+        host.journal.push(record);
+        true
+    }
+
+    pub fn is_up(&self, id: u64) -> bool {
+        self.hosts[id as usize - 1].raft.is_some()
     }
 
     /// Takes what the node wants to send.
@@ -362,13 +419,24 @@ impl World {
 
     /// Compacts a node's log up to everything it applied.
     pub fn compact(&mut self, id: u64) {
+        self.try_compact(id).expect("compacts");
+    }
+
+    pub fn try_compact(&mut self, id: u64) -> Result<(), CompactError> {
         let host = self.host(id);
         let bytes = encode_snapshot(&host.applied);
-        host.snapshot = bytes;
-        let size = host.snapshot.len() as u64;
         let raft = host.raft.as_mut().expect("up");
-        let index = raft.delivered();
-        raft.compact(index, size, 0).expect("compacts");
+        raft.compact(raft.delivered(), bytes.len() as u64, 0)?;
+        host.snapshot = bytes;
+        Ok(())
+    }
+
+    /// Compacts a node's log if it applied anything since.
+    pub fn compact_if_possible(&mut self, id: u64) {
+        match self.try_compact(id) {
+            Ok(()) | Err(CompactError::AlreadyCompacted { .. }) => {}
+            Err(error) => panic!("node {id} compacts: {error}"),
+        }
     }
 
     pub fn role(&mut self, id: u64) -> Role {

@@ -1,0 +1,65 @@
+#![forbid(unsafe_code)]
+//! Can a peer's bytes, or a driver's odd order of calls, hurt a node?
+//!
+//! A target is an ordinary function of bytes, so that what a fuzzer found replays anywhere. [`raft_messages`] reads its
+//! input as a list of operations on a running group of three: deliver a frame, a damaged one or an invented one, let
+//! time pass, write, fail to write, crash, come back, propose, change the membership, compact. After every operation
+//! the touched node is checked against the rules that hold whatever the others say. As long as nobody lied, the group
+//! as a whole is checked too.
+//!
+//! A frame that was made up is a lie. A node that believes its peers can then commit what they did not agree on; it
+//! must still not panic, stop, or break a promise of its own.
+
+mod bytes;
+mod host;
+mod invent;
+mod world;
+
+pub use bytes::Bytes;
+pub use world::World;
+
+/// The operations per input: more would only make each input slower, not reach further.
+const OPERATIONS_MAX: usize = 400;
+
+/// Drives a group of three by `data`.
+///
+/// # Panics
+///
+/// When a node panics, stops or breaks a rule: that is the finding.
+pub fn raft_messages(data: &[u8]) {
+    let mut bytes = Bytes::new(data);
+    let mut world = World::trio();
+    for _ in 0..OPERATIONS_MAX {
+        let Some(operation) = bytes.first() else {
+            break;
+        };
+        operate(&mut world, operation, &mut bytes);
+    }
+    world.check_everyone();
+}
+
+fn operate(world: &mut World, operation: u8, bytes: &mut Bytes<'_>) {
+    match operation % 24 {
+        0 | 1 => world.deliver(bytes),
+        2 => world.deliver_twice(bytes),
+        3 => world.lose(bytes),
+        4 | 5 => world.deliver_damaged(bytes),
+        6 => world.deliver_raw(bytes),
+        7 | 8 => world.deliver_invented(bytes),
+        9 => world.tick(bytes),
+        10 => world.persist(bytes),
+        11 => world.persist_begin(bytes),
+        12 => world.persist_end(bytes),
+        13 => world.persist_fail(bytes),
+        14 => world.crash(bytes),
+        15 => world.propose(bytes),
+        16 => world.reconfigure(bytes),
+        17 => world.compact(bytes),
+        18 => world.transmit(bytes),
+        19 => world.apply(bytes),
+        20 => world.settle(),
+        21 => world.run(bytes),
+        22 => world.store_pieces(bytes),
+        _ => world.nudge(bytes),
+    }
+}
