@@ -431,11 +431,10 @@ impl World {
         Ok(())
     }
 
-    /// Compacts a node's log if it applied anything since, and knows who belonged to the group.
+    /// Compacts a node's log if it applied anything since.
     pub fn compact_if_possible(&mut self, id: u64) {
         match self.try_compact(id) {
-            Ok(())
-            | Err(CompactError::AlreadyCompacted { .. } | CompactError::ConfigurationUnknown) => {}
+            Ok(()) | Err(CompactError::AlreadyCompacted { .. }) => {}
             Err(error) => panic!("node {id} compacts: {error}"),
         }
     }
