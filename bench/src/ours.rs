@@ -170,7 +170,7 @@ impl Cluster {
     /// A cluster that follows its first node, everyone a voter.
     fn new(load: Load, style: CommitStyle) -> Self {
         let now = Instant::from_micros(1);
-        let window = vec![0; window_bytes(load)];
+        let window = vec![0; window_bytes(load, style)];
         let founder = Machine::found(config(1), window, 1, now).expect("a sound configuration");
         let mut cluster = Self {
             nodes: vec![Node::new(founder, load)],
@@ -185,7 +185,7 @@ impl Cluster {
         cluster.settle(0);
         let group = cluster.nodes[0].raft.group();
         for id in 2..=load.members as u64 {
-            let window = vec![0; window_bytes(load)];
+            let window = vec![0; window_bytes(load, style)];
             let joiner =
                 Machine::join(config(id), group, window, id, now).expect("a sound configuration");
             let identity = joiner.identity();
@@ -273,8 +273,13 @@ fn config(id: u64) -> Config {
 
 /// Memory for the entries that stand in the log just before it is cut, and not much more: the ring goes through all
 /// of it.
-fn window_bytes(load: Load) -> usize {
-    let entries = LOG_ENTRIES_KEPT + load.cycle_batches() * load.window + 32;
+fn window_bytes(load: Load, style: CommitStyle) -> usize {
+    let entries = match style {
+        CommitStyle::Explicit => LOG_ENTRIES_KEPT + load.cycle_batches() * load.window,
+        // A follower that does not know of the last commits cuts less, or a window later.
+        CommitStyle::Piggybacked => load.log_entries_max() + load.window,
+    };
+    let entries = entries + 32;
     // The window finds an entry by its offset, and has one offset for every 32 bytes.
     let for_offsets = 32 * entries.next_power_of_two();
     let for_entries = entries * (load.payload_bytes + raft_core::ENTRY_HEADER_BYTES);

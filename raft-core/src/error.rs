@@ -197,9 +197,6 @@ pub enum CompactError {
         /// The last entry that is gone.
         base: LogIndex,
     },
-    /// This node joined after that, and does not know who was a member there: compact later, up
-    /// to the entry that let it in or further.
-    ConfigurationUnknown,
     /// The node has stopped for good.
     Faulted(Fault),
 }
@@ -212,9 +209,6 @@ impl fmt::Display for CompactError {
             }
             CompactError::AlreadyCompacted { base } => {
                 write!(f, "the log is compacted up to {base} already")
-            }
-            CompactError::ConfigurationUnknown => {
-                f.write_str("who was a member there is not known here: compact later")
             }
             CompactError::Faulted(fault) => write!(f, "the node has stopped: {fault}"),
         }

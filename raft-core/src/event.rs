@@ -51,6 +51,8 @@ pub enum Event {
         /// How many since this event was last fetched.
         count: u32,
     },
+    /// Entries of the leader did not fit into the window: compact it up to what is applied.
+    WindowFull,
     /// An election was due, but the window has no room for a leader's first entry: compact it.
     NoRoomToCampaign,
     /// An election was due, but the term cannot grow any more.
@@ -90,7 +92,7 @@ pub enum DropReason {
     TooManyMembers,
 }
 
-const KINDS: usize = 11;
+const KINDS: usize = 12;
 
 /// Which event waits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -283,7 +283,7 @@ impl World {
                 Event::DiskStalled => {
                     self.trace.say(self.now, number, || "disk stalled".into());
                 }
-                Event::NoRoomToCampaign => {
+                Event::NoRoomToCampaign | Event::WindowFull => {
                     self.trace.say(self.now, number, || format!("{event:?}"));
                     self.hosts[number].needs_room = true;
                 }

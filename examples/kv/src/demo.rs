@@ -74,6 +74,9 @@ pub struct Options {
     pub connections: usize,
     /// At most so many writes in flight on each.
     pub window: usize,
+    /// At most so many writes per second, if there is a limit: everything written stays in memory three
+    /// times.
+    pub rate: Option<u32>,
 }
 
 /// Runs it all; `Ok(true)` if every acknowledged write was found wherever it was looked for.
@@ -118,7 +121,7 @@ async fn demonstrate(
     group.found().await?;
     screen.say("three processes agree on a leader");
 
-    let load = Load::new(input, group.addresses(), options.window);
+    let load = Load::new(input, group.addresses(), options.window, options.rate);
     let mut run = Run {
         options,
         group,
@@ -294,6 +297,7 @@ impl Run<'_> {
             Summary {
                 acknowledged: ledger.acknowledged(),
                 elapsed,
+                rate: self.options.rate,
                 unknown: ledger.unknown(),
                 refused: (refused, first_refusal.map(str::to_owned)),
                 latency: [0.5, 0.99, 1.0].map(|quantile| ledger.latency(quantile)),

@@ -17,11 +17,19 @@
 
 pub mod answer;
 pub mod command;
+pub mod connection;
 pub mod demo;
+pub mod engine;
 pub mod info;
+pub mod node;
 pub mod operation;
+pub mod outbox;
 pub mod resp;
+pub mod server;
 pub mod session;
+pub mod setup;
 pub mod slots;
+pub mod storage;
 pub mod store;
 pub mod timestamp;
+pub mod transport;

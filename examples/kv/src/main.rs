@@ -7,8 +7,10 @@ use core::time::Duration;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
+use kv::server;
+use kv::setup::{self, Exposure, Settings};
 
 /// A replicated key-value server that speaks the Redis protocol.
 #[derive(Debug, Parser)]
@@ -21,7 +23,10 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Found a group: make the data directory of its first node.
-    Init(Place),
+    Init {
+        #[command(flatten)]
+        place: Place,
+    },
     /// Join a group: make the data directory of a new node and ask the group to add it.
     Join {
         #[command(flatten)]
@@ -29,12 +34,20 @@ enum Command {
         /// Where any member of the group serves clients.
         #[arg(long, value_name = "ADDRESS")]
         member: SocketAddr,
+        #[command(flatten)]
+        secret: Secret,
     },
     /// Run a node that has a data directory.
     Serve {
         /// The data directory, as `init` or `join` made it.
         #[arg(long, value_name = "DIRECTORY")]
         dir: PathBuf,
+        /// Megabytes of log in memory; a snapshot is made when half of it is used.
+        #[arg(long, value_name = "MEGABYTES", default_value_t = 64,
+              value_parser = clap::value_parser!(u16).range(4..=2048))]
+        window: u16,
+        #[command(flatten)]
+        secret: Secret,
         /// End when the standard input is closed.
         #[arg(long, hide = true)]
         exit_with_stdin: bool,
@@ -57,6 +70,46 @@ struct Place {
     /// Where to listen for the other nodes.
     #[arg(long, value_name = "ADDRESS")]
     peer_listen: SocketAddr,
+    /// Allow addresses that other machines reach, although connections are not encrypted.
+    #[arg(long)]
+    insecure: bool,
+}
+
+impl Place {
+    fn settings(&self) -> anyhow::Result<Settings> {
+        let settings = Settings {
+            id: self.id,
+            listen: self.listen,
+            peer_listen: self.peer_listen,
+        };
+        settings.check(match self.insecure {
+            true => Exposure::Insecure,
+            false => Exposure::Loopback,
+        })?;
+        Ok(settings)
+    }
+}
+
+#[derive(Debug, Args)]
+struct Secret {
+    /// A file whose first line is the password that clients have to give.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+impl Secret {
+    fn read(&self) -> anyhow::Result<Option<String>> {
+        let Some(path) = &self.password_file else {
+            return Ok(None);
+        };
+        let shown = path.display();
+        let text = std::fs::read_to_string(path);
+        let text = text.with_context(|| format!("cannot read the password in {shown}"))?;
+        match text.lines().next() {
+            Some(password) if !password.is_empty() => Ok(Some(password.to_owned())),
+            _ => bail!("there is no password in {shown}"),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -76,6 +129,10 @@ struct Demo {
     /// Writes in flight on each connection.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     in_flight: u16,
+    /// Write at most so many lines per second; 0 for as many as possible. Everything written stays in the
+    /// memory of three processes.
+    #[arg(long, default_value_t = 60_000)]
+    rate: u32,
 }
 
 fn main() -> ExitCode {
@@ -87,14 +144,7 @@ fn main() -> ExitCode {
         )
         .with_writer(std::io::stderr)
         .init();
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("kv: cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    match runtime.block_on(run(arguments.command)) {
+    match run(arguments.command) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("kv: {error:#}");
@@ -103,9 +153,29 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> anyhow::Result<ExitCode> {
+fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Init(_) | Command::Join { .. } | Command::Serve { .. } => bail!("not yet"),
+        Command::Init { place } => setup::init(&place.dir, &place.settings()?)?,
+        Command::Join {
+            place,
+            member,
+            secret,
+        } => {
+            let (settings, password) = (place.settings()?, secret.read()?);
+            let joined = setup::join(&place.dir, &settings, member, password.as_deref());
+            tokio::runtime::Runtime::new()?.block_on(joined)?;
+        }
+        Command::Serve {
+            dir,
+            window,
+            secret,
+            exit_with_stdin,
+        } => server::serve(&server::Options {
+            directory: dir,
+            window_len: usize::from(window) * 1024 * 1024,
+            password: secret.read()?,
+            exits_with_stdin: exit_with_stdin,
+        })?,
         Command::Demo(demo) => {
             let options = kv::demo::Options {
                 input: demo.input,
@@ -113,11 +183,15 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 time_min: Duration::from_secs(demo.seconds),
                 connections: demo.connections.into(),
                 window: demo.in_flight.into(),
+                rate: Some(demo.rate).filter(|rate| *rate > 0),
             };
-            match kv::demo::run(&options).await? {
-                true => Ok(ExitCode::SUCCESS),
-                false => Ok(ExitCode::FAILURE),
-            }
+            let run = kv::demo::run(&options);
+            let is_flawless = tokio::runtime::Runtime::new()?.block_on(run)?;
+            return Ok(match is_flawless {
+                true => ExitCode::SUCCESS,
+                false => ExitCode::FAILURE,
+            });
         }
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -16,13 +16,15 @@
 //! choose collisions.
 
 mod snapshot;
+mod table;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::operation::{Answer, Change, Condition, ExpireCondition, Expiry, Operation, Strings};
 use crate::timestamp::Timestamp;
 
-pub use snapshot::LoadError;
+pub use snapshot::{Frozen, LoadError};
+use table::Table;
 
 /// How many expired keys one operation removes from memory.
 pub const SWEEP_MAX: usize = 16;
@@ -106,7 +108,7 @@ impl Entry {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Store {
-    entries: HashMap<Box<[u8]>, Entry>,
+    entries: Table,
     /// The keys that go away some time, soonest first: exactly the entries with an expiry.
     expiring: BTreeSet<(Timestamp, Box<[u8]>)>,
     /// The highest stamp applied.
@@ -180,7 +182,7 @@ impl Store {
 
     /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     /// How many keys go away some time.
@@ -207,7 +209,7 @@ impl Store {
 
     fn live(&self, key: &[u8], now: Timestamp) -> Option<&Entry> {
         let now = now.max(self.clock);
-        self.entries.get(key).filter(|entry| entry.is_live(now))
+        self.entries.find(key).filter(|entry| entry.is_live(now))
     }
 
     fn set(
@@ -297,27 +299,29 @@ impl Store {
 
     /// Gives a key a value and an expiry, whatever it had before.
     fn put(&mut self, key: &[u8], value: &[u8], expiry: Option<Timestamp>) {
-        let Some(entry) = self.entries.get_mut(key) else {
+        let mut before = None;
+        let is_there = self.entries.change(key, |entry| {
+            // Values of one size are the usual case, and then the allocation is kept.
+            if entry.value.len() == value.len() {
+                entry.value.copy_from_slice(value);
+            } else {
+                entry.value = value.into();
+            }
+            before = core::mem::replace(&mut entry.expiry, expiry);
+        });
+        if !is_there {
             let value = value.into();
-            self.entries.insert(key.into(), Entry { value, expiry });
-            self.index(key, None, expiry);
-            return;
-        };
-        // Values of one size are the usual case, and then the allocation is kept.
-        if entry.value.len() == value.len() {
-            entry.value.copy_from_slice(value);
-        } else {
-            entry.value = value.into();
+            self.entries.insert(key, Entry { value, expiry });
         }
-        let before = core::mem::replace(&mut entry.expiry, expiry);
         self.index(key, before, expiry);
     }
 
     fn change_expiry(&mut self, key: &[u8], expiry: Option<Timestamp>) {
-        if let Some(entry) = self.entries.get_mut(key) {
-            let before = core::mem::replace(&mut entry.expiry, expiry);
-            self.index(key, before, expiry);
-        }
+        let mut before = expiry;
+        self.entries.change(key, |entry| {
+            before = core::mem::replace(&mut entry.expiry, expiry);
+        });
+        self.index(key, before, expiry);
     }
 
     /// Removes a key and says whether it was still alive.

@@ -185,6 +185,7 @@ impl Node {
             }
         }
         if self.window.append_one(memory, header.term, bytes).is_err() {
+            self.events.push(Event::WindowFull);
             return Ok(Err(None));
         }
         if header.kind == EntryKind::Configuration {

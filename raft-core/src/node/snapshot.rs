@@ -35,13 +35,6 @@ impl Node {
                 delivered: self.delivered,
             });
         }
-        // A member that joined does not know the configurations before the one that let it in:
-        // a snapshot from there would say of nobody that he is a member.
-        if self.window.base_configuration(memory).is_empty()
-            && self.window.last_configuration(memory, index).is_none()
-        {
-            return Err(CompactError::ConfigurationUnknown);
-        }
         self.move_base(memory, index)
             .map_err(|fault| CompactError::Faulted(self.fail(fault)))?;
         self.snapshot = Snapshot {

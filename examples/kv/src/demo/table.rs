@@ -34,6 +34,8 @@ pub struct Summary {
     pub acknowledged: usize,
     /// How long writes were sent.
     pub elapsed: Duration,
+    /// At most so many were sent per second.
+    pub rate: Option<u32>,
     /// Writes whose answer was lost.
     pub unknown: usize,
     /// How many of these took place.
@@ -86,7 +88,10 @@ impl fmt::Display for Summary {
         };
         let per_second = grouped(self.per_second());
         let seconds = self.elapsed.as_secs_f64();
-        let rate = format!("in {seconds:.1} s: {per_second} per second");
+        let limit = self.rate.map_or(String::new(), |rate| {
+            format!(" of at most {}", grouped(rate))
+        });
+        let rate = format!("in {seconds:.1} s: {per_second} per second{limit}");
         row(out, "acknowledged", &grouped(self.acknowledged), &rate)?;
         let took_place = format!(
             "answer lost with the connection; {} took place",
@@ -160,6 +165,7 @@ mod tests {
         Summary {
             acknowledged: 612_345,
             elapsed: Duration::from_millis(20_500),
+            rate: Some(60_000),
             unknown: 512,
             unknown_found: 300,
             refused: (0, None),
@@ -177,7 +183,7 @@ mod tests {
     #[test]
     fn golden_table() {
         let expected = "  \
-  acknowledged           612,345  in 20.5 s: 29,870 per second
+  acknowledged           612,345  in 20.5 s: 29,870 per second of at most 60,000
   unknown                    512  answer lost with the connection; 300 took place
   lost                         0
   read back wrong              0

@@ -134,7 +134,7 @@ fn answer_write(
 async fn write_and_read_back(nodes: Vec<SocketAddr>) -> (Arc<Load>, Findings) {
     let last = *nodes.last().unwrap();
     let nowhere = std::path::Path::new("no such directory");
-    let load = Arc::new(Load::new(Input::from_texts(nowhere), nodes, 32));
+    let load = Arc::new(Load::new(Input::from_texts(nowhere), nodes, 32, None));
     load.stop_at(WRITES);
     let mut writers = load.start(3);
     while let Some(ended) = writers.join_next().await {

@@ -23,6 +23,9 @@ use crate::resp::reply::Reply;
 /// How long a writer waits before it tries another node.
 const RETRY_DELAY: Duration = Duration::from_millis(20);
 
+/// How long a writer waits that is ahead of the rate.
+const PACE_DELAY: Duration = Duration::from_millis(2);
+
 /// What all writers share.
 #[derive(Debug)]
 pub struct Load {
@@ -34,6 +37,9 @@ pub struct Load {
     /// No write is begun from this number on.
     end: AtomicUsize,
     window: usize,
+    /// At most so many writes per second, if there is a limit.
+    rate: Option<u32>,
+    start: Instant,
 }
 
 /// What an answer says about a write.
@@ -86,8 +92,8 @@ enum Left {
 
 impl Load {
     /// A load on these nodes; nothing is sent before [`Load::start`]. A writer keeps at most `window`
-    /// requests in flight.
-    pub fn new(input: Input, nodes: Vec<SocketAddr>, window: usize) -> Self {
+    /// requests in flight, and all together begin at most `rate` writes per second.
+    pub fn new(input: Input, nodes: Vec<SocketAddr>, window: usize, rate: Option<u32>) -> Self {
         Self {
             input,
             ledger: Mutex::default(),
@@ -95,6 +101,8 @@ impl Load {
             leader: AtomicUsize::new(0),
             end: AtomicUsize::new(usize::MAX),
             window,
+            rate,
+            start: Instant::now(),
         }
     }
 
@@ -168,7 +176,13 @@ impl Load {
                 connection.send().await?;
             }
             if sent.is_empty() {
-                return Ok(redirected.map_or(Left::Finished, Left::Redirected));
+                match redirected {
+                    Some(address) => return Ok(Left::Redirected(address)),
+                    None if self.is_over() => return Ok(Left::Finished),
+                    // Ahead of the rate.
+                    None => sleep(PACE_DELAY).await,
+                }
+                continue;
             }
             let mut next = Some(connection.receive(Answer::of).await?);
             let now = Instant::now();
@@ -204,9 +218,10 @@ impl Load {
     ) {
         let (mut key, mut value) = (Vec::new(), Vec::new());
         let at = Instant::now();
+        let end = self.end().min(self.allowance(at));
         let mut ledger = self.ledger();
         while sent.len() < self.window {
-            let fresh = || (ledger.len() < self.end()).then(|| ledger.begin(at));
+            let fresh = || (ledger.len() < end).then(|| ledger.begin(at));
             let Some(pending) = unsent.pop_front().or_else(fresh) else {
                 return;
             };
@@ -223,6 +238,16 @@ impl Load {
         for Sent { pending, .. } in sent {
             ledger.lose_track(pending);
         }
+    }
+
+    /// How many writes may have begun by now.
+    fn allowance(&self, now: Instant) -> usize {
+        let Some(rate) = self.rate else {
+            return usize::MAX;
+        };
+        let millis = now.saturating_duration_since(self.start).as_millis();
+        let allowed = millis.saturating_mul(u128::from(rate)) / 1000;
+        usize::try_from(allowed).unwrap_or(usize::MAX)
     }
 
     fn end(&self) -> usize {

@@ -98,8 +98,39 @@ impl<'a> Args<'a> {
             .map(move |span| args.slice(*span).unwrap_or_default())
     }
 
+    /// A copy that outlives the buffer.
+    pub fn to_owned(&self) -> OwnedArgs {
+        let start = self.spans.first().map_or(0, |span| span.start);
+        let end = self.spans.last().map_or(0, |span| span.end);
+        let shifted = |span: &Span| Span {
+            start: span.start - start,
+            end: span.end - start,
+        };
+        OwnedArgs {
+            bytes: self.bytes.get(start..end).unwrap_or_default().into(),
+            spans: self.spans.iter().map(shifted).collect(),
+        }
+    }
+
     fn slice(&self, span: Span) -> Option<&'a [u8]> {
         self.bytes.get(span.start..span.end)
+    }
+}
+
+/// The arguments of a request that has to wait.
+#[derive(Clone, Debug)]
+pub struct OwnedArgs {
+    bytes: Box<[u8]>,
+    spans: Box<[Span]>,
+}
+
+impl OwnedArgs {
+    /// A view of them.
+    pub fn args(&self) -> Args<'_> {
+        Args {
+            bytes: &self.bytes,
+            spans: &self.spans,
+        }
     }
 }
 

@@ -15,7 +15,9 @@ use core::error::Error;
 use core::fmt;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
+use std::sync::Arc;
 
+use super::table::{Base, Table};
 use super::{Address, Entry, Store};
 use crate::timestamp::Timestamp;
 
@@ -55,42 +57,48 @@ impl fmt::Display for LoadError {
 
 impl Error for LoadError {}
 
+/// The map as it was at one moment, to be saved elsewhere while the map itself goes on changing.
+#[derive(Clone, Debug)]
+pub struct Frozen {
+    entries: Arc<Base>,
+    clock: Timestamp,
+    addresses: BTreeMap<u64, Address>,
+}
+
+impl Frozen {
+    /// Writes the map, sorted by key. Takes time in proportion to the map, and 16 bytes per key.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn save(&self, out: &mut impl Write) -> io::Result<()> {
+        let entries = self.entries.iter().map(|(key, entry)| (&**key, entry));
+        save(entries, self.clock, &self.addresses, out)
+    }
+}
+
 impl Store {
     /// Writes the map, sorted by key. Takes time in proportion to the map, and 16 bytes per key.
     ///
     /// # Errors
     /// Those of `out`; the store is unchanged.
     pub fn save(&self, out: &mut impl Write) -> io::Result<()> {
-        let live = |entry: &Entry| entry.is_live(self.clock);
-        let entries = self.entries.iter().filter(|(_, entry)| live(entry));
-        let mut sorted: Vec<_> = entries.collect();
-        sorted.sort_unstable_by(|a, b| a.0.cmp(b.0));
+        save(self.entries.iter(), self.clock, &self.addresses, out)
+    }
 
-        let mut sink = Sink::new(out);
-        sink.push(&[MAGIC])?;
-        sink.push(&[&[VERSION], &self.clock.0.to_le_bytes()])?;
-        sink.push(&[&length::<u64>(sorted.len())?.to_le_bytes()])?;
-        sink.push(&[&length::<u32>(self.addresses.len())?.to_le_bytes()])?;
-        for (key, entry) in sorted {
-            sink.push(&[
-                &length::<u32>(key.len())?.to_le_bytes(),
-                &length::<u32>(entry.value.len())?.to_le_bytes(),
-                // An expiry of 0 has always passed, so no live entry has one.
-                &entry.expiry.unwrap_or_default().0.to_le_bytes(),
-                key,
-                &entry.value,
-            ])?;
+    /// The map as it is now. Takes no time worth mentioning; until [`Store::thaw`], changes are kept apart,
+    /// which makes every access a little slower.
+    pub fn freeze(&mut self) -> Frozen {
+        Frozen {
+            entries: self.entries.freeze(),
+            clock: self.clock,
+            addresses: self.addresses.clone(),
         }
-        for (node, address) in &self.addresses {
-            sink.push(&[
-                &node.to_le_bytes(),
-                &length::<u16>(address.peer.len())?.to_le_bytes(),
-                &length::<u16>(address.client.len())?.to_le_bytes(),
-                address.peer.as_bytes(),
-                address.client.as_bytes(),
-            ])?;
-        }
-        sink.finish()
+    }
+
+    /// Ends the freeze, best after the [`Frozen`] is gone, since otherwise everything is copied. Takes time in
+    /// proportion to what has changed meanwhile.
+    pub fn thaw(&mut self) {
+        self.entries.thaw();
     }
 
     /// Reads a map that [`Store::save`] wrote.
@@ -110,6 +118,42 @@ impl Store {
         let body = body.get(MAGIC.len() + 1..).ok_or(LoadError::Malformed)?;
         parse(body).ok_or(LoadError::Malformed)
     }
+}
+
+fn save<'a>(
+    entries: impl Iterator<Item = (&'a [u8], &'a Entry)>,
+    clock: Timestamp,
+    addresses: &BTreeMap<u64, Address>,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut sorted: Vec<_> = entries.filter(|(_, entry)| entry.is_live(clock)).collect();
+    sorted.sort_unstable_by_key(|(key, _)| *key);
+
+    let mut sink = Sink::new(out);
+    sink.push(&[MAGIC])?;
+    sink.push(&[&[VERSION], &clock.0.to_le_bytes()])?;
+    sink.push(&[&length::<u64>(sorted.len())?.to_le_bytes()])?;
+    sink.push(&[&length::<u32>(addresses.len())?.to_le_bytes()])?;
+    for (key, entry) in sorted {
+        sink.push(&[
+            &length::<u32>(key.len())?.to_le_bytes(),
+            &length::<u32>(entry.value.len())?.to_le_bytes(),
+            // An expiry of 0 has always passed, so no live entry has one.
+            &entry.expiry.unwrap_or_default().0.to_le_bytes(),
+            key,
+            &entry.value,
+        ])?;
+    }
+    for (node, address) in addresses {
+        sink.push(&[
+            &node.to_le_bytes(),
+            &length::<u16>(address.peer.len())?.to_le_bytes(),
+            &length::<u16>(address.client.len())?.to_le_bytes(),
+            address.peer.as_bytes(),
+            address.client.as_bytes(),
+        ])?;
+    }
+    sink.finish()
 }
 
 fn parse(mut rest: &[u8]) -> Option<Store> {
@@ -155,7 +199,7 @@ fn parse(mut rest: &[u8]) -> Option<Store> {
         addresses.insert(node, Address { peer, client });
     }
     rest.is_empty().then_some(Store {
-        entries,
+        entries: Table::new(entries),
         expiring,
         clock,
         addresses,

@@ -353,3 +353,59 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_frozen_map_is_saved_as_it_was_while_the_map_goes_on() {
+    let saved = |store: &Store| {
+        let mut bytes = Vec::new();
+        store.save(&mut bytes).unwrap();
+        bytes
+    };
+    let key = |number: u64| number.to_string().into_bytes();
+    let apply = |store: &mut Store, number: u64, kind: u64| {
+        let key = key(number);
+        let keys = [&key[..]];
+        let change = match kind {
+            0 => Change::Delete(Strings::from(&keys[..])),
+            1 => Change::Add { key: &key, by: 1 },
+            2 => Change::Clear,
+            _ => Change::Expire {
+                key: &key,
+                at: Timestamp(1_000_000),
+                condition: ExpireCondition::Always,
+            },
+        };
+        store.apply(&Operation {
+            stamp: Timestamp(number),
+            change,
+        })
+    };
+    // The same operations on a map that is frozen on the way and on one that is not.
+    for clear_at in [None, Some(150)] {
+        let (mut plain, mut split) = (Store::default(), Store::default());
+        for number in 0..100 {
+            apply(&mut plain, number, 1);
+            apply(&mut split, number, 1);
+        }
+        let before = saved(&plain);
+        let frozen = split.freeze();
+        for number in 0..300 {
+            let kind = match Some(number) == clear_at {
+                true => 2,
+                false => [0, 1, 3, 1][usize::try_from(number % 4).unwrap()],
+            };
+            let outcome = apply(&mut plain, number % 130, kind);
+            assert_eq!(apply(&mut split, number % 130, kind), outcome);
+            assert_eq!(split.len(), plain.len());
+        }
+        let mut bytes = Vec::new();
+        frozen.save(&mut bytes).unwrap();
+        assert_eq!(bytes, before);
+        assert_eq!(saved(&split), saved(&plain));
+        assert_eq!(split, plain);
+        drop(frozen);
+        split.thaw();
+        assert_eq!(split, plain);
+        assert_eq!(saved(&split), saved(&plain));
+    }
+}

@@ -1,0 +1,540 @@
+//! The engine: drives the Raft node and applies what it commits.
+//!
+//! Connections hand requests to the engine, which proposes them; peers hand it frames, the storage thread
+//! its reports. None of them acts at once on what comes of that. They only mark the engine as due, and
+//! [`Engine::pump`] runs after all that was ready has been taken in: so the writes of many clients leave as one
+//! message per peer and one write to the disk, without any timer. All of it is one thread: nothing is
+//! locked, and no request changes threads on its way.
+//!
+//! - [`pending`]: writes that wait for their entry to be applied.
+//! - [`reads`]: reads that wait for proof that this node still leads.
+//! - [`members`]: who is let in, promoted, and removed.
+//! - [`checkpoint`]: snapshots made, sent, and received.
+//! - [`status`]: what is told about all that.
+
+mod checkpoint;
+mod members;
+mod pending;
+mod reads;
+mod status;
+
+use std::rc::Rc;
+use std::time::Instant as Clock;
+
+use anyhow::{Context, bail};
+use clocks::Instant;
+use quorum::NodeId;
+use raft_core::error::ProposeError;
+use raft_core::{Committed, Event, LogIndex, Raft, Ready, Term, wire};
+use tracing::{debug, error, info, warn};
+
+use crate::answer;
+use crate::command::{Read, Write};
+use crate::operation::{Change, Operation};
+use crate::outbox::{Outbox, Place};
+use crate::resp::Protocol;
+use crate::resp::decode::Args;
+use crate::setup::Settings;
+use crate::storage::{Done, Job, Storage, start_record};
+use crate::store::Store;
+use crate::timestamp::Timestamp;
+use crate::transport::Links;
+use checkpoint::Checkpoint;
+use members::Members;
+use pending::Pending;
+use reads::Reads;
+
+/// The most members of a group, those that come and those that go in one change counted together.
+pub const MEMBERS_MAX: usize = 16;
+
+/// The Raft node of this server.
+pub type Machine = Raft<Vec<u8>, MEMBERS_MAX>;
+
+/// How long to wait before a failed write is tried again.
+const STORE_RETRY_DELAY: core::time::Duration = core::time::Duration::from_millis(500);
+
+/// How long writes wait to hear from a new leader after this node lost the leadership.
+const UNCERTAIN_DELAY: core::time::Duration = core::time::Duration::from_secs(5);
+
+/// Commands applied before others get their turn.
+const APPLY_MAX: usize = 4096;
+
+/// Where an answer goes.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    /// The replies of its connection.
+    pub outbox: Rc<Outbox>,
+    /// Its place among them.
+    pub place: Place,
+    /// How to spell it.
+    pub protocol: Protocol,
+}
+
+/// What became of a request that was handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is answered, or will be.
+    Yes,
+    /// There is no room for it now: hand it over again later.
+    NoRoom,
+}
+
+/// A node's Raft machine, its map, and everything in between.
+#[derive(Debug)]
+pub struct Engine {
+    raft: Machine,
+    store: Store,
+    settings: Settings,
+    origin: Clock,
+    storage: Storage,
+    pending: Pending,
+    reads: Reads,
+    members: Members,
+    checkpoint: Checkpoint,
+    /// The last entry that a client's request became.
+    proposed: LogIndex,
+    /// When this node ceased to lead, while answers are still owed from then.
+    lost_at: Option<Clock>,
+    /// Why nothing can be stored, and when to try again.
+    trouble: Option<(String, Clock)>,
+    /// More is committed than one pump applies.
+    is_behind: bool,
+    spare_record: Vec<u8>,
+    payload: Vec<u8>,
+    ready: Vec<NodeId>,
+    pub(crate) counts: status::Counts,
+}
+
+impl Engine {
+    /// An engine around a machine and the map as the machine's snapshot has it.
+    pub fn new(
+        raft: Machine,
+        store: Store,
+        settings: Settings,
+        origin: Clock,
+        storage: Storage,
+        window_len: usize,
+    ) -> Self {
+        Self {
+            checkpoint: Checkpoint::new(window_len, settings.id),
+            raft,
+            store,
+            settings,
+            origin,
+            storage,
+            pending: Pending::default(),
+            reads: Reads::default(),
+            members: Members::default(),
+            proposed: LogIndex::ZERO,
+            lost_at: None,
+            trouble: None,
+            is_behind: false,
+            spare_record: Vec::new(),
+            payload: Vec::new(),
+            ready: Vec::new(),
+            counts: status::Counts::default(),
+        }
+    }
+
+    /// The Raft node.
+    pub fn raft(&self) -> &Machine {
+        &self.raft
+    }
+
+    /// The map, as far as this node has applied it.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What this node was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn now(&self) -> Instant {
+        let since = self.origin.elapsed().as_micros();
+        Instant::from_micros(u64::try_from(since).unwrap_or(u64::MAX))
+    }
+
+    /// Finishes what is being stored.
+    pub fn close(self) {
+        self.storage.close();
+    }
+
+    // ----- what clients want -----
+
+    /// Takes a write.
+    pub fn write(&mut self, write: &Write<'_>, outbox: &Rc<Outbox>, protocol: Protocol) -> Taken {
+        let refuse = |text: &str| {
+            outbox.reply(|out| crate::resp::encode::Encoder::new(out, protocol).error(text));
+        };
+        if let (Some((trouble, _)), true) = (&self.trouble, self.raft.is_leader()) {
+            refuse(&format!("MISCONF this node cannot store writes: {trouble}"));
+            return Taken::Yes;
+        }
+        let stamp = Timestamp::now().max(self.store.clock());
+        self.payload.clear();
+        write.operation(stamp).encode(&mut self.payload);
+        match self.raft.propose(&self.payload) {
+            Ok(id) => {
+                self.proposed = id.index;
+                let asker = Asker {
+                    place: outbox.reserve(),
+                    outbox: Rc::clone(outbox),
+                    protocol,
+                };
+                self.pending.push(id, asker);
+            }
+            Err(ProposeError::NotLeader { .. }) => {
+                outbox.reply(|out| self.redirect(write.first_key(), out, protocol));
+            }
+            Err(ProposeError::Full) => return Taken::NoRoom,
+            Err(refused @ (ProposeError::TooLarge { .. } | ProposeError::Faulted(_))) => {
+                refuse(&format!("ERR {refused}"));
+            }
+        }
+        Taken::Yes
+    }
+
+    /// Takes a read that has to see everything acknowledged before.
+    pub fn read(
+        &mut self,
+        read: &Read<'_>,
+        args: Args<'_>,
+        outbox: &Rc<Outbox>,
+        protocol: Protocol,
+    ) {
+        if !self.raft.is_leader() {
+            outbox.reply(|out| self.redirect(read.first_key(), out, protocol));
+            return;
+        }
+        let asker = Asker {
+            place: outbox.reserve(),
+            outbox: Rc::clone(outbox),
+            protocol,
+        };
+        self.reads
+            .park(self.raft.last().index, self.raft.term(), args, asker);
+    }
+
+    /// Answers a read from what this node has applied.
+    pub fn read_here(&self, read: &Read<'_>, out: &mut Vec<u8>, protocol: Protocol) {
+        let mut encoder = crate::resp::encode::Encoder::new(out, protocol);
+        answer::read(&self.store, read, Timestamp::now(), &mut encoder);
+    }
+
+    // ----- what happened -----
+
+    /// A peer's frame arrived.
+    pub fn receive(&mut self, from: NodeId, frame: &[u8]) -> anyhow::Result<()> {
+        let message = match wire::decode(frame) {
+            Ok(message) => message,
+            Err(damage) => {
+                warn!("a frame of node {from} is damaged: {damage}");
+                return Ok(());
+            }
+        };
+        let now = self.now();
+        if let Some(piece) = self.raft.handle_message(now, from, message)? {
+            self.checkpoint.store_piece(piece, &self.storage);
+        }
+        Ok(())
+    }
+
+    /// The connection to a peer broke.
+    pub fn unreachable(&mut self, peer: NodeId) -> anyhow::Result<()> {
+        let now = self.now();
+        Ok(self.raft.handle_unreachable(now, peer)?)
+    }
+
+    /// The storage thread has done something.
+    pub fn report(&mut self, done: Done) -> anyhow::Result<()> {
+        let now = self.now();
+        match done {
+            Done::Appended(ticket, record, Ok(())) => {
+                self.spare_record = record;
+                if self.trouble.take().is_some() {
+                    info!("writes are stored again");
+                }
+                self.raft.handle_persisted(now, ticket)?;
+                self.checkpoint.persisted();
+            }
+            Done::Appended(ticket, record, Err(failure)) => {
+                self.spare_record = record;
+                if failure.is_final {
+                    let text = failure.text;
+                    bail!("a sync failed, and what the disk holds is unknown: {text}");
+                }
+                if self
+                    .trouble
+                    .as_ref()
+                    .is_none_or(|(text, _)| *text != failure.text)
+                {
+                    error!(
+                        "cannot store writes, nothing is acknowledged: {}",
+                        failure.text
+                    );
+                }
+                self.trouble = Some((failure.text, Clock::now() + STORE_RETRY_DELAY));
+                self.raft.handle_persist_failed(now, ticket)?;
+            }
+            Done::Stored(receipt, snapshot, stored) => {
+                match self.checkpoint.piece_stored(snapshot, stored) {
+                    true => self.raft.handle_stored(now, receipt)?,
+                    // It is sent again.
+                    false => drop(receipt),
+                }
+            }
+            Done::Saved(saved) => self
+                .checkpoint
+                .saved(saved, &mut self.raft, &mut self.store),
+        }
+        Ok(())
+    }
+
+    // ----- the turn of the wheel -----
+
+    /// When to pump at the latest.
+    pub fn deadline(&self) -> Option<Clock> {
+        let raft = self.raft.poll_timeout();
+        let raft = raft.map(|at| self.origin + core::time::Duration::from_micros(at.as_micros()));
+        let retry = self.trouble.as_ref().map(|(_, at)| *at);
+        let uncertain = self.lost_at.map(|at| at + UNCERTAIN_DELAY);
+        let more = self.is_behind.then(Clock::now);
+        let members = self.members.deadline();
+        [raft, retry, uncertain, more, members]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Lets everything happen that is due. Says whether clients that found no room should try again.
+    ///
+    /// # Errors
+    /// The node cannot go on.
+    pub fn pump(&mut self, links: &mut Links) -> anyhow::Result<bool> {
+        let now = self.now();
+        self.raft.handle_timeout(now)?;
+        self.members.tick(
+            &mut self.raft,
+            &self.store,
+            &self.settings,
+            links,
+            &mut self.proposed,
+        );
+        self.propose_barrier();
+        self.persist();
+        self.transmit(now, links)?;
+        self.apply()?;
+        self.follow_events();
+        if let Some(fault) = self.raft.fault() {
+            bail!("the Raft node has stopped: {fault}");
+        }
+        self.settle();
+        let is_compacted = self.checkpoint.tick(
+            self.raft.delivered(),
+            &self.raft,
+            &mut self.store,
+            &self.storage,
+        );
+        Ok(is_compacted || !self.raft.is_leader())
+    }
+
+    /// Reads wait for an entry that was proposed after they came: makes one if no write does.
+    fn propose_barrier(&mut self) {
+        let Some(position) = self.reads.last_position() else {
+            return;
+        };
+        if self.proposed > position || !self.raft.is_leader() {
+            return;
+        }
+        match self.raft.propose(&[]) {
+            Ok(id) => self.proposed = id.index,
+            // Tried again with every turn.
+            Err(refused) => debug!("a read has to wait: {refused}"),
+        }
+    }
+
+    fn persist(&mut self) {
+        if self
+            .trouble
+            .as_ref()
+            .is_some_and(|(_, at)| Clock::now() < *at)
+        {
+            return;
+        }
+        let Some(write) = self.raft.poll_persist() else {
+            return;
+        };
+        let mut record = core::mem::take(&mut self.spare_record);
+        start_record(&mut record);
+        let mut scratch = [0; raft_core::RECORD_HEADER_BYTES_MAX];
+        for part in write.record(&mut scratch) {
+            record.extend_from_slice(part);
+        }
+        let anew = write.snapshot();
+        let ticket = write.into_ticket();
+        self.checkpoint.persisting(anew);
+        self.storage.submit(Job::Append {
+            ticket,
+            record,
+            anew,
+        });
+    }
+
+    fn transmit(&mut self, now: Instant, links: &Links) -> anyhow::Result<()> {
+        links.ready(&mut self.ready);
+        while let Some(transmit) = self.raft.poll_transmit(now, Ready::Only(&self.ready)) {
+            let Some(link) = links.find(transmit.to) else {
+                continue;
+            };
+            let data = match &transmit.message.body {
+                raft_core::Body::Chunk(chunk) => {
+                    match self.checkpoint.piece(chunk, &self.storage) {
+                        Some(data) => data,
+                        None => continue,
+                    }
+                }
+                _ => &[],
+            };
+            let pushed = link.push(&transmit.message, data);
+            pushed.context("a message does not fit its frame")?;
+            if link.is_full() {
+                links.ready(&mut self.ready);
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies what is committed, and answers.
+    fn apply(&mut self) -> anyhow::Result<()> {
+        let Self {
+            raft,
+            store,
+            pending,
+            reads,
+            checkpoint,
+            ..
+        } = self;
+        let mut applied = 0;
+        while let Some(committed) = raft.poll_committed() {
+            let entry = match committed {
+                Committed::Command(entry) => entry,
+                Committed::Snapshot(snapshot) => {
+                    *store = checkpoint.install(&snapshot, &self.storage)?;
+                    pending.skip_to(snapshot.last.index);
+                    continue;
+                }
+            };
+            // A read sees what was in the log when it came, and nothing that came later.
+            reads.answer_before(entry.id, store);
+            checkpoint.count(entry.payload.len());
+            if entry.payload.is_empty() {
+                pending.pass(entry.id);
+            } else {
+                let operation = Operation::decode(entry.payload)
+                    .with_context(|| format!("cannot apply entry {}", entry.id.index))?;
+                if let Change::Address { node, peer, client } = operation.change {
+                    info!("node {node} listens at {peer} for nodes, at {client} for clients");
+                }
+                let outcome = store.apply(&operation);
+                pending.answer(entry.id, &outcome);
+            }
+            applied += 1;
+            if applied == APPLY_MAX {
+                break;
+            }
+        }
+        self.is_behind = applied == APPLY_MAX;
+        Ok(())
+    }
+
+    fn follow_events(&mut self) {
+        while let Some(event) = self.raft.poll_event() {
+            match event {
+                Event::RoleChanged { role, term } => info!("now {role:?} in term {term}"),
+                Event::LeaderChanged { leader, term } => match leader {
+                    Some(leader) => info!("node {leader} leads in term {term}"),
+                    None => info!("no leader is known in term {term}"),
+                },
+                Event::ConfigurationChanged { index } => {
+                    let members: Vec<String> = self
+                        .raft
+                        .members()
+                        .map(|seat| format!("{} {:?}", seat.identity.node, seat.standing))
+                        .collect();
+                    info!("members since entry {index}: {}", members.join(", "));
+                }
+                Event::Lost { from, below } => {
+                    info!("entries from {from} on were overwritten in term {below}");
+                    self.pending.lose(from);
+                }
+                Event::Dropped {
+                    from,
+                    reason,
+                    count,
+                } => warn!("dropped {count} messages, the last of node {from}: {reason:?}"),
+                Event::NoRoomToCampaign
+                | Event::TermsExhausted
+                | Event::DiskStalled
+                | Event::SnapshotFrameTooSmall => warn!("{event:?}"),
+                Event::PersistFailed => debug!("{event:?}"),
+                Event::Faulted(fault) => error!("{fault}"),
+            }
+        }
+    }
+
+    /// Answers those who cannot get what they wait for.
+    fn settle(&mut self) {
+        let term = self.raft.term();
+        let leads = self.raft.is_leader();
+        let is_proof_possible = leads && self.reads.term() == term;
+        if !is_proof_possible && !self.reads.is_empty() {
+            let redirect = self.redirection();
+            self.reads.refuse(&redirect);
+        }
+        if let Some(overwritten) = self.pending.take_overwritten() {
+            // Another entry is committed in their place: they have not taken place, and never will.
+            let text = self.redirection();
+            overwritten
+                .into_iter()
+                .for_each(|asker| asker.refuse(&text));
+        }
+        if leads || self.pending.is_empty() {
+            self.lost_at = None;
+            return;
+        }
+        let lost_at = *self.lost_at.get_or_insert_with(Clock::now);
+        if lost_at.elapsed() >= UNCERTAIN_DELAY {
+            self.pending.lose(LogIndex::ZERO);
+            self.lost_at = None;
+        }
+    }
+
+    /// What this node says to a request that only the leader can serve.
+    fn redirect(&self, key: Option<&[u8]>, out: &mut Vec<u8>, protocol: Protocol) {
+        let mut encoder = crate::resp::encode::Encoder::new(out, protocol);
+        self.topology().redirect(key, &mut encoder);
+    }
+
+    /// The same for requests whose key is not at hand any more.
+    fn redirection(&self) -> String {
+        let mut out = Vec::new();
+        self.redirect(None, &mut out, Protocol::Resp2);
+        let text = String::from_utf8_lossy(&out);
+        text.trim_start_matches('-').trim_end().to_owned()
+    }
+
+    /// The term, for those who compare.
+    pub fn term(&self) -> Term {
+        self.raft.term()
+    }
+}
+
+impl Asker {
+    /// Answers with an error.
+    pub fn refuse(&self, text: &str) {
+        self.outbox
+            .fill(self.place, self.protocol, |encoder| encoder.error(text));
+    }
+}

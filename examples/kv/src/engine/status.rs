@@ -1,0 +1,154 @@
+//! What a node tells about itself and its group.
+
+use std::rc::Rc;
+
+use quorum::NodeId;
+use raft_core::{Identity, Incarnation, Role};
+
+use super::members::Wish;
+use super::{Asker, Engine};
+use crate::command::Raft;
+use crate::info::{Facts, RaftFacts};
+use crate::outbox::Outbox;
+use crate::resp::Protocol;
+use crate::resp::encode::Encoder;
+use crate::slots::{Node, Topology};
+
+/// What is counted while the node runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    /// Clients connected.
+    pub(crate) clients: usize,
+    /// Requests taken.
+    pub(crate) commands: u64,
+}
+
+impl Engine {
+    /// The group as clients see it.
+    pub fn topology(&self) -> Topology {
+        let members = self.raft.members();
+        let nodes = members.filter_map(|seat| {
+            let id = seat.identity.node.value();
+            let (host, port) = self.store.address(id)?.client_host_and_port();
+            Some(Node {
+                id,
+                host: host.to_owned(),
+                port,
+            })
+        });
+        Topology {
+            group: self.raft.group().value(),
+            own_id: self.settings.id,
+            leader: self.raft.leader().map(NodeId::value),
+            term: u64::from(self.raft.term().value()),
+            nodes: nodes.collect(),
+        }
+    }
+
+    /// Facts about this node.
+    pub fn facts(&self) -> Facts {
+        Facts {
+            uptime: self.origin.elapsed(),
+            port: self.settings.listen.port(),
+            clients: self.counts.clients,
+            commands: self.counts.commands,
+            keys: self.store.len(),
+            keys_expiring: self.store.expiring_len(),
+            bytes_on_disk: self.storage.bytes_on_disk(),
+            write_error: self.trouble.as_ref().map(|(text, _)| text.clone()),
+            raft: self.raft_facts(),
+        }
+    }
+
+    fn raft_facts(&self) -> RaftFacts {
+        RaftFacts {
+            group: self.raft.group().value(),
+            id: self.settings.id,
+            role: role(self.raft.role()),
+            term: u64::from(self.raft.term().value()),
+            leader: self.raft.leader().map(NodeId::value),
+            commit: self.raft.commit().value(),
+            applied: self.raft.delivered().value(),
+            last: self.raft.last().index.value(),
+            members: self.raft.members().count(),
+        }
+    }
+
+    /// Takes a command of an operator.
+    pub fn operate(&mut self, command: &Raft<'_>, outbox: &Rc<Outbox>, protocol: Protocol) {
+        let wish = match *command {
+            Raft::Status => {
+                outbox.reply(|out| self.status(&mut Encoder::new(out, protocol)));
+                return;
+            }
+            Raft::Add {
+                id,
+                incarnation,
+                peer,
+                client,
+            } => {
+                let Ok(incarnation) = u32::try_from(incarnation) else {
+                    let text = "ERR an incarnation has 32 bits";
+                    return outbox.reply(|out| Encoder::new(out, protocol).error(text));
+                };
+                Wish::Add {
+                    identity: Identity::new(NodeId::new(id), Incarnation::new(incarnation)),
+                    peer: peer.into(),
+                    client: client.into(),
+                }
+            }
+            Raft::Remove { id } => Wish::Remove(NodeId::new(id)),
+        };
+        if !self.raft.is_leader() {
+            return outbox.reply(|out| self.redirect(None, out, protocol));
+        }
+        let asker = Asker {
+            place: outbox.reserve(),
+            outbox: Rc::clone(outbox),
+            protocol,
+        };
+        self.members.wish(wish, asker);
+    }
+
+    /// Answers `RAFT.STATUS`: what a node that wants to join needs first.
+    fn status(&self, encoder: &mut Encoder<'_>) {
+        let facts = self.raft_facts();
+        let leader = facts
+            .leader
+            .map_or(String::new(), |leader| leader.to_string());
+        let fields = [
+            ("group", format!("{:016x}", facts.group)),
+            ("id", facts.id.to_string()),
+            ("role", facts.role.to_owned()),
+            ("term", facts.term.to_string()),
+            ("leader", leader),
+            ("commit", facts.commit.to_string()),
+            ("applied", facts.applied.to_string()),
+            ("last", facts.last.to_string()),
+        ];
+        encoder.map(fields.len() + 1);
+        for (name, value) in fields {
+            encoder.bulk(name.as_bytes());
+            encoder.bulk(value.as_bytes());
+        }
+        encoder.bulk(b"members");
+        encoder.array(facts.members);
+        for seat in self.raft.members() {
+            let id = seat.identity.node.value();
+            let address = self.store.address(id);
+            let (peer, client) = address.map_or(("?", "?"), |known| (&known.peer, &known.client));
+            let (standing, life) = (seat.standing, seat.identity.incarnation);
+            let text = format!("{id} {standing:?} incarnation {life} peer {peer} client {client}");
+            encoder.bulk(text.as_bytes());
+        }
+    }
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::Follower => "follower",
+        Role::PreCandidate => "pre-candidate",
+        Role::Candidate => "candidate",
+        Role::Leader => "leader",
+    }
+}

@@ -1,0 +1,94 @@
+//! The file under the database: filled before it is used, locked while it is used.
+//!
+//! Left to itself, a database file grows with holes. The first write into a hole makes the file system
+//! allocate a block, and the next sync has to store that too: on ext4 twice the time. And a hole
+//! promises room that the disk may not have. So the file grows by zeros that are really written: a full
+//! disk shows when the file grows, before anything depends on it.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use redb::StorageBackend;
+
+const ZEROS: &[u8] = &[0; 256 * 1024];
+
+/// What went wrong with the file, beyond what an error of the database says.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Health {
+    sync_failed: Arc<AtomicBool>,
+    #[cfg(test)]
+    pub(super) is_full: Arc<AtomicBool>,
+}
+
+impl Health {
+    /// Whether a sync failed. Nobody knows then what the disk holds: the kernel may have dropped what
+    /// it could not write and show it as written.
+    pub(super) fn has_sync_failed(&self) -> bool {
+        self.sync_failed.load(Ordering::Relaxed)
+    }
+
+    fn check_room(&self) -> io::Result<()> {
+        #[cfg(test)]
+        if self.is_full.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+}
+
+/// An open database file. Whoever opened it holds its lock.
+#[derive(Debug)]
+pub(super) struct Backend {
+    file: File,
+    health: Health,
+}
+
+impl Backend {
+    pub(super) fn new(file: File, health: Health) -> Self {
+        Self { file, health }
+    }
+}
+
+impl StorageBackend for Backend {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(out, offset)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut end = self.len()?;
+        if len <= end {
+            return self.file.set_len(len);
+        }
+        self.health.check_room()?;
+        let start = end;
+        while end < len {
+            let missing = usize::try_from(len - end).unwrap_or(usize::MAX);
+            let zeros = ZEROS.get(..missing).unwrap_or(ZEROS);
+            if let Err(error) = self.file.write_all_at(zeros, end) {
+                // Gives back what there was of room; if that fails too, the file is merely longer.
+                let _ = self.file.set_len(start);
+                return Err(error);
+            }
+            end += zeros.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file
+            .sync_data()
+            .inspect_err(|_| self.health.sync_failed.store(true, Ordering::Relaxed))
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.health.check_room()?;
+        self.file.write_all_at(data, offset)
+    }
+}

@@ -1,0 +1,122 @@
+//! The task that receives from one peer.
+
+use core::time::Duration;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use quorum::NodeId;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tracing::{debug, info, warn};
+
+use super::handshake::{self, Hello};
+use super::{FRAME_BYTES_MAX, LENGTH_BYTES};
+use crate::node::Node;
+
+const HELLO_TIME_MAX: Duration = Duration::from_secs(5);
+const READ_BYTES: usize = 64 * 1024;
+
+/// Serves a connection that somebody made to the peer port.
+pub async fn run(node: Rc<Node>, stream: TcpStream, address: SocketAddr) {
+    match greet(&node, stream, address).await {
+        Some((stream, hello)) => {
+            let peer = hello.from.node;
+            node.welcome(&hello);
+            match receive(&node, stream, peer).await {
+                Ok(()) => debug!("node {peer} closed its connection"),
+                Err(error) => info!("node {peer} is cut off: {error}"),
+            }
+        }
+        None => debug!("closed the connection of {address} to the peer port"),
+    }
+}
+
+/// Hears who it is; `None` if it is nobody who belongs here.
+async fn greet(
+    node: &Node,
+    mut stream: TcpStream,
+    address: SocketAddr,
+) -> Option<(TcpStream, Hello)> {
+    stream.set_nodelay(true).ok()?;
+    let hello = match timeout(HELLO_TIME_MAX, Hello::read(&mut stream)).await {
+        Ok(Ok(hello)) => hello,
+        Ok(Err(refusal)) => {
+            warn!("refused {address} on the peer port: {refusal}");
+            return None;
+        }
+        Err(_) => {
+            warn!("refused {address} on the peer port: it does not say who it is");
+            return None;
+        }
+    };
+    let checked = hello.check(node.group(), node.id());
+    let answered = stream.write_all(&handshake::answer(&checked)).await;
+    if let Err(refusal) = checked {
+        let from = hello.from.node;
+        warn!("refused node {from} at {address} on the peer port: {refusal}");
+        return None;
+    }
+    answered.ok()?;
+    Some((stream, hello))
+}
+
+/// Hands on every frame until the connection ends.
+async fn receive(node: &Node, mut stream: TcpStream, peer: NodeId) -> io::Result<()> {
+    let mut arrived: Vec<u8> = Vec::with_capacity(READ_BYTES);
+    loop {
+        if stream.read_buf(&mut arrived).await? == 0 {
+            return Ok(());
+        }
+        let taken = node.receive(peer, &arrived)?;
+        arrived.drain(..taken);
+        let missing = missing(&arrived)?;
+        arrived.reserve(missing.max(READ_BYTES));
+    }
+}
+
+/// Splits the first whole frame off.
+///
+/// # Errors
+/// It is longer than any frame.
+pub fn split(bytes: &[u8]) -> io::Result<Option<(&[u8], &[u8])>> {
+    let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
+        return Ok(None);
+    };
+    Ok(rest.split_at_checked(check(*length)?))
+}
+
+/// How many bytes of the first frame have not arrived yet.
+fn missing(bytes: &[u8]) -> io::Result<usize> {
+    let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
+        return Ok(0);
+    };
+    Ok(check(*length)?.saturating_sub(rest.len()))
+}
+
+fn check(length: [u8; LENGTH_BYTES]) -> io::Result<usize> {
+    match usize::try_from(u32::from_le_bytes(length)) {
+        Ok(len) if len <= FRAME_BYTES_MAX => Ok(len),
+        _ => Err(io::Error::other("it sent a frame that is too long")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_split_where_they_end_and_long_ones_refused_at_once() {
+        let bytes = [&[2, 0, 0, 0][..], b"ab", &[1, 0, 0, 0], b"c"].concat();
+        let (first, rest) = split(&bytes).unwrap().unwrap();
+        assert_eq!(first, b"ab");
+        assert_eq!(split(rest).unwrap().unwrap(), (&b"c"[..], &b""[..]));
+        for end in 0..6 {
+            assert_eq!(split(&bytes[..end]).unwrap(), None);
+        }
+        assert_eq!(missing(&bytes[..5]).unwrap(), 1);
+        assert!(split(&[1, 0, 16, 0]).is_err());
+        assert!(missing(&[0xff; 4]).is_err());
+    }
+}
