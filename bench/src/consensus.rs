@@ -172,7 +172,7 @@ mod tests {
     fn every_cell_does_all_that_is_asked_across_log_cuts() {
         for (group, load) in plan(false) {
             for contender in group.all() {
-                let batches = 2 * load.cycle_batches() + 1;
+                let batches = 2 * load.cycle_batches() + 21;
                 let mut cluster = (contender.build)(load);
                 cluster.run(batches);
                 cluster.verify(batches);

@@ -162,6 +162,9 @@ pub(crate) fn instructions(contender: &Registered, group: &str, load: Load) -> i
     Ok((long - short) as f64 / (batches * load.window) as f64)
 }
 
+const GLIBC_WITHOUT_REP: &str =
+    "glibc.cpu.x86_rep_movsb_threshold=1000000000:glibc.cpu.x86_rep_stosb_threshold=1000000000";
+
 fn collected(contender: &Registered, group: &str, load: Load, batches: usize) -> io::Result<u64> {
     let profile =
         Profile(std::env::temp_dir().join(format!("bench-callgrind-{}.out", std::process::id())));
@@ -169,6 +172,8 @@ fn collected(contender: &Registered, group: &str, load: Load, batches: usize) ->
         .arg("--tool=callgrind")
         .arg(format!("--callgrind-out-file={}", profile.0.display()))
         .arg(std::env::current_exe()?)
+        // Valgrind counts every byte that `rep movsb` moves as an instruction, which glibc uses above 4 KiB.
+        .env("GLIBC_TUNABLES", GLIBC_WITHOUT_REP)
         .args(["cell", group, contender.name])
         .args(
             [load.members, load.payload_bytes, load.window, batches]

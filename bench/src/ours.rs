@@ -2,8 +2,8 @@
 //!
 //! Every message goes through its wire format and a byte queue. A write is acknowledged as soon as it is offered:
 //! the window is the storage in memory that the others have, and nobody here waits for a disk. *explicit commit*
-//! asks the leader for messages after every acknowledgement; *piggy-backed commit* asks it only after proposals,
-//! and what it has committed meanwhile leaves with the next append.
+//! asks the leader for messages after every acknowledgement; *piggy-backed commit* does so only while somebody lacks
+//! entries, and what is committed leaves with the next append.
 
 use clocks::{Duration, Instant};
 use quorum::NodeId;
@@ -35,7 +35,7 @@ pub(crate) const HEARTBEATS: &[Registered] = &[Registered {
     name: "raft-core",
     side: Side::Ours,
     style: CommitStyle::Explicit,
-    build: |load| Box::new(Heartbeats(Cluster::new(load))),
+    build: |load| Box::new(Heartbeats(Cluster::new(load, CommitStyle::Explicit))),
 }];
 
 /// From `campaign` with pre-vote until the new leader's entry is committed everywhere.
@@ -45,7 +45,7 @@ pub(crate) const ELECTIONS: &[Registered] = &[Registered {
     style: CommitStyle::Explicit,
     build: |load| {
         Box::new(Elections {
-            cluster: Cluster::new(load),
+            cluster: Cluster::new(load, CommitStyle::Explicit),
             leader: 0,
             elected: 0,
         })
@@ -59,13 +59,6 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(100);
 const LONG_SILENCE: Duration = Duration::from_millis(2_000);
 
 type Machine = Raft<Vec<u8>, MEMBERS_MAX>;
-
-/// Whether a node is asked for messages in its turn.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sending {
-    Now,
-    Held,
-}
 
 struct Node {
     raft: Machine,
@@ -169,18 +162,20 @@ impl Inbox {
 struct Cluster {
     nodes: Vec<Node>,
     now: Instant,
+    style: CommitStyle,
     log_entries_max: usize,
 }
 
 impl Cluster {
     /// A cluster that follows its first node, everyone a voter.
-    fn new(load: Load) -> Self {
+    fn new(load: Load, style: CommitStyle) -> Self {
         let now = Instant::from_micros(1);
-        let window = vec![0; window_bytes(load)];
+        let window = vec![0; window_bytes(load, style)];
         let founder = Machine::found(config(1), window, 1, now).expect("a sound configuration");
         let mut cluster = Self {
             nodes: vec![Node::new(founder, load)],
             now,
+            style: CommitStyle::Explicit,
             log_entries_max: load.log_entries_max(),
         };
         cluster.nodes[0]
@@ -190,7 +185,7 @@ impl Cluster {
         cluster.settle(0);
         let group = cluster.nodes[0].raft.group();
         for id in 2..=load.members as u64 {
-            let window = vec![0; window_bytes(load)];
+            let window = vec![0; window_bytes(load, style)];
             let joiner =
                 Machine::join(config(id), group, window, id, now).expect("a sound configuration");
             let identity = joiner.identity();
@@ -204,17 +199,25 @@ impl Cluster {
         }
         assert!(cluster.nodes.iter().all(|node| node.raft.is_voter()));
         assert!(cluster.nodes[0].raft.is_established());
+        cluster.style = style;
         cluster
     }
 
     /// One turn of a node: what arrived, what is to be durable, what it says, what it applies.
-    fn turn(&mut self, at: usize, sending: Sending) {
-        let now = self.now;
-        self.nodes[at].receive(now);
-        if sending == Sending::Now {
+    fn turn(&mut self, at: usize) {
+        self.nodes[at].receive(self.now);
+        if self.style == CommitStyle::Explicit || !self.has_only_news_of_commit(at) {
             self.carry(at);
         }
         self.nodes[at].apply();
+    }
+
+    /// Whether the node at `at` leads and everyone has all its entries.
+    fn has_only_news_of_commit(&self, at: usize) -> bool {
+        let raft = &self.nodes[at].raft;
+        let last = Some(raft.last().index);
+        let mut members = 1..=self.nodes.len() as u64;
+        raft.is_leader() && members.all(|id| raft.matched(NodeId::new(id)) == last)
     }
 
     /// Moves all that the node at `at` has to say into the inboxes.
@@ -240,28 +243,17 @@ impl Cluster {
 
     /// Gives turns, beginning with the node at `at`, until nothing is on its way.
     fn settle(&mut self, at: usize) {
-        self.turn(at, Sending::Now);
-        while self.receive_all(Sending::Now) {}
-    }
-
-    /// One turn for everyone to whom something is on its way; whether there was anyone. `leader_sending` says
-    /// whether the first node may speak.
-    fn receive_all(&mut self, leader_sending: Sending) -> bool {
-        let mut had_any = false;
-        for at in 0..self.nodes.len() {
-            if self.nodes[at].inbox.len > 0 {
-                had_any = true;
-                self.turn(
-                    at,
-                    if at == 0 {
-                        leader_sending
-                    } else {
-                        Sending::Now
-                    },
-                );
+        self.turn(at);
+        let mut quiet = false;
+        while !quiet {
+            quiet = true;
+            for at in 0..self.nodes.len() {
+                if self.nodes[at].inbox.len > 0 {
+                    quiet = false;
+                    self.turn(at);
+                }
             }
         }
-        had_any
     }
 
     fn compact(&mut self) {
@@ -279,9 +271,15 @@ fn config(id: u64) -> Config {
         .expect("the settings are sound")
 }
 
-/// Memory for all entries that stand in the log just before it is cut.
-fn window_bytes(load: Load) -> usize {
-    let entries = load.log_entries_max() + load.window + 64;
+/// Memory for the entries that stand in the log just before it is cut, and not much more: the ring goes through all
+/// of it.
+fn window_bytes(load: Load, style: CommitStyle) -> usize {
+    let entries = match style {
+        CommitStyle::Explicit => LOG_ENTRIES_KEPT + load.cycle_batches() * load.window,
+        // A follower that does not know of the last commits cuts less, or a window later.
+        CommitStyle::Piggybacked => load.log_entries_max() + load.window,
+    };
+    let entries = entries + 32;
     // The window finds an entry by its offset, and has one offset for every 32 bytes.
     let for_offsets = 32 * entries.next_power_of_two();
     let for_entries = entries * (load.payload_bytes + raft_core::ENTRY_HEADER_BYTES);
@@ -290,7 +288,6 @@ fn window_bytes(load: Load) -> usize {
 
 struct Replication {
     load: Load,
-    style: CommitStyle,
     source: Source,
     cluster: Cluster,
 }
@@ -299,19 +296,14 @@ impl Replication {
     fn new(load: Load, style: CommitStyle) -> Self {
         Self {
             load,
-            style,
             source: Source::new(load),
-            cluster: Cluster::new(load),
+            cluster: Cluster::new(load, style),
         }
     }
 }
 
 impl Contender for Replication {
     fn run(&mut self, batches: usize) {
-        let leader_sending = match self.style {
-            CommitStyle::Explicit => Sending::Now,
-            CommitStyle::Piggybacked => Sending::Held,
-        };
         for _ in 0..batches {
             let leader = &mut self.cluster.nodes[0].raft;
             for _ in 0..self.load.window {
@@ -319,15 +311,14 @@ impl Contender for Replication {
                     .propose(self.source.next())
                     .expect("a leader with room");
             }
-            self.cluster.turn(0, Sending::Now);
-            while self.cluster.receive_all(leader_sending) {}
+            self.cluster.settle(0);
             self.cluster.compact();
         }
     }
 
     fn verify(&self, batches: usize) {
         let applied = self.cluster.nodes.iter().map(|node| node.applied);
-        assert_applied(applied, self.load, self.style, batches);
+        assert_applied(applied, self.load, self.cluster.style, batches);
     }
 }
 

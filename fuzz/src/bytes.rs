@@ -13,7 +13,7 @@ impl<'a> Bytes<'a> {
     }
 
     /// The next byte, if there is one.
-    pub fn next(&mut self) -> Option<u8> {
+    pub fn first(&mut self) -> Option<u8> {
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
         Some(*first)
@@ -21,7 +21,12 @@ impl<'a> Bytes<'a> {
 
     /// The next byte.
     pub fn u8(&mut self) -> u8 {
-        self.next().unwrap_or(0)
+        self.first().unwrap_or(0)
+    }
+
+    /// Yes in one of `count` cases.
+    pub fn one_in(&mut self, count: u8) -> bool {
+        self.u8().is_multiple_of(count)
     }
 
     /// A number below `bound`, which is not zero.

@@ -12,6 +12,7 @@
 
 mod bytes;
 mod host;
+mod invent;
 mod world;
 
 pub use bytes::Bytes;
@@ -29,7 +30,9 @@ pub fn raft_messages(data: &[u8]) {
     let mut bytes = Bytes::new(data);
     let mut world = World::trio();
     for _ in 0..OPERATIONS_MAX {
-        let Some(operation) = bytes.next() else { break };
+        let Some(operation) = bytes.first() else {
+            break;
+        };
         operate(&mut world, operation, &mut bytes);
     }
     world.check_everyone();

@@ -12,7 +12,7 @@ use crate::types::{LogIndex, Term};
 
 /// Something that happened.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Event {
     /// This node changed its role.
@@ -51,6 +51,8 @@ pub enum Event {
         /// How many since this event was last fetched.
         count: u32,
     },
+    /// Entries of the leader did not fit into the window: compact it up to what is applied.
+    WindowFull,
     /// An election was due, but the window has no room for a leader's first entry: compact it.
     NoRoomToCampaign,
     /// An election was due, but the term cannot grow any more.
@@ -67,7 +69,7 @@ pub enum Event {
 
 /// What was wrong with a dropped message.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum DropReason {
     /// It belongs to another group.
@@ -90,53 +92,209 @@ pub enum DropReason {
     TooManyMembers,
 }
 
-const KINDS: usize = 11;
+const KINDS: usize = 12;
 
-/// The events that nobody has fetched yet, one per kind.
+/// Which event waits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Kind {
+    RoleChanged,
+    LeaderChanged,
+    ConfigurationChanged,
+    Lost,
+    Dropped,
+    WindowFull,
+    NoRoomToCampaign,
+    TermsExhausted,
+    DiskStalled,
+    PersistFailed,
+    SnapshotFrameTooSmall,
+    Faulted,
+}
+
+/// The events that nobody has fetched yet, one per kind. Their fields stand side by side, because
+/// a list of events would take for each as much as the largest does. What does not wait is empty.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Events {
-    pending: heapless::Vec<Event, KINDS>,
+    /// In the order in which they began to wait.
+    waiting: heapless::Vec<Kind, KINDS, u8>,
+    role: Option<RoleName>,
+    role_term: Term,
+    leader: Option<NodeId>,
+    leader_term: Term,
+    configuration: LogIndex,
+    lost_from: Option<LogIndex>,
+    lost_below: Term,
+    dropped: Option<(NodeId, DropReason)>,
+    dropped_count: u32,
+    fault: Option<Fault>,
 }
 
 impl Events {
     pub(crate) fn push(&mut self, event: Event) {
-        let kind = core::mem::discriminant(&event);
-        let earlier = self
-            .pending
-            .iter_mut()
-            .find(|e| core::mem::discriminant(*e) == kind);
-        let Some(earlier) = earlier else {
+        let kind = self.keep(event);
+        if !self.waiting.contains(&kind) {
             // One place per kind, so there is always one left.
-            let _ = self.pending.push(event);
-            return;
-        };
-        *earlier = match (*earlier, event) {
-            (Event::Lost { from, .. }, Event::Lost { from: later, below }) => Event::Lost {
-                from: from.min(later),
-                below,
-            },
-            (
-                Event::Dropped { count, .. },
-                Event::Dropped {
-                    from,
-                    reason,
-                    count: more,
-                },
-            ) => Event::Dropped {
+            let _ = self.waiting.push(kind);
+        }
+    }
+
+    fn keep(&mut self, event: Event) -> Kind {
+        match event {
+            Event::RoleChanged { role, term } => {
+                (self.role, self.role_term) = (Some(role), term);
+                Kind::RoleChanged
+            }
+            Event::LeaderChanged { leader, term } => {
+                (self.leader, self.leader_term) = (leader, term);
+                Kind::LeaderChanged
+            }
+            Event::ConfigurationChanged { index } => {
+                self.configuration = index;
+                Kind::ConfigurationChanged
+            }
+            Event::Lost { from, below } => {
+                let lowest = self.lost_from.map_or(from, |earlier| earlier.min(from));
+                (self.lost_from, self.lost_below) = (Some(lowest), below);
+                Kind::Lost
+            }
+            Event::Dropped {
                 from,
                 reason,
-                count: count.saturating_add(more),
-            },
-            (_, event) => event,
-        };
+                count,
+            } => {
+                self.dropped = Some((from, reason));
+                self.dropped_count = self.dropped_count.saturating_add(count);
+                Kind::Dropped
+            }
+            Event::WindowFull => Kind::WindowFull,
+            Event::NoRoomToCampaign => Kind::NoRoomToCampaign,
+            Event::TermsExhausted => Kind::TermsExhausted,
+            Event::DiskStalled => Kind::DiskStalled,
+            Event::PersistFailed => Kind::PersistFailed,
+            Event::SnapshotFrameTooSmall => Kind::SnapshotFrameTooSmall,
+            Event::Faulted(fault) => {
+                self.fault = Some(fault);
+                Kind::Faulted
+            }
+        }
     }
 
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Event> {
-        if self.pending.is_empty() {
+        if self.waiting.is_empty() {
             None
         } else {
-            Some(self.pending.remove(0))
+            let kind = self.waiting.remove(0);
+            self.give(kind)
         }
+    }
+
+    fn give(&mut self, kind: Kind) -> Option<Event> {
+        use core::mem::take;
+        match kind {
+            Kind::RoleChanged => Some(Event::RoleChanged {
+                role: self.role.take()?,
+                term: take(&mut self.role_term),
+            }),
+            Kind::LeaderChanged => Some(Event::LeaderChanged {
+                leader: self.leader.take(),
+                term: take(&mut self.leader_term),
+            }),
+            Kind::ConfigurationChanged => Some(Event::ConfigurationChanged {
+                index: take(&mut self.configuration),
+            }),
+            Kind::Lost => Some(Event::Lost {
+                from: self.lost_from.take()?,
+                below: take(&mut self.lost_below),
+            }),
+            Kind::Dropped => {
+                let (from, reason) = self.dropped.take()?;
+                let count = take(&mut self.dropped_count);
+                Some(Event::Dropped {
+                    from,
+                    reason,
+                    count,
+                })
+            }
+            Kind::WindowFull => Some(Event::WindowFull),
+            Kind::NoRoomToCampaign => Some(Event::NoRoomToCampaign),
+            Kind::TermsExhausted => Some(Event::TermsExhausted),
+            Kind::DiskStalled => Some(Event::DiskStalled),
+            Kind::PersistFailed => Some(Event::PersistFailed),
+            Kind::SnapshotFrameTooSmall => Some(Event::SnapshotFrameTooSmall),
+            Kind::Faulted => self.fault.take().map(Event::Faulted),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERY_KIND: [Event; KINDS] = [
+        Event::Faulted(Fault::WindowDamaged),
+        Event::WindowFull,
+        Event::NoRoomToCampaign,
+        Event::LeaderChanged {
+            leader: None,
+            term: Term::new(1),
+        },
+        Event::RoleChanged {
+            role: RoleName::Leader,
+            term: Term::new(2),
+        },
+        Event::ConfigurationChanged {
+            index: LogIndex::new(3),
+        },
+        Event::Lost {
+            from: LogIndex::new(4),
+            below: Term::new(5),
+        },
+        Event::Dropped {
+            from: NodeId::new(6),
+            reason: DropReason::Stranger,
+            count: 7,
+        },
+        Event::TermsExhausted,
+        Event::DiskStalled,
+        Event::PersistFailed,
+        Event::SnapshotFrameTooSmall,
+    ];
+
+    #[test]
+    fn every_kind_comes_out_as_it_went_in_and_in_order() {
+        let mut events = Events::default();
+        for event in EVERY_KIND {
+            events.push(event);
+        }
+        for event in EVERY_KIND {
+            assert_eq!(events.pop(), Some(event));
+        }
+        assert_eq!(events.pop(), None);
+        assert_eq!(events, Events::default(), "nothing stays behind");
+    }
+
+    #[test]
+    fn later_events_join_earlier_ones_of_their_kind() {
+        let mut events = Events::default();
+        let lost = |from, below| Event::Lost {
+            from: LogIndex::new(from),
+            below: Term::new(below),
+        };
+        let dropped = |from, reason, count| Event::Dropped {
+            from: NodeId::new(from),
+            reason,
+            count,
+        };
+        events.push(lost(7, 2));
+        events.push(dropped(1, DropReason::Malformed, u32::MAX - 1));
+        events.push(lost(9, 3));
+        events.push(dropped(2, DropReason::Stranger, 5));
+        assert_eq!(events.pop(), Some(lost(7, 3)));
+        assert_eq!(
+            events.pop(),
+            Some(dropped(2, DropReason::Stranger, u32::MAX))
+        );
+        assert_eq!(events.pop(), None);
     }
 }

@@ -461,6 +461,17 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
         self.view().payload_bytes_max()
     }
 
+    /// Bytes that the entries in the window take: compact long before they reach
+    /// [`log_bytes_max`](Raft::log_bytes_max), on every member.
+    pub fn log_bytes(&self) -> usize {
+        self.node.window.used() as usize
+    }
+
+    /// Bytes that the window has for entries. The leader refuses commands somewhat below it.
+    pub fn log_bytes_max(&self) -> usize {
+        self.node.window.capacity() as usize
+    }
+
     /// Why the node has stopped, if it has.
     pub fn fault(&self) -> Option<Fault> {
         self.node.fault

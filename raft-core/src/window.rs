@@ -16,8 +16,8 @@
 //! that stands for everything before, whose configuration is kept with it. The staged configuration
 //! is that of a snapshot that is being received.
 //!
-//! Bounds: memory up to 4 GiB; one entry in the window for every 32 bytes of it at most; finding,
-//! adding and cutting cost the same at any fill.
+//! Bounds: memory up to 4 GiB; at most one entry for every 32 bytes of it; finding, adding and
+//! cutting cost the same at any fill.
 //!
 //! The methods take the memory as an argument, because the window's owner lends it.
 
@@ -46,6 +46,8 @@ pub(crate) struct Window {
     tail: u32,
     /// End of the entries above `head` when the ring has come round; zero when it has not.
     high: u32,
+    /// The largest entry since the window was last empty.
+    largest: u32,
     /// Bytes of the configuration that is in force at `base`.
     base_configuration_len: u16,
     staged_configuration_len: u16,
@@ -104,9 +106,14 @@ impl Window {
         }
         let memory_len = memory_len.min(u32::MAX as usize);
         let offsets_start = 2 * configuration_bytes_max(members);
+        let offsets_min = (RESERVED_ENTRIES + RESERVED_CONFIGURATIONS + 1).next_power_of_two();
         let wanted = (memory_len / BYTES_PER_OFFSET).max(1);
-        let offsets = (1_usize << wanted.ilog2())
-            .max((RESERVED_ENTRIES + RESERVED_CONFIGURATIONS + 1).next_power_of_two());
+        let mut offsets = (1_usize << wanted.ilog2()).max(offsets_min);
+        // Small windows of large groups need the bytes more than the places.
+        let data_min = 2 * Self::reserve_bytes(members);
+        while offsets > offsets_min && memory_len < offsets_start + offsets * 4 + data_min {
+            offsets /= 2;
+        }
         let data_start = offsets_start + offsets * 4;
         let narrow = |bytes: usize| u32::try_from(bytes).map_err(|_| needed);
         Ok(Window {
@@ -115,6 +122,7 @@ impl Window {
             head: 0,
             tail: 0,
             high: 0,
+            largest: 0,
             base_configuration_len: 0,
             staged_configuration_len: 0,
             configuration_bytes: narrow(configuration_bytes_max(members))?,
@@ -153,11 +161,41 @@ impl Window {
     }
 
     /// The largest entry, header included, that an empty window takes from a proposal.
-    pub(crate) const fn entry_bytes_max(&self) -> usize {
-        self.data_len.saturating_sub(self.reserve) as usize
+    pub(crate) fn entry_bytes_max(&self) -> usize {
+        let free = self.data_len.saturating_sub(self.reserve);
+        let gap_min = self.gap_min();
+        if free / 2 >= gap_min {
+            (free / 2) as usize
+        } else {
+            free.saturating_sub(gap_min) as usize
+        }
     }
 
-    /// Whether an entry of `size` bytes can be added and leave the reserve.
+    /// Bytes that the entries take.
+    pub(crate) const fn used(&self) -> u32 {
+        if self.high != 0 {
+            self.high
+                .saturating_sub(self.head)
+                .saturating_add(self.tail)
+        } else {
+            self.tail.saturating_sub(self.head)
+        }
+    }
+
+    /// Bytes that there are for entries.
+    pub(crate) const fn capacity(&self) -> u32 {
+        self.data_len
+    }
+
+    /// The longest configuration may be what has to start at the front of the ring.
+    const fn gap_min(&self) -> u32 {
+        self.configuration_bytes
+            .saturating_add(ENTRY_HEADER_BYTES as u32)
+    }
+
+    /// Whether an entry of `size` bytes can be added and leave the reserve, wherever in its ring
+    /// a window of this size may stand: what one leader accepts must fit on every member. So the
+    /// bytes count, and the largest gap that there can be at the end of a ring.
     #[inline]
     pub(crate) fn has_room_for_proposal(&self, size: usize) -> bool {
         let spare = (RESERVED_ENTRIES + RESERVED_CONFIGURATIONS) as u64;
@@ -167,15 +205,9 @@ impl Window {
         let Ok(size) = u32::try_from(size) else {
             return false;
         };
-        let Some((_, tail, wrapped)) = self.place(size) else {
-            return false;
-        };
-        let free = if wrapped {
-            self.head.saturating_sub(tail)
-        } else {
-            self.data_len.saturating_sub(tail).max(self.head)
-        };
-        free >= self.reserve
+        let gap = self.largest.max(size).max(self.gap_min());
+        let needed = u64::from(self.used()) + u64::from(size) + u64::from(gap);
+        needed + u64::from(self.reserve) <= u64::from(self.data_len)
     }
 
     /// Where an entry of `size` bytes would start, where it would end, and whether the ring has
@@ -242,6 +274,7 @@ impl Window {
             self.high = self.tail;
         }
         self.tail = end;
+        self.largest = self.largest.max(size);
         self.last = EntryId::new(index, term);
         Ok(place)
     }
@@ -324,7 +357,7 @@ impl Window {
         let term = self.term(memory, index)?;
         let start = u32::try_from(self.offset(memory, index.next())?).ok()?;
         if index == self.base.index {
-            (self.head, self.tail, self.high) = (0, 0, 0);
+            self.empty();
         } else {
             // Cutting back over the end of the ring undoes its coming round.
             if self.high != 0 && start >= self.head {
@@ -343,7 +376,7 @@ impl Window {
         }
         let term = self.term(memory, index)?;
         if index == self.last.index {
-            (self.head, self.tail, self.high) = (0, 0, 0);
+            self.empty();
         } else {
             let start = u32::try_from(self.offset(memory, index.next())?).ok()?;
             if self.high != 0 && start < self.head {
@@ -355,10 +388,14 @@ impl Window {
         Some(())
     }
 
+    fn empty(&mut self) {
+        (self.head, self.tail, self.high, self.largest) = (0, 0, 0, 0);
+    }
+
     /// Forgets every entry and starts behind `base`.
     pub(crate) fn reset(&mut self, base: EntryId) {
         (self.base, self.last) = (base, base);
-        (self.head, self.tail, self.high) = (0, 0, 0);
+        self.empty();
     }
 
     /// The term of the entry at `index`, `base` included.
@@ -428,28 +465,6 @@ impl Window {
         }
         let (_, header) = self.header(memory, index)?;
         Some(self.offset(memory, index)? + header.size())
-    }
-
-    /// Everything that a log means: not where in the ring it stands.
-    pub(crate) fn logical<'m>(
-        &self,
-        memory: &'m [u8],
-    ) -> (
-        EntryId,
-        EntryId,
-        &'m [u8],
-        impl Iterator<Item = Entry<'m>> + use<'m>,
-    ) {
-        let run = self
-            .entries(memory, self.base.index, self.last.index)
-            .unwrap_or_default();
-        let entries = run.iter(self.base.index.next());
-        (
-            self.base,
-            self.last,
-            self.base_configuration(memory),
-            entries,
-        )
     }
 }
 

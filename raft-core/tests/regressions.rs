@@ -6,8 +6,8 @@ use clocks::Instant;
 use quorum::NodeId;
 use raft_core::error::RestoreError;
 use raft_core::{
-    Body, EntryId, HardState, Identity, Incarnation, LogIndex, Message, Recovered, Role, Snapshot,
-    Term, Vote,
+    Body, EntryId, Event, HardState, Identity, Incarnation, LogIndex, Message, Recovered, Role,
+    Snapshot, Term, Vote,
 };
 use support::past::{
     Item, Past, command, commands, encode_entries, encode_seats, identity, record_header, voters,
@@ -169,4 +169,22 @@ fn damaged_record_cut_the_log_before_it_was_refused() {
         assert_eq!(recovered.replay(&record), Err(RestoreError::DamagedRecord));
         assert_eq!(format!("{recovered:?}"), before);
     }
+}
+
+/// A write that completed late, with more to write behind it, stopped the clock on the medium:
+/// the next one could hang for ever.
+#[test]
+fn medium_that_hung_twice_was_noticed_once() {
+    let mut solo = Past::new(1).log(&[1]).start();
+    solo.hear(2, 1, &append((1, 1), 0, 1, &commands(2, &[1])));
+    let write = solo.take_write().unwrap();
+    solo.hear(2, 1, &append((2, 1), 0, 1, &commands(3, &[1])));
+    solo.tick(1000);
+    assert!(solo.events().contains(&Event::DiskStalled));
+    solo.finish_write(write);
+    let _hangs = solo.take_write().unwrap();
+    for _ in 0..11 {
+        solo.tick(100);
+    }
+    assert!(solo.events().contains(&Event::DiskStalled));
 }

@@ -219,7 +219,7 @@ fn records_are_as_written() {
     assert_eq!(
         kinds,
         [
-            EntryKind::NoOp,
+            EntryKind::Configuration,
             EntryKind::Command,
             EntryKind::Configuration
         ]

@@ -8,8 +8,8 @@
 use std::collections::VecDeque;
 
 use raft_core::{
-    ENTRY_HEADER_BYTES, EntryId, HardState, LogIndex, RECORD_HEADER_BYTES_MAX, Receipt, Snapshot,
-    Ticket, Write,
+    ENTRY_HEADER_BYTES, EntryId, HardState, LogIndex, Piece, RECORD_HEADER_BYTES_MAX, Receipt,
+    Snapshot, Ticket, Write,
 };
 
 use crate::app::{App, checksum};
@@ -230,6 +230,16 @@ impl Disk {
         self.checkpoint
     }
 
+    /// Whether this piece of a snapshot is being stored.
+    pub fn is_storing(&self, piece: &Piece<'_>) -> bool {
+        self.operations.iter().any(|operation| match operation {
+            Operation::Piece { name, offset, .. } => {
+                *name == piece.snapshot() && *offset == piece.offset()
+            }
+            Operation::Record(_) | Operation::Snapshot(_) => false,
+        })
+    }
+
     /// Starts an operation; says when it will be done.
     pub fn start(&mut self, now: Moment, operation: Operation, time: clocks::Duration) -> Moment {
         if matches!(operation, Operation::Record(_)) {
@@ -330,6 +340,10 @@ impl Disk {
             self.snapshots.retain(|old| old.name.last.index >= first);
         }
         debug_assert!(counts || is_torn);
+        if is_torn && self.journal.is_empty() {
+            // Nothing came before it, and it is no beginning: there is nothing to come back with.
+            return;
+        }
         record.bytes.truncate(stored);
         self.journal.push(JournalRecord {
             bytes: record.bytes,

@@ -66,7 +66,11 @@ impl World {
     /// Hands an operation to the disk.
     fn start(&mut self, number: usize, operation: Operation) {
         let (min, max) = self.swarm.write;
-        let mut time = self.disk_random.duration(min, max);
+        let mut time = if self.is_installing() {
+            Duration::ZERO
+        } else {
+            self.disk_random.duration(min, max)
+        };
         if let Some((slow, factor)) = self.swarm.slow_disk
             && slow == number
             && !self.is_calm
@@ -79,6 +83,9 @@ impl World {
     }
 
     pub(crate) fn store_piece(&mut self, number: usize, piece: Piece<'_>) {
+        if self.hosts[number].disk.is_storing(&piece) {
+            return;
+        }
         let operation = Operation::Piece {
             name: piece.snapshot(),
             offset: piece.offset(),
@@ -100,8 +107,9 @@ impl World {
                 }
             }
         }
-        if count > 0 {
+        if count > 0 && !self.hosts[number].retries {
             self.stats.add(Count::LinkBusy);
+            self.hosts[number].retries = true;
             let later = self.now.plus(Duration::from_millis(2));
             self.queue.push(later, Due::Wake(number));
         }
@@ -130,6 +138,12 @@ impl World {
                 return Ok(false);
             }
         };
+        match &message.body {
+            Body::Chunk(_) => host.sent_piece = now,
+            // The driver has no other way to learn how full the window of a follower is.
+            Body::Ack(ack) => host.needs_room |= (ack.room as usize) < self.swarm.window_bytes / 4,
+            _ => {}
+        }
         let encoded = match wire::encode_chunk(&message, data, &mut self.frame) {
             Ok(encoded) => encoded,
             Err(error) => {
@@ -214,11 +228,15 @@ impl World {
             return Ok(false);
         };
         let index = raft.delivered();
-        // Half of what the window surely holds, or what the swarm says.
-        let room = self.swarm.window_bytes as u64 / 200;
-        if index.since(raft.base().index) < self.swarm.compact_after.min(room) {
+        let gain = index.since(raft.base().index);
+        let is_needed = std::mem::take(&mut host.needs_room);
+        // A snapshot that is being sent starts over when a later one takes its place.
+        let is_sending = self.now < host.sent_piece.plus(Duration::from_millis(100))
+            && self.now < host.compacted.plus(Duration::from_millis(1000));
+        if gain == 0 || is_sending || (gain < self.swarm.compact_after && !is_needed) {
             return Ok(false);
         }
+        host.compacted = self.now;
         let bytes = host.app.snapshot(index, self.swarm.snapshot_padding);
         if raft
             .compact(index, bytes.len() as u64, checksum(&bytes))
@@ -265,10 +283,13 @@ impl World {
                 Event::DiskStalled => {
                     self.trace.say(self.now, number, || "disk stalled".into());
                 }
+                Event::NoRoomToCampaign | Event::WindowFull => {
+                    self.trace.say(self.now, number, || format!("{event:?}"));
+                    self.hosts[number].needs_room = true;
+                }
                 Event::LeaderChanged { .. }
                 | Event::ConfigurationChanged { .. }
                 | Event::Lost { .. }
-                | Event::NoRoomToCampaign
                 | Event::TermsExhausted
                 | Event::PersistFailed
                 | Event::SnapshotFrameTooSmall

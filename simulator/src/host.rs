@@ -33,8 +33,16 @@ pub struct Host {
     pub paused_until: Moment,
     /// When it is going to look at its clock.
     pub wake_at: Option<Moment>,
-    /// It stays down whatever happens.
+    /// It stays in its bad state whatever happens.
     pub is_frozen: bool,
+    /// Its driver will try busy links again soon.
+    pub retries: bool,
+    /// Its window is short of room.
+    pub needs_room: bool,
+    /// When its driver last sent a piece of its snapshot.
+    pub sent_piece: Moment,
+    /// When its driver last compacted.
+    pub compacted: Moment,
     /// Its own randomness, from which each start is seeded.
     pub random: Random,
     config: Config,
@@ -73,6 +81,10 @@ impl Host {
             paused_until: Moment::default(),
             wake_at: None,
             is_frozen: false,
+            retries: false,
+            needs_room: false,
+            sent_piece: Moment::default(),
+            compacted: Moment::default(),
             random,
             config,
             window_bytes: swarm.window_bytes,

@@ -17,7 +17,7 @@ impl World {
     /// Every node that believes to lead is given commands.
     pub(crate) fn propose(&mut self) -> Result<(), Violation> {
         let interval = if self.is_calm {
-            millis(20)
+            millis(100)
         } else {
             self.swarm.propose_interval
         };
@@ -25,7 +25,8 @@ impl World {
             .work_random
             .duration(Duration::ZERO, interval.saturating_mul(2));
         self.queue.push(self.now.plus(wait), Due::Propose);
-        let burst = self.work_random.between(1, self.swarm.burst);
+        let most = if self.is_calm { 1 } else { self.swarm.burst };
+        let burst = self.work_random.between(1, most);
         let len = self.work_random.between(0, self.swarm.payload_bytes_max);
         for number in 0..self.hosts.len() {
             if self.hosts[number].paused_until > self.now {
@@ -60,6 +61,7 @@ impl World {
                     }
                     Err(ProposeError::Full) => {
                         self.stats.add(Count::ProposalRefused);
+                        self.hosts[number].needs_room = true;
                         break;
                     }
                     Err(_) => break,
@@ -118,7 +120,9 @@ impl World {
     fn first_members(&self) -> Vec<Change> {
         let others = self.hosts.iter().take(self.swarm.founders).skip(1);
         let up = others.filter(|host| host.raft.is_some());
-        up.filter_map(|host| host.identity.map(Change::AddVoter))
+        let known = up.filter(|host| host.has_past());
+        known
+            .filter_map(|host| host.identity.map(Change::AddVoter))
             .collect()
     }
 
@@ -137,7 +141,9 @@ impl World {
         };
         let (voters, learners) = (with(Standing::Voter), with(Standing::Learner));
         let up = self.hosts.iter().filter(|host| host.raft.is_some());
-        let identities = up.filter_map(|host| host.identity);
+        // Whoever does not remember its name yet must not be let in under it.
+        let known = up.filter(|host| host.has_past());
+        let identities = known.filter_map(|host| host.identity);
         let strangers: Vec<_> = identities.filter(|identity| !is_member(identity)).collect();
         let random = &mut self.work_random;
         let mut changes = Vec::new();

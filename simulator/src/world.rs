@@ -3,8 +3,7 @@
 //! One call of [`World::step`] takes what is due next and lets it happen. Everything that looks
 //! like chance comes from the seed, so a seed is a history.
 
-use quorum::NodeId;
-use raft_core::{Receipt, wire};
+use raft_core::{GroupId, wire};
 
 use crate::clock::{HostClock, Moment};
 use crate::disk::Outcome;
@@ -54,6 +53,7 @@ pub struct World {
     pub(crate) fault_random: Random,
     pub(crate) disk_random: Random,
     pub(crate) work_random: Random,
+    group: Option<GroupId>,
     /// Set once the faults are over.
     pub(crate) liveness: Option<Liveness>,
     pub(crate) is_calm: bool,
@@ -100,6 +100,7 @@ impl World {
             fault_random: Random::new(seed, Stream::Faults),
             disk_random: Random::new(seed, Stream::Disk),
             work_random: Random::new(seed, Stream::Workload),
+            group: None,
             liveness: None,
             is_calm: false,
             has_grown: false,
@@ -120,9 +121,9 @@ impl World {
         }
         let founded = self.hosts[0].found(now);
         self.came_up(0, founded.map_err(|error| error.to_string()))?;
-        let group = self.hosts[0].raft.as_ref().map(|raft| raft.group());
+        self.group = self.hosts[0].raft.as_ref().map(|raft| raft.group());
         for host in 1..self.hosts.len() {
-            let Some(group) = group else { break };
+            let Some(group) = self.group else { break };
             let joined = self.hosts[host].join(group, now);
             self.came_up(host, joined.map_err(|error| error.to_string()))?;
         }
@@ -188,6 +189,12 @@ impl World {
         })
     }
 
+    /// Whether machines are being set up: what they write then is stored before anything else
+    /// happens, because whoever lets a node in must know that it remembers its name.
+    pub(crate) fn is_installing(&self) -> bool {
+        self.now == Moment::default()
+    }
+
     /// Which host something happens to, if it can be paused.
     fn concerns(&self, due: Due) -> Option<usize> {
         match due {
@@ -247,6 +254,7 @@ impl World {
     fn wake(&mut self, host: usize) -> Result<(), Violation> {
         let now = self.now;
         let woken = &mut self.hosts[host];
+        woken.retries = false;
         if woken.wake_at.is_some_and(|at| at <= now) {
             woken.wake_at = None;
         }
@@ -280,7 +288,8 @@ impl World {
             return Ok(());
         }
         let now = self.now;
-        let fails = !self.is_calm && self.disk_random.chance(self.swarm.write_failure);
+        let is_safe = self.is_calm || self.is_installing();
+        let fails = !is_safe && self.disk_random.chance(self.swarm.write_failure);
         let disk = &mut self.hosts[host].disk;
         let outcome = disk.finish(fails, &mut self.disk_random, &mut self.stats);
         self.trace.say(now, host, || disk_words(&outcome));
@@ -295,7 +304,7 @@ impl World {
             Outcome::Failed(Some(ticket)) => raft.handle_persist_failed(local, ticket),
             Outcome::Piece(receipt) => {
                 self.stats.add(Count::PieceStored);
-                stored(raft.handle_stored(local, receipt))
+                raft.handle_stored(local, receipt)
             }
             Outcome::Damaged(name) => {
                 let what = format!("host {} received a damaged {name:?}", host + 1);
@@ -328,23 +337,13 @@ impl World {
         self.came_up(host, restored.map_err(|error| error.to_string()))
     }
 
-    /// A host without a past asks to be let in, or founds the group if that was its task.
+    /// A host that lost even its name asks to be let in under a new one.
     fn begin_anew(&mut self, host: usize) -> Result<(), Violation> {
         let now = self.now;
-        let group = self.hosts.iter().find_map(|host| {
-            let raft = host.raft.as_ref()?;
-            host.identity.map(|_| raft.group())
-        });
         self.oracles.on_wipe(host);
-        let begun = match group {
-            Some(group) if host != 0 || self.hosts.len() > 1 => self.hosts[host].join(group, now),
-            _ => {
-                self.queue.push(
-                    now.plus(clocks::Duration::from_millis(20)),
-                    Due::Restart(host),
-                );
-                return Ok(());
-            }
+        let begun = match self.group {
+            Some(group) => self.hosts[host].join(group, now),
+            None => return Ok(()),
         };
         self.came_up(host, begun.map_err(|error| error.to_string()))
     }
@@ -399,12 +398,6 @@ impl World {
     }
 }
 
-fn stored(
-    result: Result<(), raft_core::error::HandleError>,
-) -> Result<(), raft_core::error::HandleError> {
-    result
-}
-
 fn disk_words(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Stored(_) => "disk: record stored".into(),
@@ -414,6 +407,3 @@ fn disk_words(outcome: &Outcome) -> String {
         Outcome::Silent => "disk: done".into(),
     }
 }
-
-#[allow(dead_code)]
-fn _types(_: NodeId, _: Receipt) {}

@@ -477,7 +477,8 @@ impl Engine {
                     reason,
                     count,
                 } => warn!("dropped {count} messages, the last of node {from}: {reason:?}"),
-                Event::NoRoomToCampaign
+                Event::WindowFull
+                | Event::NoRoomToCampaign
                 | Event::TermsExhausted
                 | Event::DiskStalled
                 | Event::SnapshotFrameTooSmall => warn!("{event:?}"),

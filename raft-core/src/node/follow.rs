@@ -71,9 +71,10 @@ impl Node {
             }
             return Ok(None);
         }
-        let last_before = self.window.last().index;
+        let last_before = self.window.last();
         let taken = self.take(memory, append)?;
-        if self.window.last().index != last_before || !append.entries.is_empty() {
+        // Entries that were here already are written, or waiting: no new clock starts for them.
+        if self.window.last() != last_before {
             self.mark_dirty();
         }
         if let Some(owed) = self.owed() {
@@ -184,6 +185,7 @@ impl Node {
             }
         }
         if self.window.append_one(memory, header.term, bytes).is_err() {
+            self.events.push(Event::WindowFull);
             return Ok(Err(None));
         }
         if header.kind == EntryKind::Configuration {

@@ -132,10 +132,11 @@ impl Node {
         }
         self.observe(now);
         self.is_stalled = false;
-        self.dirty_since = self
-            .vault
-            .is_dirty(self.window.last().index)
-            .then_some(self.now);
+        // What gathered meanwhile has waited no longer than the medium was busy.
+        self.dirty_since = None;
+        if self.vault.is_dirty(self.window.last().index) {
+            self.mark_dirty();
+        }
         match self.role {
             Role::Leader(_) => self.on_own_log_durable(memory)?,
             Role::Candidate(_) => self.on_own_vote_durable(memory)?,

@@ -23,11 +23,7 @@ use crate::types::{Identity, LogIndex};
 impl Node {
     pub(super) fn become_leader(&mut self, memory: &mut [u8]) -> Result<(), Fault> {
         let first = self.window.last().index.next();
-        if self
-            .window
-            .append(memory, self.term(), EntryKind::NoOp, &[])
-            .is_err()
-        {
+        if !self.append_first(memory)? {
             // The room was there when the campaign began and nothing was added since.
             self.become_follower();
             self.events.push(Event::NoRoomToCampaign);
@@ -49,6 +45,18 @@ impl Node {
         self.timers
             .set(Timer::Quorum, now.saturating_add(self.authority_timeout()));
         Ok(())
+    }
+
+    /// Appends the entry with which a leader begins; says whether there was room. The founder
+    /// begins the log with its configuration: who joins later has no other way to know who was a
+    /// member before it, and could send a snapshot of that time to nobody.
+    fn append_first(&mut self, memory: &mut [u8]) -> Result<bool, Fault> {
+        if self.window.last().index == LogIndex::ZERO && !self.current.voters.is_joint() {
+            return Ok(self.append_settled(memory)?.is_some());
+        }
+        let term = self.term();
+        let appended = self.window.append(memory, term, EntryKind::NoOp, &[]);
+        Ok(appended.is_ok())
     }
 
     pub(super) fn arm_heartbeat(&mut self) {

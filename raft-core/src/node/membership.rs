@@ -227,11 +227,16 @@ impl Node {
     pub(super) fn on_configuration_committed(&mut self, memory: &mut [u8]) -> Result<(), Fault> {
         if self.current.voters.is_joint() {
             // Without room (the reserve makes that rare) the next commit tries again.
-            self.append_configuration(memory, Seats::Settled)?;
+            self.append_settled(memory)?;
         } else if !self.is_voter() {
             self.begin_leaving();
         }
         Ok(())
+    }
+
+    /// Appends the configuration in force without what is joint about it.
+    pub(super) fn append_settled(&mut self, memory: &mut [u8]) -> Result<Option<EntryId>, Fault> {
+        self.append_configuration(memory, Seats::Settled)
     }
 
     fn append_configuration(

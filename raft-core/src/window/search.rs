@@ -2,7 +2,7 @@
 //! stands.
 
 use super::Window;
-use crate::entry::{Entries, EntryKind};
+use crate::entry::{Entries, Entry, EntryKind};
 use crate::types::{EntryId, LogIndex, Term};
 
 impl Window {
@@ -71,5 +71,27 @@ impl Window {
             at = at.previous();
         }
         None
+    }
+
+    /// Everything that a log means: not where in the ring it stands.
+    pub(crate) fn logical<'m>(
+        &self,
+        memory: &'m [u8],
+    ) -> (
+        EntryId,
+        EntryId,
+        &'m [u8],
+        impl Iterator<Item = Entry<'m>> + use<'m>,
+    ) {
+        let run = self
+            .entries(memory, self.base.index, self.last.index)
+            .unwrap_or_default();
+        let entries = run.iter(self.base.index.next());
+        (
+            self.base,
+            self.last,
+            self.base_configuration(memory),
+            entries,
+        )
     }
 }

@@ -45,7 +45,7 @@ impl Model {
 
     fn encoded(&self, after: u64, last: u64) -> Vec<u8> {
         let entries = (after + 1..=last).map(|index| self.entry(index).expect("in the log"));
-        entries.flat_map(|entry| encode(entry)).collect()
+        entries.flat_map(encode).collect()
     }
 }
 

@@ -1,16 +1,18 @@
 //! A small world for tests: nodes with journals, joined by frames in a queue. Every message goes
 //! through the wire format, and a crash keeps only what was stored.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, unused_imports)]
 
 pub mod bounds;
 pub mod past;
 pub mod promises;
+pub mod said;
 pub mod solo;
 
 use std::collections::VecDeque;
 
 use clocks::{Duration, Instant};
 use quorum::NodeId;
+use raft_core::error::CompactError;
 use raft_core::{
     Body, Change, ChunkData, Committed, Config, EntryId, Event, GroupId, Identity, LogIndex,
     Message, RECORD_HEADER_BYTES_MAX, Raft, Ready, Recovered, Role, wire,
@@ -417,20 +419,23 @@ impl World {
 
     /// Compacts a node's log up to everything it applied.
     pub fn compact(&mut self, id: u64) {
+        self.try_compact(id).expect("compacts");
+    }
+
+    pub fn try_compact(&mut self, id: u64) -> Result<(), CompactError> {
         let host = self.host(id);
         let bytes = encode_snapshot(&host.applied);
-        host.snapshot = bytes;
-        let size = host.snapshot.len() as u64;
         let raft = host.raft.as_mut().expect("up");
-        let index = raft.delivered();
-        raft.compact(index, size, 0).expect("compacts");
+        raft.compact(raft.delivered(), bytes.len() as u64, 0)?;
+        host.snapshot = bytes;
+        Ok(())
     }
 
     /// Compacts a node's log if it applied anything since.
     pub fn compact_if_possible(&mut self, id: u64) {
-        let raft = self.raft(id);
-        if raft.delivered() > raft.base().index {
-            self.compact(id);
+        match self.try_compact(id) {
+            Ok(()) | Err(CompactError::AlreadyCompacted { .. }) => {}
+            Err(error) => panic!("node {id} compacts: {error}"),
         }
     }
 

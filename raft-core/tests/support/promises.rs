@@ -140,7 +140,7 @@ impl Script {
                     Step::Tick(1)
                 }
             }
-            _ if phase % 3 == 0 => Step::Persist(id),
+            _ if phase.is_multiple_of(3) => Step::Persist(id),
             _ if phase % 3 == 1 => Step::Transmit(id),
             _ => Step::Apply(id),
         }

@@ -1,0 +1,103 @@
+//! Bugs that the simulator found, each reduced to the few steps that matter.
+
+mod support;
+
+use clocks::Duration;
+use quorum::NodeId;
+use raft_core::{Body, Change, EntryKind, Event, LogIndex, Role};
+use support::{Frame, WINDOW, World, config};
+
+#[test]
+fn entries_that_are_here_already_do_not_start_the_clock_on_the_disk() {
+    let mut world = World::group(3);
+    world.propose(b"once");
+    world.transmit(1);
+    let again: Vec<_> = world.wire.iter().cloned().collect();
+    world.settle();
+    for frame in again.iter().filter(|frame| frame.is_append()) {
+        world.deliver(frame);
+        world.settle();
+    }
+    world.run(Duration::from_millis(1500));
+    for id in 1..=3 {
+        let stalled = world.host(id).events.contains(&Event::DiskStalled);
+        assert!(!stalled, "node {id} has nothing to write");
+    }
+}
+
+/// A member that joined had no configuration before the entry that let it in, so that a snapshot
+/// from before that entry named nobody, and every receiver refused it.
+#[test]
+fn whoever_joins_knows_the_configuration_from_the_first_entry_on() {
+    let mut world = World::group(3);
+    let first = LogIndex::new(1);
+    for id in 1..=3 {
+        let kind = world.raft(id).entry(first).map(|entry| entry.kind);
+        assert_eq!(kind, Some(EntryKind::Configuration), "node {id}");
+        world.raft(id).compact(first, 0, 0).expect("compacts");
+        world.settle();
+    }
+    world.join(4, config(4), WINDOW);
+    world.settle();
+    // A member that joined leads, and its snapshot ends before the entry that let it in.
+    world.crash(1);
+    world.run(Duration::from_millis(600));
+    let leader = world.leader().expect("somebody leads");
+    let identity = world.identity(4);
+    let added = world
+        .raft(leader)
+        .reconfigure(&[Change::AddLearner(identity)]);
+    let let_in = added.expect("added").index;
+    world.run(Duration::from_millis(200));
+    assert!(world.raft(4).delivered() >= let_in);
+    assert_eq!(world.raft(4).members().count(), 4);
+}
+
+/// Lets time pass until a piece of a snapshot is on its way to `to`, and takes it.
+fn next_chunk(world: &mut World, to: u64) -> Frame {
+    for _ in 0..1000 {
+        world.now = world.now.saturating_add(Duration::from_millis(1));
+        let now = world.now;
+        world.raft(1).handle_timeout(now).expect("no fault");
+        world.drain(1);
+        while let Some(frame) = world.wire.pop_front() {
+            if frame.to == to && matches!(frame.message().body, Body::Chunk(_)) {
+                world.wire.clear();
+                return frame;
+            }
+            world.deliver(&frame);
+            for id in 1..=3 {
+                world.drain(id);
+            }
+        }
+    }
+    panic!("no piece of a snapshot was sent");
+}
+
+/// A piece whose storing ends when its receiver stands for election: the votes so far are counted
+/// by place in the member table, which the snapshot replaces.
+#[test]
+fn a_snapshot_that_is_stored_during_a_campaign_ends_the_campaign() {
+    let mut world = World::group(3);
+    world.isolate(3);
+    world.propose(b"missed");
+    world.settle();
+    world.compact(1);
+    world.heal();
+    let chunk = next_chunk(&mut world, 3);
+    let now = world.now;
+    let piece = world
+        .raft(3)
+        .handle_message(now, NodeId::new(1), chunk.message());
+    let piece = piece.expect("no fault").expect("to be stored");
+    world.host(3).snapshot = piece.data().to_vec();
+    let receipt = piece.into_receipt();
+    world.raft(3).campaign(now).expect("no fault");
+    assert_eq!(world.role(3), Role::PreCandidate);
+    world.raft(3).handle_stored(now, receipt).expect("no fault");
+    assert_eq!(world.role(3), Role::Follower);
+    assert!(world.raft(3).base().index > LogIndex::ZERO);
+    world.run(Duration::from_millis(600));
+    let expected = world.host(1).applied.clone();
+    assert_eq!(world.host(3).applied, expected);
+}
