@@ -102,6 +102,7 @@ enum Kind {
     ConfigurationChanged,
     Lost,
     Dropped,
+    WindowFull,
     NoRoomToCampaign,
     TermsExhausted,
     DiskStalled,
@@ -165,6 +166,7 @@ impl Events {
                 self.dropped_count = self.dropped_count.saturating_add(count);
                 Kind::Dropped
             }
+            Event::WindowFull => Kind::WindowFull,
             Event::NoRoomToCampaign => Kind::NoRoomToCampaign,
             Event::TermsExhausted => Kind::TermsExhausted,
             Event::DiskStalled => Kind::DiskStalled,
@@ -214,6 +216,7 @@ impl Events {
                     count,
                 })
             }
+            Kind::WindowFull => Some(Event::WindowFull),
             Kind::NoRoomToCampaign => Some(Event::NoRoomToCampaign),
             Kind::TermsExhausted => Some(Event::TermsExhausted),
             Kind::DiskStalled => Some(Event::DiskStalled),
@@ -230,6 +233,7 @@ mod tests {
 
     const EVERY_KIND: [Event; KINDS] = [
         Event::Faulted(Fault::WindowDamaged),
+        Event::WindowFull,
         Event::NoRoomToCampaign,
         Event::LeaderChanged {
             leader: None,
