@@ -2,7 +2,8 @@
 //!
 //! All requests that have arrived are taken at once, and all replies that are known leave in one piece. A
 //! client that sends without reading is not read from: not while more than [`WAITING_MAX`] of its requests
-//! are unanswered, nor while more than [`UNSENT_BYTES_MAX`] of replies wait to be taken.
+//! are unanswered, nor while more than [`KEPT_BYTES_MAX`] of replies wait to be taken, or of reads to be
+//! answered.
 
 use core::future::poll_fn;
 use core::pin::Pin;
@@ -23,8 +24,8 @@ use crate::session::{ClientSession, Consistency, Next};
 
 /// The most requests of one client that may be unanswered.
 pub const WAITING_MAX: usize = 1024;
-/// With more than this to be sent, a client's requests are not taken.
-pub const UNSENT_BYTES_MAX: usize = 1024 * 1024;
+/// With more than this kept for a client, its requests are not taken.
+pub const KEPT_BYTES_MAX: usize = 1024 * 1024;
 /// The buffer at first, and again when a large request is done.
 const BUFFER_BYTES: usize = 16 * 1024;
 
@@ -118,7 +119,7 @@ impl Connection {
     }
 
     fn is_owed_much(&self) -> bool {
-        self.outbox.waiting() >= WAITING_MAX || self.outbox.unsent() >= UNSENT_BYTES_MAX
+        self.outbox.waiting() >= WAITING_MAX || self.outbox.kept() >= KEPT_BYTES_MAX
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {

@@ -25,7 +25,7 @@ use anyhow::{Context, bail};
 use clocks::Instant;
 use quorum::NodeId;
 use raft_core::error::ProposeError;
-use raft_core::{Committed, Event, LogIndex, Raft, Ready, Term, wire};
+use raft_core::{Committed, Event, LogIndex, Raft, Ready, wire};
 use tracing::{debug, error, info, warn};
 
 use crate::answer;
@@ -99,6 +99,7 @@ pub struct Engine {
     trouble: Option<(String, Clock)>,
     /// More is committed than one pump applies.
     is_behind: bool,
+    have_members_changed: bool,
     spare_record: Vec<u8>,
     payload: Vec<u8>,
     ready: Vec<NodeId>,
@@ -129,6 +130,7 @@ impl Engine {
             lost_at: None,
             trouble: None,
             is_behind: false,
+            have_members_changed: true,
             spare_record: Vec::new(),
             payload: Vec::new(),
             ready: Vec::new(),
@@ -179,7 +181,7 @@ impl Engine {
             Ok(id) => {
                 self.proposed = id.index;
                 let asker = Asker {
-                    place: outbox.reserve(),
+                    place: outbox.reserve(0),
                     outbox: Rc::clone(outbox),
                     protocol,
                 };
@@ -208,8 +210,9 @@ impl Engine {
             outbox.reply(|out| self.redirect(read.first_key(), out, protocol));
             return;
         }
+        let args = args.to_owned();
         let asker = Asker {
-            place: outbox.reserve(),
+            place: outbox.reserve(args.size()),
             outbox: Rc::clone(outbox),
             protocol,
         };
@@ -300,9 +303,8 @@ impl Engine {
         let raft = raft.map(|at| self.origin + core::time::Duration::from_micros(at.as_micros()));
         let retry = self.trouble.as_ref().map(|(_, at)| *at);
         let uncertain = self.lost_at.map(|at| at + UNCERTAIN_DELAY);
-        let more = self.is_behind.then(Clock::now);
         let members = self.members.deadline();
-        [raft, retry, uncertain, more, members]
+        [raft, retry, uncertain, members]
             .into_iter()
             .flatten()
             .min()
@@ -458,6 +460,7 @@ impl Engine {
                     None => info!("no leader is known in term {term}"),
                 },
                 Event::ConfigurationChanged { index } => {
+                    self.have_members_changed = true;
                     let members: Vec<String> = self
                         .raft
                         .members()
@@ -526,9 +529,14 @@ impl Engine {
         text.trim_start_matches('-').trim_end().to_owned()
     }
 
-    /// The term, for those who compare.
-    pub fn term(&self) -> Term {
-        self.raft.term()
+    /// Whether more is committed than is applied yet.
+    pub fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// Whether the members have changed since this was last asked.
+    pub fn take_members_changed(&mut self) -> bool {
+        core::mem::take(&mut self.have_members_changed)
     }
 }
 

@@ -6,14 +6,16 @@
 use core::cell::{Cell, RefCell};
 use core::future::{Future, poll_fn};
 use core::task::{Poll, Waker};
+use std::collections::BTreeMap;
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 
 use quorum::NodeId;
-use raft_core::GroupId;
+use raft_core::{GroupId, Seat};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::spawn_local;
+use tokio::sync::oneshot;
+use tokio::task::{spawn_local, yield_now};
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
@@ -38,6 +40,8 @@ pub struct Node {
     /// Connections whose request found no room.
     stalled: RefCell<Vec<Waker>>,
     failure: RefCell<Option<anyhow::Error>>,
+    /// The connection over which each peer speaks: a newer one ends it.
+    speaking: RefCell<BTreeMap<NodeId, oneshot::Sender<()>>>,
     next_client: Cell<u64>,
 }
 
@@ -55,6 +59,7 @@ impl Node {
             turner: RefCell::default(),
             stalled: RefCell::default(),
             failure: RefCell::default(),
+            speaking: RefCell::default(),
             next_client: Cell::new(1),
         })
     }
@@ -135,8 +140,9 @@ impl Node {
         self.fail(self.with_engine(|engine| engine.unreachable(peer)));
     }
 
-    /// A peer connected: from now on it can be answered.
-    pub fn welcome(self: &Rc<Self>, hello: &Hello) {
+    /// A peer connected: from now on it can be answered. The receiver says when it has connected again, because
+    /// the end of a machine that just vanished is never heard of.
+    pub fn welcome(self: &Rc<Self>, hello: &Hello) -> oneshot::Receiver<()> {
         let peer = hello.from.node;
         let members = self.look(|engine| engine.raft().members().count());
         let added = self.links.borrow_mut().add_stranger(peer, members);
@@ -144,6 +150,20 @@ impl Node {
         if let Some(link) = added {
             spawn_local(outgoing::run(Rc::clone(self), peer, link));
         }
+        let (speaking, replaced) = oneshot::channel();
+        self.speaking.borrow_mut().insert(peer, speaking);
+        replaced
+    }
+
+    /// Whether a node is a member of the group, as far as known here.
+    pub fn is_member(&self, peer: NodeId) -> bool {
+        let is_peer = |seat: Seat| seat.identity.node == peer;
+        self.look(|engine| engine.raft().members().any(is_peer))
+    }
+
+    /// Gives up the link to a peer.
+    pub fn give_up(&self, peer: NodeId) {
+        self.links.borrow_mut().remove(peer);
     }
 
     /// Where a peer listens and what to say to it first.
@@ -223,7 +243,17 @@ impl Node {
                 let stalled = core::mem::take(&mut *self.stalled.borrow_mut());
                 stalled.into_iter().for_each(Waker::wake);
             }
-            self.dial_members();
+            let (is_behind, have_members_changed) = {
+                let mut engine = self.engine.borrow_mut();
+                (engine.is_behind(), engine.take_members_changed())
+            };
+            if have_members_changed {
+                self.dial_members();
+            }
+            if is_behind {
+                self.is_due.set(true);
+                yield_now().await;
+            }
         }
     }
 

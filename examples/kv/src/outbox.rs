@@ -29,13 +29,16 @@ struct Inner {
     slots: VecDeque<Slot>,
     /// The ticket of the first slot.
     first: u64,
+    /// What the slots, and those they wait for, keep in memory.
+    held: usize,
     waker: Option<Waker>,
     is_closed: bool,
 }
 
 #[derive(Debug)]
 enum Slot {
-    Waiting,
+    /// Its request keeps so many bytes.
+    Waiting(usize),
     Known(Vec<u8>),
 }
 
@@ -44,10 +47,11 @@ enum Slot {
 pub struct Place(u64);
 
 impl Outbox {
-    /// Keeps the place of a reply that is not known yet.
-    pub fn reserve(&self) -> Place {
+    /// Keeps the place of a reply that is not known yet, and whose request keeps so many bytes till then.
+    pub fn reserve(&self, held: usize) -> Place {
         let mut inner = self.0.borrow_mut();
-        inner.slots.push_back(Slot::Waiting);
+        inner.held += held;
+        inner.slots.push_back(Slot::Waiting(held));
         Place(inner.first + inner.slots.len() as u64 - 1)
     }
 
@@ -59,6 +63,7 @@ impl Outbox {
         }
         let mut bytes = Vec::new();
         let written = write(&mut bytes);
+        inner.held += bytes.len();
         inner.slots.push_back(Slot::Known(bytes));
         written
     }
@@ -70,22 +75,28 @@ impl Outbox {
             return;
         }
         let index = place.0.wrapping_sub(inner.first);
+        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        let Some(Slot::Waiting(held)) = inner.slots.get(index) else {
+            return;
+        };
+        inner.held -= *held;
         if index > 0 {
             let mut bytes = Vec::new();
             write(&mut Encoder::new(&mut bytes, protocol));
-            let index = usize::try_from(index).unwrap_or(usize::MAX);
-            if let Some(slot) = inner.slots.get_mut(index) {
-                *slot = Slot::Known(bytes);
-            }
+            inner.held += bytes.len();
+            inner.slots[index] = Slot::Known(bytes);
             return;
         }
         write(&mut Encoder::new(&mut inner.out, protocol));
         inner.slots.pop_front();
         inner.first += 1;
-        while let Some(Slot::Known(_)) = inner.slots.front() {
-            if let Some(Slot::Known(bytes)) = inner.slots.pop_front() {
-                inner.out.extend_from_slice(&bytes);
-            }
+        while let Some(slot) = inner.slots.pop_front() {
+            let Slot::Known(bytes) = slot else {
+                inner.slots.push_front(slot);
+                break;
+            };
+            inner.held -= bytes.len();
+            inner.out.extend_from_slice(&bytes);
             inner.first += 1;
         }
         if let Some(waker) = inner.waker.take() {
@@ -98,10 +109,11 @@ impl Outbox {
         self.0.borrow().slots.len()
     }
 
-    /// How many bytes are ready to be sent.
-    pub fn unsent(&self) -> usize {
+    /// How many bytes are kept: replies that are ready to be sent or wait for others, and requests that
+    /// wait.
+    pub fn kept(&self) -> usize {
         let inner = self.0.borrow();
-        inner.out.len() - inner.sent
+        inner.out.len() - inner.sent + inner.held
     }
 
     /// Lets the task be woken when a reply becomes known.
@@ -170,12 +182,14 @@ mod tests {
             outbox.fill(place, Protocol::Resp2, |encoder| encoder.simple(text));
         };
         known("a");
-        let b = outbox.reserve();
+        let b = outbox.reserve(100);
         known("c");
-        let d = outbox.reserve();
-        let e = outbox.reserve();
+        let d = outbox.reserve(0);
+        let e = outbox.reserve(0);
         assert_eq!(sent(&outbox), "a");
+        assert_eq!(outbox.kept(), 101);
         fill(e, "e");
+        assert_eq!(outbox.kept(), 105);
         assert_eq!((sent(&outbox).as_str(), outbox.waiting()), ("", 4));
         fill(b, "b");
         assert_eq!(sent(&outbox), "+b\r\nc");
@@ -183,14 +197,15 @@ mod tests {
         assert_eq!(sent(&outbox), "+d\r\n+e\r\n");
         known("f");
         assert_eq!((sent(&outbox).as_str(), outbox.waiting()), ("f", 0));
+        assert_eq!(outbox.kept(), 0);
     }
 
     #[test]
     fn a_closed_outbox_ignores_late_replies() {
         let outbox = Outbox::default();
-        let place = outbox.reserve();
+        let place = outbox.reserve(0);
         outbox.close();
         outbox.fill(place, Protocol::Resp2, |encoder| encoder.ok());
-        assert_eq!(outbox.unsent(), 0);
+        assert_eq!(outbox.kept(), 0);
     }
 }

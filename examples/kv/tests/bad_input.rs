@@ -20,7 +20,7 @@ fn check(said: &str, expected: &str) {
     assert!(said.contains(expected), "{said}");
 }
 
-fn words<'a>(words: &'a [String]) -> Vec<&'a str> {
+fn words(words: &[String]) -> Vec<&str> {
     words.iter().map(String::as_str).collect()
 }
 

@@ -15,7 +15,7 @@ use raft_core::{EntryId, LogIndex, Term};
 use super::Asker;
 use crate::answer;
 use crate::command::{self, Command};
-use crate::resp::decode::{Args, OwnedArgs};
+use crate::resp::decode::OwnedArgs;
 use crate::store::Store;
 use crate::timestamp::Timestamp;
 
@@ -50,11 +50,11 @@ impl Reads {
     }
 
     /// Keeps a read that came when the log ended at `position`.
-    pub(super) fn park(&mut self, position: LogIndex, term: Term, args: Args<'_>, asker: Asker) {
+    pub(super) fn park(&mut self, position: LogIndex, term: Term, args: OwnedArgs, asker: Asker) {
         self.term = term;
         self.waiting.push_back(Waiting {
             position,
-            args: args.to_owned(),
+            args,
             asker,
         });
     }

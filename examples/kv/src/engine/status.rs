@@ -103,7 +103,7 @@ impl Engine {
             return outbox.reply(|out| self.redirect(None, out, protocol));
         }
         let asker = Asker {
-            place: outbox.reserve(),
+            place: outbox.reserve(0),
             outbox: Rc::clone(outbox),
             protocol,
         };

@@ -125,6 +125,11 @@ pub struct OwnedArgs {
 }
 
 impl OwnedArgs {
+    /// How many bytes they take.
+    pub fn size(&self) -> usize {
+        self.bytes.len() + size_of_val(&*self.spans)
+    }
+
     /// A view of them.
     pub fn args(&self) -> Args<'_> {
         Args {

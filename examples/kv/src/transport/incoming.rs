@@ -23,8 +23,12 @@ pub async fn run(node: Rc<Node>, stream: TcpStream, address: SocketAddr) {
     match greet(&node, stream, address).await {
         Some((stream, hello)) => {
             let peer = hello.from.node;
-            node.welcome(&hello);
-            match receive(&node, stream, peer).await {
+            let replaced = node.welcome(&hello);
+            let ended = tokio::select! {
+                ended = receive(&node, stream, peer) => ended,
+                _ = replaced => Ok(()),
+            };
+            match ended {
                 Ok(()) => debug!("node {peer} closed its connection"),
                 Err(error) => info!("node {peer} is cut off: {error}"),
             }

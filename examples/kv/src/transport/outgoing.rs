@@ -23,10 +23,14 @@ const BACKOFF_MAX: Duration = Duration::from_millis(500);
 /// A peer that takes nothing for so long is gone, whatever the kernel still hopes.
 const STALL_TIME_MAX: Duration = Duration::from_secs(5);
 
+/// A node that is no member and cannot be reached for so long is forgotten.
+const STRANGER_TIME_MAX: Duration = Duration::from_secs(60);
+
 /// Dials `peer` and sends, over and over, until the link is given up.
 pub async fn run(node: Rc<Node>, peer: NodeId, link: Rc<Link>) {
     let mut backoff = BACKOFF_MIN;
     let mut last_refusal = None;
+    let mut heard = Instant::now();
     while link.is_wanted.get() {
         match connect(&node, peer).await {
             Ok(Ok(stream)) => {
@@ -39,6 +43,7 @@ pub async fn run(node: Rc<Node>, peer: NodeId, link: Rc<Link>) {
                 link.is_connected.set(false);
                 link.queued.borrow_mut().clear();
                 node.unreachable(peer);
+                heard = Instant::now();
                 if let Err(error) = ended {
                     info!("lost the connection to node {peer}: {error}");
                 }
@@ -52,6 +57,9 @@ pub async fn run(node: Rc<Node>, peer: NodeId, link: Rc<Link>) {
                 backoff = BACKOFF_MAX;
             }
             Err(error) => debug!("cannot reach node {peer}: {error}"),
+        }
+        if heard.elapsed() > STRANGER_TIME_MAX && !node.is_member(peer) {
+            node.give_up(peer);
         }
         sleep(backoff).await;
         backoff = (backoff * 2).min(BACKOFF_MAX);
