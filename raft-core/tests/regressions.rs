@@ -170,3 +170,23 @@ fn medium_that_hung_twice_was_noticed_once() {
     }
     assert!(solo.events().contains(&Event::DiskStalled));
 }
+
+/// The event was said to mean that the proposals would never be committed: but a third node may
+/// still have them, and lead later, `[Ongaro14 §3.6.2]` (figure 8).
+#[test]
+fn lost_proposal_was_taken_for_one_that_is_never_committed() {
+    // This node led in term 2 and brought its entry to node 2 alone.
+    let mut solo = Past::new(1).voters(&[1, 2, 3, 4, 5]).log(&[1, 2]).start();
+    let proposed = command(2, 2);
+    let lost = solo.say(3, 3, append((1, 1), 1, 1, &[(3, Item::NoOp)]));
+    let event = Event::Lost {
+        from: LogIndex::new(2),
+        below: Term::new(3),
+    };
+    assert!(lost.events.contains(&event), "{lost:?}");
+    // Node 3 is gone before anybody else has its entry; nodes 4 and 5 vote for node 2.
+    let entries = [(2, proposed), (4, Item::NoOp)];
+    let heard = solo.say(2, 4, append((1, 1), 3, 1, &entries));
+    assert!(heard.applied.contains(&2), "{heard:?}");
+    assert_eq!(solo.terms(), [1, 2, 4]);
+}
