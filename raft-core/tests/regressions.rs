@@ -12,7 +12,7 @@ use raft_core::{
 use support::past::{
     Item, Past, command, commands, encode_entries, encode_seats, identity, record_header, voters,
 };
-use support::solo::{Said, append, chunk};
+use support::solo::{Said, append};
 
 /// At the end of time every timer was due again as soon as it was set, and the call never ended.
 #[test]
@@ -25,24 +25,6 @@ fn timers_at_the_end_of_time_fired_for_ever() {
             solo.drain();
         }
     }
-}
-
-/// The snapshot was handed over while the write that installs it was not done: a crash then left
-/// an application that had applied more than the log held, and the node could not come back.
-#[test]
-fn snapshot_was_delivered_before_its_write() {
-    let mut solo = Past::new(2).log(&[1, 1, 1]).start();
-    solo.say(1, 1, append((3, 1), 2, 1, &[]));
-    let mut solo = {
-        // Three is committed but not handed over yet when the snapshot comes.
-        solo.hear(1, 1, &append((3, 1), 3, 2, &[]));
-        solo
-    };
-    solo.hear(1, 1, &chunk((9, 1), b"nine", 2));
-    assert_eq!(solo.raft.base().index, LogIndex::new(9));
-    assert_eq!(solo.raft.poll_committed(), None);
-    let outcome = solo.drain();
-    assert_eq!((outcome.snapshots, outcome.applied), (vec![9], vec![]));
 }
 
 /// A candidate that finished receiving a snapshot took its configuration, and its votes, noted

@@ -11,9 +11,11 @@ use raft_core::{Committed, Event, LogIndex, Recovered, Role};
 use support::past::{Item, Past, command, commands, voters};
 use support::solo::{Said, Solo, ack, append, reject};
 
-/// Fills a leader's window with proposals of 10 bytes.
-fn fill(solo: &mut Solo) -> u64 {
-    while solo.raft.propose(&[1; 10]).is_ok() {}
+/// Fills a leader's window with proposals of these lengths, one after the other.
+fn fill(solo: &mut Solo, lengths: &[usize]) -> u64 {
+    for len in lengths {
+        while solo.raft.propose(&vec![1; *len]).is_ok() {}
+    }
     assert_eq!(solo.raft.propose(b""), Err(ProposeError::Full));
     solo.drain();
     solo.last().0
@@ -96,32 +98,31 @@ fn entries_stay_whole_as_the_ring_goes_round() {
 
 #[test]
 fn proposals_leave_room_for_sixteen_elections_and_two_configurations() {
-    let mut solo = Past::new(1).window(2048).establish();
-    let full = fill(&mut solo);
-    let mut last = solo.last();
-    for turn in 0..16 {
-        let term = solo.term() + 1;
-        let outcome = solo.say(2, term, append(last, 0, 1, &[(term, Item::NoOp)]));
-        assert_eq!(
-            outcome.to(2).last(),
-            Some(&ack(full + turn + 1, 1)),
-            "{turn}"
-        );
-        last = solo.last();
-    }
-    for turn in 0..2 {
-        let members = Item::Seats(voters(&[1, 2, 3, 4, 5]));
-        let term = solo.term();
-        let outcome = solo.say(2, term, append(last, 0, 2, &[(term, members)]));
-        assert_eq!(outcome.to(2).last(), Some(&ack(full + 17 + turn, 2)));
-        last = solo.last();
+    // Full by count, and full by bytes.
+    for lengths in [&[0][..], &[200, 10, 0]] {
+        let mut solo = Past::new(1).window(2048).establish();
+        let full = fill(&mut solo, lengths);
+        let mut last = solo.last();
+        for turn in 1..=16 {
+            let term = solo.term() + 1;
+            let outcome = solo.say(2, term, append(last, 0, 1, &[(term, Item::NoOp)]));
+            assert_eq!(outcome.to(2).last(), Some(&ack(full + turn, 1)));
+            last = solo.last();
+        }
+        for turn in 17..=18 {
+            let members = Item::Seats(voters(&[1, 2, 3, 4, 5]));
+            let term = solo.term();
+            let outcome = solo.say(2, term, append(last, 0, 2, &[(term, members)]));
+            assert_eq!(outcome.to(2).last(), Some(&ack(full + turn, 2)));
+            last = solo.last();
+        }
     }
 }
 
 #[test]
 fn node_without_room_for_office_does_not_campaign_and_says_so() {
     let mut solo = Past::new(1).window(2048).establish();
-    let mut last = (fill(&mut solo), 1);
+    let mut last = (fill(&mut solo, &[10, 0]), 1);
     // A later leader takes the reserve too.
     let mut round = 0;
     loop {

@@ -164,6 +164,8 @@ pub struct Disk {
     tail: Option<(Record, usize)>,
     snapshots: Vec<StoredSnapshot>,
     incoming: Option<StoredSnapshot>,
+    /// How much of which snapshot was stored since the start, given up since or not.
+    received: Vec<(LogIndex, u64)>,
     /// The application's own state, if it stored it.
     checkpoint: Option<App>,
     operations: VecDeque<Operation>,
@@ -210,12 +212,16 @@ impl Disk {
         Some(&snapshot.bytes)
     }
 
-    /// How much of an incoming snapshot is stored; all of it once it is complete.
+    /// The most that was ever stored of the snapshot at this index since the start. It may have
+    /// given way to a later one since; saying that it was stored is true all the same.
     pub fn stored_bytes(&self, last: LogIndex) -> u64 {
-        let incoming = self.incoming.iter();
-        let all = incoming.chain(&self.snapshots);
-        all.filter(|snapshot| snapshot.name.last.index == last)
-            .map(|snapshot| snapshot.bytes.len() as u64)
+        let received = self.received.iter().filter(|(index, _)| *index == last);
+        let stored = self.snapshots.iter();
+        let stored = stored.filter(|snapshot| snapshot.name.last.index == last);
+        let stored = stored.map(|snapshot| snapshot.bytes.len() as u64);
+        received
+            .map(|(_, bytes)| *bytes)
+            .chain(stored)
             .max()
             .unwrap_or(0)
     }
@@ -309,6 +315,8 @@ impl Disk {
             return Outcome::Silent;
         }
         incoming.bytes.extend_from_slice(data);
+        self.received
+            .push((name.last.index, incoming.bytes.len() as u64));
         if (incoming.bytes.len() as u64) < name.size {
             return Outcome::Piece(receipt);
         }
@@ -386,6 +394,7 @@ impl Disk {
             }
         }
         self.incoming = None;
+        self.received.clear();
         self.idle_from = now;
     }
 

@@ -110,7 +110,7 @@ impl World {
         if count > 0 && !self.hosts[number].retries {
             self.stats.add(Count::LinkBusy);
             self.hosts[number].retries = true;
-            let later = self.now.plus(Duration::from_millis(2));
+            let later = self.now.plus(Duration::from_millis(5));
             self.queue.push(later, Due::Wake(number));
         }
         while self.transmit_one(number, Ready::Except(&busy[..count]))? {}
@@ -261,14 +261,10 @@ impl World {
             let Some(event) = raft.poll_event() else {
                 break;
             };
-            let removed = !raft.is_voter();
             match event {
                 Event::RoleChanged { role, term } => {
                     self.trace
                         .say(self.now, number, || format!("{role:?} in term {term}"));
-                    if role == raft_core::Role::Follower && removed {
-                        self.stats.add(Count::LeaderRemoved);
-                    }
                 }
                 Event::Dropped { reason, from, .. } => {
                     self.stats.add(Count::MessageDropped);

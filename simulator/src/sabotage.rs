@@ -88,7 +88,7 @@ impl Sabotage {
                 });
                 let mut bytes = bytes;
                 if is_command
-                    && bytes.len() % 3 == 0
+                    && bytes.len().is_multiple_of(3)
                     && let Some(byte) = bytes.last_mut()
                 {
                     *byte ^= 1;

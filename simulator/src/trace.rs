@@ -1,6 +1,7 @@
 //! What happened, as a hash that two runs compare and as text that a person reads.
 
 use std::collections::VecDeque;
+use std::io::Write as _;
 
 use raft_core::{Body, Message};
 
@@ -54,7 +55,10 @@ impl Trace {
         let line = || format!("{now} ms  n{}  {}", host + 1, words());
         match self.verbosity {
             Verbosity::Silent => {}
-            Verbosity::Print => println!("{}", line()),
+            Verbosity::Print => {
+                // Whoever stops reading has seen enough.
+                let _ = writeln!(std::io::stdout(), "{}", line());
+            }
             Verbosity::Last(count) => {
                 if self.lines.len() >= count {
                     self.lines.pop_front();

@@ -87,9 +87,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
         let (configuration, entries) = rest
             .split_at_checked(configuration_len)
             .ok_or(RestoreError::DamagedRecord)?;
-        let (stored, written) = (entries.len() as u64, u64::from(header.entries_len));
-        let must_be_whole = is_whole || header.beginning.is_some();
-        if (must_be_whole && stored < written) || (is_whole && stored > written) {
+        if is_whole && entries.len() as u64 != u64::from(header.entries_len) {
             return Err(RestoreError::DamagedRecord);
         }
         let is_whole = is_whole || entries.len() >= header.entries_len as usize;

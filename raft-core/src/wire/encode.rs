@@ -12,10 +12,7 @@ pub fn encoded_len(message: &Message<'_>) -> usize {
         Body::Vote(_) => HEADER_BYTES + 12,
         Body::VoteReply(_) => HEADER_BYTES,
         Body::Append(append) => APPEND_HEADER_BYTES + append.entries.len(),
-        Body::Ack(ack) => {
-            let reject = if ack.reject.is_some() { 20 } else { 0 };
-            HEADER_BYTES + 16 + reject + if ack.chunk.is_some() { 16 } else { 0 }
-        }
+        Body::Ack(ack) => ack_len(ack),
         Body::Chunk(chunk) => {
             let data = match chunk.data {
                 ChunkData::Received(data) => data.len(),
@@ -80,73 +77,99 @@ pub fn encode_chunk<'f>(
     }
 }
 
+/// One arm for each kind: what it is called, how long it is, how it is filled.
 #[inline]
 fn encode_with<'f>(
     message: &Message<'_>,
     data: &[u8],
     frame: &'f mut [u8],
 ) -> Result<&'f [u8], EncodeError> {
-    let needed = encoded_len(message);
-    let too_small = EncodeError::BufferTooSmall { needed };
-    let frame = frame.get_mut(..needed).ok_or(too_small)?;
-    put(message, data, frame).ok_or(too_small)?;
-    Ok(frame)
+    let none = Round::ZERO;
+    match &message.body {
+        Body::Append(append) => {
+            let len = APPEND_HEADER_BYTES + append.entries.len();
+            fill(message, KIND_APPEND, 0, append.round, len, frame, |body| {
+                put_append(body, append)
+            })
+        }
+        Body::Ack(ack) => {
+            let reject = u8::from(ack.reject.is_some()) * FLAG_REJECT;
+            let flags = reject | (u8::from(ack.chunk.is_some()) * FLAG_CHUNK);
+            let len = ack_len(ack);
+            fill(message, KIND_ACK, flags, ack.round, len, frame, |body| {
+                put_ack(body, ack)
+            })
+        }
+        Body::PreVote(pre_vote) => fill(message, KIND_PRE_VOTE, 0, none, 36, frame, |body| {
+            let fixed = body.first_chunk_mut::<16>()?;
+            put_entry_id(fixed, 0, pre_vote.last);
+            put_at(fixed, 12, pre_vote.attempt.to_le_bytes());
+            Some(())
+        }),
+        Body::PreVoteReply(reply) => {
+            let flags = u8::from(reply.is_granted) * FLAG_GRANTED;
+            fill(
+                message,
+                KIND_PRE_VOTE_REPLY,
+                flags,
+                none,
+                24,
+                frame,
+                |body| {
+                    put_at(body, 0, reply.attempt.to_le_bytes());
+                    Some(())
+                },
+            )
+        }
+        Body::Vote(vote) => fill(message, KIND_VOTE, 0, none, 32, frame, |body| {
+            put_entry_id(body.first_chunk_mut::<12>()?, 0, vote.last);
+            Some(())
+        }),
+        Body::VoteReply(reply) => {
+            let flags = u8::from(reply.is_granted) * FLAG_GRANTED;
+            fill(message, KIND_VOTE_REPLY, flags, none, 20, frame, |_| {
+                Some(())
+            })
+        }
+        Body::Chunk(chunk) => {
+            let len = CHUNK_HEADER_BYTES + chunk.configuration.len() + data.len();
+            fill(message, KIND_CHUNK, 0, chunk.round, len, frame, |body| {
+                put_chunk(body, chunk, data)
+            })
+        }
+    }
 }
 
-/// Fills a frame of exactly the right length.
-#[inline]
-fn put(message: &Message<'_>, data: &[u8], frame: &mut [u8]) -> Option<()> {
-    let (header, body) = frame.split_first_chunk_mut::<HEADER_BYTES>()?;
-    let (kind, flags, round) = describe(&message.body);
+/// Takes `needed` bytes of the frame, writes the header that every kind has, and lets `put_body`
+/// write the rest.
+#[inline(always)]
+fn fill<'f>(
+    message: &Message<'_>,
+    kind: u8,
+    flags: u8,
+    round: Round,
+    needed: usize,
+    frame: &'f mut [u8],
+    put_body: impl FnOnce(&mut [u8]) -> Option<()>,
+) -> Result<&'f [u8], EncodeError> {
+    let too_small = EncodeError::BufferTooSmall { needed };
+    let frame = frame.get_mut(..needed).ok_or(too_small)?;
+    let (header, body) = frame
+        .split_first_chunk_mut::<HEADER_BYTES>()
+        .ok_or(too_small)?;
     let [_, _, _, _, low, high, _, _] = round.value().to_le_bytes();
     put_at(header, 0, [(VERSION << 4) | kind, flags, low, high]);
     put_at(header, 4, message.incarnation.value().to_le_bytes());
     put_at(header, 8, message.group.value().to_le_bytes());
     put_at(header, 16, message.term.value().to_le_bytes());
-    match &message.body {
-        Body::PreVote(pre_vote) => {
-            let fixed = body.first_chunk_mut::<16>()?;
-            put_entry_id(fixed, 0, pre_vote.last);
-            put_at(fixed, 12, pre_vote.attempt.to_le_bytes());
-        }
-        Body::PreVoteReply(reply) => {
-            put_at(body, 0, reply.attempt.to_le_bytes());
-        }
-        Body::Vote(vote) => put_entry_id(body.first_chunk_mut::<12>()?, 0, vote.last),
-        Body::VoteReply(_) => {}
-        Body::Append(append) => put_append(body, append)?,
-        Body::Ack(ack) => put_ack(body, ack)?,
-        Body::Chunk(chunk) => put_chunk(body, chunk, data)?,
-    }
-    Some(())
+    put_body(body).ok_or(too_small)?;
+    Ok(frame)
 }
 
 #[inline]
-fn describe(body: &Body<'_>) -> (u8, u8, Round) {
-    match body {
-        Body::PreVote(_) => (KIND_PRE_VOTE, 0, Round::ZERO),
-        Body::PreVoteReply(reply) => (
-            KIND_PRE_VOTE_REPLY,
-            u8::from(reply.is_granted) * FLAG_GRANTED,
-            Round::ZERO,
-        ),
-        Body::Vote(_) => (KIND_VOTE, 0, Round::ZERO),
-        Body::VoteReply(reply) => (
-            KIND_VOTE_REPLY,
-            u8::from(reply.is_granted) * FLAG_GRANTED,
-            Round::ZERO,
-        ),
-        Body::Append(append) => (KIND_APPEND, 0, append.round),
-        Body::Ack(ack) => {
-            let reject = u8::from(ack.reject.is_some()) * FLAG_REJECT;
-            (
-                KIND_ACK,
-                reject | (u8::from(ack.chunk.is_some()) * FLAG_CHUNK),
-                ack.round,
-            )
-        }
-        Body::Chunk(chunk) => (KIND_CHUNK, 0, chunk.round),
-    }
+fn ack_len(ack: &Ack) -> usize {
+    let reject = if ack.reject.is_some() { 20 } else { 0 };
+    HEADER_BYTES + 16 + reject + if ack.chunk.is_some() { 16 } else { 0 }
 }
 
 /// The low 32 bits of a round; the header has the rest.

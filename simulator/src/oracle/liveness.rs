@@ -5,7 +5,7 @@
 //! the storm is applied by every live member of the leader's configuration.
 
 use clocks::Duration;
-use raft_core::{EntryId, LogIndex};
+use raft_core::EntryId;
 
 use crate::clock::Moment;
 use crate::host::Host;
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_millis(10_000);
 #[derive(Clone, Debug)]
 pub struct Liveness {
     since: Moment,
-    /// Commands proposed since, per host that took them.
+    /// Commands that leaders took since.
     proposed: Vec<EntryId>,
 }
 
@@ -84,10 +84,5 @@ impl Liveness {
             }
         }
         Ok(())
-    }
-
-    /// The first command that was taken since the storm.
-    pub fn first(&self) -> Option<LogIndex> {
-        self.proposed.first().map(|id| id.index)
     }
 }

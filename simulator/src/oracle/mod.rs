@@ -254,7 +254,7 @@ impl Oracles {
                 stats.add(Count::ConfigurationUndone);
             }
         }
-        count_roles(&before, &after, stats);
+        count_roles(&before, &after, raft, stats);
         self.shadows[host].view = after;
         bench.judge(Oracle::Monotonic, monotonic::check(&before, &after))?;
         let found = self.up_to_date_vote.on_change(host, &before, &after);
@@ -415,12 +415,13 @@ impl Oracles {
     }
 }
 
-fn count_roles(before: &View, after: &View, stats: &mut Stats) {
+fn count_roles(before: &View, after: &View, raft: &Machine, stats: &mut Stats) {
     if before.role == after.role {
         return;
     }
     match (before.role, after.role) {
         (_, Role::Leader) => stats.add(Count::Election),
+        (Role::Leader, _) if !raft.is_voter() => stats.add(Count::LeaderRemoved),
         (Role::Leader, _) if before.hard.term == after.hard.term => stats.add(Count::GaveWay),
         (Role::Candidate, _) => stats.add(Count::CampaignLost),
         _ => {}

@@ -1,0 +1,100 @@
+//! For each oracle one fault, seeded by hand, that makes it fire, alone on the bench; the same
+//! seeds pass without the fault and with every oracle.
+
+use simulator::{Bench, Options, Oracle, Sabotage, run};
+
+const SEEDS: u64 = 300;
+
+/// Whether `oracle`, judging alone, notices the fault in one of the first seeds, and nothing is
+/// noticed by anybody in that seed without it.
+fn assert_caught(sabotage: Sabotage, oracle: Oracle) {
+    let options = Options {
+        bench: Bench::only(oracle),
+        sabotage,
+        ..Options::default()
+    };
+    for seed in 1..=SEEDS {
+        let Some(violation) = run(seed, options).violation else {
+            continue;
+        };
+        assert_eq!(violation.oracle, oracle);
+        let honest = run(seed, Options::default());
+        assert_eq!(honest.violation, None, "seed {seed} is sound");
+        let others = Options {
+            bench: Bench::ALL.without(oracle),
+            ..options
+        };
+        println!(
+            "{} caught by {oracle} with seed {seed}; by others: {:?}",
+            sabotage.name(),
+            run(seed, others).violation.map(|v| v.oracle)
+        );
+        return;
+    }
+    panic!("{oracle} does not notice {}", sabotage.name());
+}
+
+#[test]
+fn election_safety_notices_forged_grants() {
+    assert_caught(Sabotage::ForgesGrants, Oracle::ElectionSafety);
+}
+
+#[test]
+fn one_vote_notices_a_disk_that_forgets_a_record() {
+    assert_caught(Sabotage::ForgetsRecord, Oracle::OneVote);
+}
+
+#[test]
+fn up_to_date_vote_notices_raised_claims() {
+    assert_caught(Sabotage::RaisesClaims, Oracle::UpToDateVote);
+}
+
+#[test]
+fn log_matching_notices_commands_changed_on_their_way() {
+    assert_caught(Sabotage::ChangesCommands, Oracle::LogMatching);
+}
+
+#[test]
+fn leader_completeness_notices_forged_grants() {
+    assert_caught(Sabotage::ForgesGrants, Oracle::LeaderCompleteness);
+}
+
+#[test]
+fn state_machine_safety_notices_a_skipped_command() {
+    assert_caught(Sabotage::SkipsCommands, Oracle::StateMachineSafety);
+}
+
+#[test]
+fn state_machine_safety_notices_a_repeated_command() {
+    assert_caught(Sabotage::RepeatsCommands, Oracle::StateMachineSafety);
+}
+
+#[test]
+fn quorum_durability_notices_a_disk_that_reports_early() {
+    assert_caught(Sabotage::ReportsEarly, Oracle::QuorumDurability);
+}
+
+#[test]
+fn persist_before_send_notices_a_disk_that_reports_early() {
+    assert_caught(Sabotage::ReportsEarly, Oracle::PersistBeforeSend);
+}
+
+#[test]
+fn monotonic_notices_a_host_that_goes_back_to_an_earlier_image() {
+    assert_caught(Sabotage::Rewinds, Oracle::Monotonic);
+}
+
+#[test]
+fn recovery_notices_a_disk_that_forgets_a_record() {
+    assert_caught(Sabotage::ForgetsRecord, Oracle::Recovery);
+}
+
+#[test]
+fn invariants_notice_damaged_memory() {
+    assert_caught(Sabotage::RotsMemory, Oracle::Invariants);
+}
+
+#[test]
+fn liveness_notices_that_votes_never_arrive() {
+    assert_caught(Sabotage::LosesVotes, Oracle::Liveness);
+}
