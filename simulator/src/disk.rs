@@ -2,7 +2,7 @@
 //! kept whole although nobody was told, or torn.
 //!
 //! Beside the bytes that a restart reads, the disk keeps what they mean ([`Durable`]), worked out
-//! from the public accessors of each [`Write`](raft_core::Write). The oracles judge by that and
+//! from the public accessors of each [`Write`]. The oracles judge by that and
 //! never ask a machine what it believes to be durable.
 
 use std::collections::VecDeque;
@@ -258,7 +258,7 @@ impl Disk {
 
     /// Does nothing for a while.
     pub fn stall(&mut self, now: Moment, time: clocks::Duration) {
-        self.idle_from = self.idle_from.max(now).plus(time);
+        self.idle_from = self.idle_from.max(now.plus(time));
     }
 
     /// The oldest operation has had its time.
