@@ -42,12 +42,13 @@ leader="$(redis-cli -p $((base + 1)) info raft | tr -d '\r' | sed -n 's/^raft_le
 port=$((base + leader))
 
 measure() {
-  local command="$1" line
-  printf '%-62s' "$command"
+  local command="$1" lines=""
   for _ in $(seq "$runs"); do
-    line="$($command -p "$port" -q --csv | grep -v '"test"' | tail -1)"
-    echo "$line"
-  done | tr -d '"' | sort -t, -k2 -n |
+    # Without -q the last line is the table's; -q would add progress to an error.
+    lines+="$($command -p "$port" --csv | tail -1)"$'\n'
+  done
+  printf '%-62s' "$command"
+  printf '%s' "$lines" | tr -d '"' | sort -t, -k2 -n |
     awk -F, '{ rate[NR] = $2; p50[NR] = $5; p99[NR] = $7 }
       END { m = int((NR + 1) / 2);
             printf "%10d %10d %10d %8.1f %8.1f\n", rate[1], rate[m], rate[NR], p50[m], p99[m] }'

@@ -34,8 +34,10 @@ pub enum Event {
         /// The entry that holds it.
         index: LogIndex,
     },
-    /// Entries were overwritten by another leader's: proposals from `from` on that were made
-    /// before `below` will not be committed.
+    /// Entries were overwritten by another leader's on this node: what becomes of proposals from
+    /// `from` on that were made before `below` cannot be learned from it any more. They may still
+    /// be committed, if a later leader has them; a proposal is known not to be only once another
+    /// entry is committed at its index.
     Lost {
         /// The first lost entry.
         from: LogIndex,

@@ -162,6 +162,15 @@ fn grant_from_a_voter_that_is_behind_ignored() {
     assert_eq!(world.leader(), Some(2));
 }
 
+/// B-11: such a grant counts at once, whatever the voter learns later.
+#[test]
+fn grant_of_a_lower_term_did_not_count() {
+    let mut solo = Past::new(2).log(&[1, 5]).start();
+    let attempt = solo.stand();
+    solo.say(3, 2, granted(attempt));
+    assert_eq!((solo.raft.role(), solo.term()), (Role::Candidate, 6));
+}
+
 /// B-12: a refused pre-vote did not teach the term, and two voters refused each other for ever.
 #[test]
 fn refusal_did_not_teach_the_term() {

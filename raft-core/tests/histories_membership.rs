@@ -150,9 +150,14 @@ fn leader_leaves_when_the_survivors_know() {
     solo.raft.reconfigure(&[remove(1)]).unwrap();
     solo.drain();
     solo.say(2, 1, ack(2, 1));
+    solo.tick(20);
+    solo.drain();
     solo.say(2, 1, ack(3, 1));
     assert_eq!((solo.commit(), solo.raft.role()), (3, Role::Leader));
-    let outcome = solo.say(2, 1, ack(3, 2));
+    // It has the entry, and was told of the commit in the third round.
+    solo.say(2, 1, ack(3, 2));
+    assert_eq!(solo.raft.role(), Role::Leader);
+    let outcome = solo.say(2, 1, ack(3, 3));
     assert_eq!(solo.raft.role(), Role::Follower);
     assert_eq!(outcome.sent, []);
     for _ in 0..5 {

@@ -110,9 +110,9 @@ fn refusal_taken_for_a_match() {
 #[test]
 fn delayed_append_truncated_the_log() {
     let mut solo = Past::new(2).log(&[1]).start();
-    let outcome = solo.say(1, 1, append((1, 1), 3, 2, &commands(2, &[1, 1])));
+    let outcome = solo.say(1, 1, append((1, 1), 0, 2, &commands(2, &[1, 1])));
     assert_eq!(outcome.to(1).last(), Some(&ack(3, 2)));
-    let outcome = solo.say(1, 1, append((1, 1), 1, 1, &commands(2, &[1])));
+    let outcome = solo.say(1, 1, append((1, 1), 0, 1, &commands(2, &[1])));
     assert_eq!(solo.terms(), [1, 1, 1]);
     assert_eq!(outcome.to(1), [ack(3, 2)], "it has more than that");
     solo.crash();

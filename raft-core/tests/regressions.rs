@@ -12,7 +12,7 @@ use raft_core::{
 use support::past::{
     Item, Past, command, commands, encode_entries, encode_seats, identity, record_header, voters,
 };
-use support::solo::{Said, append, chunk};
+use support::solo::{Said, append};
 
 /// At the end of time every timer was due again as soon as it was set, and the call never ended.
 #[test]
@@ -25,24 +25,6 @@ fn timers_at_the_end_of_time_fired_for_ever() {
             solo.drain();
         }
     }
-}
-
-/// The snapshot was handed over while the write that installs it was not done: a crash then left
-/// an application that had applied more than the log held, and the node could not come back.
-#[test]
-fn snapshot_was_delivered_before_its_write() {
-    let mut solo = Past::new(2).log(&[1, 1, 1]).start();
-    solo.say(1, 1, append((3, 1), 2, 1, &[]));
-    let mut solo = {
-        // Three is committed but not handed over yet when the snapshot comes.
-        solo.hear(1, 1, &append((3, 1), 3, 2, &[]));
-        solo
-    };
-    solo.hear(1, 1, &chunk((9, 1), b"nine", 2));
-    assert_eq!(solo.raft.base().index, LogIndex::new(9));
-    assert_eq!(solo.raft.poll_committed(), None);
-    let outcome = solo.drain();
-    assert_eq!((outcome.snapshots, outcome.applied), (vec![9], vec![]));
 }
 
 /// A candidate that finished receiving a snapshot took its configuration, and its votes, noted
@@ -187,4 +169,24 @@ fn medium_that_hung_twice_was_noticed_once() {
         solo.tick(100);
     }
     assert!(solo.events().contains(&Event::DiskStalled));
+}
+
+/// The event was said to mean that the proposals would never be committed: but a third node may
+/// still have them, and lead later, `[Ongaro14 §3.6.2]` (figure 8).
+#[test]
+fn lost_proposal_was_taken_for_one_that_is_never_committed() {
+    // This node led in term 2 and brought its entry to node 2 alone.
+    let mut solo = Past::new(1).voters(&[1, 2, 3, 4, 5]).log(&[1, 2]).start();
+    let proposed = command(2, 2);
+    let lost = solo.say(3, 3, append((1, 1), 1, 1, &[(3, Item::NoOp)]));
+    let event = Event::Lost {
+        from: LogIndex::new(2),
+        below: Term::new(3),
+    };
+    assert!(lost.events.contains(&event), "{lost:?}");
+    // Node 3 is gone before anybody else has its entry; nodes 4 and 5 vote for node 2.
+    let entries = [(2, proposed), (4, Item::NoOp)];
+    let heard = solo.say(2, 4, append((1, 1), 3, 1, &entries));
+    assert!(heard.applied.contains(&2), "{heard:?}");
+    assert_eq!(solo.terms(), [1, 2, 4]);
 }

@@ -60,13 +60,16 @@ fn leader_without_a_quorum_steps_down_and_is_silent() {
 #[test]
 fn contact_counts_from_when_the_round_was_opened() {
     let mut solo = Past::new(1).establish();
-    // The answer to the first round arrives late, just before the time is up.
-    solo.tick(199);
+    // The round is opened after 20 ms, and its answers take 170 ms.
+    solo.tick(20);
     solo.drain();
+    solo.pass(170);
     for peer in [2, 3] {
-        solo.say(peer, 1, ack(1, 1));
+        solo.say(peer, 1, ack(1, 2));
     }
-    solo.tick(2);
+    solo.tick(29);
+    assert!(solo.raft.is_leader());
+    solo.tick(1);
     assert_eq!(
         solo.raft.role(),
         Role::Follower,

@@ -89,6 +89,15 @@ fn grant_follows_from_the_durable_vote_at_the_time_of_sending() {
 }
 
 #[test]
+fn vote_of_a_durable_term_is_answered_when_the_vote_is_durable_too() {
+    let mut solo = Past::new(2).term(4).start();
+    solo.hear(1, 4, &Said::Vote { last: (0, 0) });
+    assert_eq!(solo.sends(), [], "neither a grant nor a refusal");
+    assert!(solo.store());
+    assert_eq!(solo.sends(), [(1, 4, Said::VoteReply(true))]);
+}
+
+#[test]
 fn pre_vote_reply_names_the_attempt_and_the_latest_one() {
     let mut solo = Past::new(2).log(&[2]).start();
     let ask = |last, attempt| Said::PreVote { last, attempt };

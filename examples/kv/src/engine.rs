@@ -6,43 +6,39 @@
 //! message per peer and one write to the disk, without any timer. All of it is one thread: nothing is
 //! locked, and no request changes threads on its way.
 //!
+//! - [`requests`]: what clients want.
 //! - [`pending`]: writes that wait for their entry to be applied.
 //! - [`reads`]: reads that wait for proof that this node still leads.
 //! - [`members`]: who is let in, promoted, and removed.
 //! - [`checkpoint`]: snapshots made, sent, and received.
-//! - [`status`]: what is told about all that.
+//! - [`events`], [`status`]: what is told about all that, to the log and to clients.
 
 mod checkpoint;
+mod events;
 mod members;
 mod pending;
 mod reads;
+mod requests;
 mod status;
 
-use std::rc::Rc;
 use std::time::Instant as Clock;
 
 use anyhow::{Context, bail};
 use clocks::Instant;
 use quorum::NodeId;
-use raft_core::error::ProposeError;
-use raft_core::{Committed, Event, LogIndex, Raft, Ready, wire};
+use raft_core::{Committed, LogIndex, Raft, Ready, wire};
 use tracing::{debug, error, info, warn};
 
-use crate::answer;
-use crate::command::{Read, Write};
 use crate::operation::{Change, Operation};
-use crate::outbox::{Outbox, Place};
-use crate::resp::Protocol;
-use crate::resp::decode::Args;
 use crate::setup::Settings;
 use crate::storage::{Done, Job, Storage, start_record};
 use crate::store::Store;
-use crate::timestamp::Timestamp;
 use crate::transport::Links;
 use checkpoint::Checkpoint;
 use members::Members;
 use pending::Pending;
 use reads::Reads;
+pub use requests::{Asker, Taken};
 
 /// The most members of a group, those that come and those that go in one change counted together.
 pub const MEMBERS_MAX: usize = 16;
@@ -58,26 +54,6 @@ const UNCERTAIN_DELAY: core::time::Duration = core::time::Duration::from_secs(5)
 
 /// Commands applied before others get their turn.
 const APPLY_MAX: usize = 4096;
-
-/// Where an answer goes.
-#[derive(Clone, Debug)]
-pub struct Asker {
-    /// The replies of its connection.
-    pub outbox: Rc<Outbox>,
-    /// Its place among them.
-    pub place: Place,
-    /// How to spell it.
-    pub protocol: Protocol,
-}
-
-/// What became of a request that was handed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// It is answered, or will be.
-    Yes,
-    /// There is no room for it now: hand it over again later.
-    NoRoom,
-}
 
 /// A node's Raft machine, its map, and everything in between.
 #[derive(Debug)]
@@ -161,69 +137,6 @@ impl Engine {
     /// Finishes what is being stored.
     pub fn close(self) {
         self.storage.close();
-    }
-
-    // ----- what clients want -----
-
-    /// Takes a write.
-    pub fn write(&mut self, write: &Write<'_>, outbox: &Rc<Outbox>, protocol: Protocol) -> Taken {
-        let refuse = |text: &str| {
-            outbox.reply(|out| crate::resp::encode::Encoder::new(out, protocol).error(text));
-        };
-        if let (Some((trouble, _)), true) = (&self.trouble, self.raft.is_leader()) {
-            refuse(&format!("MISCONF this node cannot store writes: {trouble}"));
-            return Taken::Yes;
-        }
-        let stamp = Timestamp::now().max(self.store.clock());
-        self.payload.clear();
-        write.operation(stamp).encode(&mut self.payload);
-        match self.raft.propose(&self.payload) {
-            Ok(id) => {
-                self.proposed = id.index;
-                let asker = Asker {
-                    place: outbox.reserve(0),
-                    outbox: Rc::clone(outbox),
-                    protocol,
-                };
-                self.pending.push(id, asker);
-            }
-            Err(ProposeError::NotLeader { .. }) => {
-                outbox.reply(|out| self.redirect(write.first_key(), out, protocol));
-            }
-            Err(ProposeError::Full) => return Taken::NoRoom,
-            Err(refused @ (ProposeError::TooLarge { .. } | ProposeError::Faulted(_))) => {
-                refuse(&format!("ERR {refused}"));
-            }
-        }
-        Taken::Yes
-    }
-
-    /// Takes a read that has to see everything acknowledged before.
-    pub fn read(
-        &mut self,
-        read: &Read<'_>,
-        args: Args<'_>,
-        outbox: &Rc<Outbox>,
-        protocol: Protocol,
-    ) {
-        if !self.raft.is_leader() {
-            outbox.reply(|out| self.redirect(read.first_key(), out, protocol));
-            return;
-        }
-        let args = args.to_owned();
-        let asker = Asker {
-            place: outbox.reserve(args.size()),
-            outbox: Rc::clone(outbox),
-            protocol,
-        };
-        self.reads
-            .park(self.raft.last().index, self.raft.term(), args, asker);
-    }
-
-    /// Answers a read from what this node has applied.
-    pub fn read_here(&self, read: &Read<'_>, out: &mut Vec<u8>, protocol: Protocol) {
-        let mut encoder = crate::resp::encode::Encoder::new(out, protocol);
-        answer::read(&self.store, read, Timestamp::now(), &mut encoder);
     }
 
     // ----- what happened -----
@@ -451,43 +364,6 @@ impl Engine {
         Ok(())
     }
 
-    fn follow_events(&mut self) {
-        while let Some(event) = self.raft.poll_event() {
-            match event {
-                Event::RoleChanged { role, term } => info!("now {role:?} in term {term}"),
-                Event::LeaderChanged { leader, term } => match leader {
-                    Some(leader) => info!("node {leader} leads in term {term}"),
-                    None => info!("no leader is known in term {term}"),
-                },
-                Event::ConfigurationChanged { index } => {
-                    self.have_members_changed = true;
-                    let members: Vec<String> = self
-                        .raft
-                        .members()
-                        .map(|seat| format!("{} {:?}", seat.identity.node, seat.standing))
-                        .collect();
-                    info!("members since entry {index}: {}", members.join(", "));
-                }
-                Event::Lost { from, below } => {
-                    info!("entries from {from} on were overwritten in term {below}");
-                    self.pending.lose(from);
-                }
-                Event::Dropped {
-                    from,
-                    reason,
-                    count,
-                } => warn!("dropped {count} messages, the last of node {from}: {reason:?}"),
-                Event::WindowFull
-                | Event::NoRoomToCampaign
-                | Event::TermsExhausted
-                | Event::DiskStalled
-                | Event::SnapshotFrameTooSmall => warn!("{event:?}"),
-                Event::PersistFailed => debug!("{event:?}"),
-                Event::Faulted(fault) => error!("{fault}"),
-            }
-        }
-    }
-
     /// Answers those who cannot get what they wait for.
     fn settle(&mut self) {
         let term = self.raft.term();
@@ -515,20 +391,6 @@ impl Engine {
         }
     }
 
-    /// What this node says to a request that only the leader can serve.
-    fn redirect(&self, key: Option<&[u8]>, out: &mut Vec<u8>, protocol: Protocol) {
-        let mut encoder = crate::resp::encode::Encoder::new(out, protocol);
-        self.topology().redirect(key, &mut encoder);
-    }
-
-    /// The same for requests whose key is not at hand any more.
-    fn redirection(&self) -> String {
-        let mut out = Vec::new();
-        self.redirect(None, &mut out, Protocol::Resp2);
-        let text = String::from_utf8_lossy(&out);
-        text.trim_start_matches('-').trim_end().to_owned()
-    }
-
     /// Whether more is committed than is applied yet.
     pub fn is_behind(&self) -> bool {
         self.is_behind
@@ -537,13 +399,5 @@ impl Engine {
     /// Whether the members have changed since this was last asked.
     pub fn take_members_changed(&mut self) -> bool {
         core::mem::take(&mut self.have_members_changed)
-    }
-}
-
-impl Asker {
-    /// Answers with an error.
-    pub fn refuse(&self, text: &str) {
-        self.outbox
-            .fill(self.place, self.protocol, |encoder| encoder.error(text));
     }
 }

@@ -8,6 +8,7 @@
 //! [`decode`] reads requests, [`encode`] writes replies; both are what the server needs. [`reply`] reads
 //! replies, which only a client needs.
 
+mod args;
 pub mod decode;
 pub mod encode;
 pub mod reply;
