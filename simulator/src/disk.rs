@@ -258,7 +258,7 @@ impl Disk {
 
     /// Does nothing for a while.
     pub fn stall(&mut self, now: Moment, time: clocks::Duration) {
-        self.idle_from = self.idle_from.max(now).plus(time);
+        self.idle_from = self.idle_from.max(now.plus(time));
     }
 
     /// The oldest operation has had its time.

@@ -26,11 +26,11 @@ impl World {
         self.persist(host)?;
         self.transmit(host)?;
         self.apply(host)?;
+        self.hear_events(host)?;
         if self.compact(host)? {
             self.persist(host)?;
             self.transmit(host)?;
         }
-        self.hear_events(host)?;
         self.arm(host);
         Ok(())
     }
@@ -138,11 +138,8 @@ impl World {
                 return Ok(false);
             }
         };
-        match &message.body {
-            Body::Chunk(_) => host.sent_piece = now,
-            // The driver has no other way to learn how full the window of a follower is.
-            Body::Ack(ack) => host.needs_room |= (ack.room as usize) < self.swarm.window_bytes / 4,
-            _ => {}
+        if matches!(message.body, Body::Chunk(_)) {
+            host.sent_piece = now;
         }
         let encoded = match wire::encode_chunk(&message, data, &mut self.frame) {
             Ok(encoded) => encoded,
