@@ -61,6 +61,8 @@ pub(crate) struct Window {
     data_len: u32,
     /// What a proposal leaves free.
     reserve: u32,
+    /// The longest entry of the reserve: it too may have to start at the front of the ring.
+    gap_min: u32,
 }
 
 /// Equal when base and end are: where in the ring the entries stand does not matter. The owner
@@ -131,6 +133,7 @@ impl Window {
             data_start: narrow(data_start)?,
             data_len: narrow(memory_len.saturating_sub(data_start))?,
             reserve: narrow(Self::reserve_bytes(members))?,
+            gap_min: narrow(ENTRY_HEADER_BYTES + configuration_bytes_max(members))?,
         })
     }
 
@@ -163,11 +166,10 @@ impl Window {
     /// The largest entry, header included, that an empty window takes from a proposal.
     pub(crate) fn entry_bytes_max(&self) -> usize {
         let free = self.data_len.saturating_sub(self.reserve);
-        let gap_min = self.gap_min();
-        if free / 2 >= gap_min {
+        if free / 2 >= self.gap_min {
             (free / 2) as usize
         } else {
-            free.saturating_sub(gap_min) as usize
+            free.saturating_sub(self.gap_min) as usize
         }
     }
 
@@ -187,12 +189,6 @@ impl Window {
         self.data_len
     }
 
-    /// The longest configuration may be what has to start at the front of the ring.
-    const fn gap_min(&self) -> u32 {
-        self.configuration_bytes
-            .saturating_add(ENTRY_HEADER_BYTES as u32)
-    }
-
     /// Whether an entry of `size` bytes can be added and leave the reserve, wherever in its ring
     /// a window of this size may stand: what one leader accepts must fit on every member. So the
     /// bytes count, and the largest gap that there can be at the end of a ring.
@@ -205,7 +201,7 @@ impl Window {
         let Ok(size) = u32::try_from(size) else {
             return false;
         };
-        let gap = self.largest.max(size).max(self.gap_min());
+        let gap = self.largest.max(size).max(self.gap_min);
         let needed = u64::from(self.used()) + u64::from(size) + u64::from(gap);
         needed + u64::from(self.reserve) <= u64::from(self.data_len)
     }

@@ -122,12 +122,15 @@ fn dropped_write_is_offered_again() {
 
 #[test]
 fn tickets_of_others_and_of_an_earlier_life_are_refused() {
-    let mut solo = Past::new(1).establish();
-    solo.raft.propose(b"x").unwrap();
+    // The first write of each: nothing but the life, the node or the group tells them apart.
+    let mut solo = Past::new(1).restart();
     let (old, _) = solo.take_write().unwrap();
     solo.crash();
+    let seed = 7;
+    solo.raft = solo.past.restore(seed, solo.now);
     let (_own, _) = solo.take_write().unwrap();
-    let (other, _) = Past::new(3).restart().take_write().unwrap();
+    let mut namesake = Past::new(3).restore(seed, solo.now);
+    let other = namesake.poll_persist().unwrap().into_ticket();
     let mut foreign_group =
         Machine::found(support::config(1), vec![0; 4096], 9, clocks::Instant::ZERO).unwrap();
     let group = foreign_group.poll_persist().unwrap().into_ticket();

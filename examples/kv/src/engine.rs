@@ -6,12 +6,12 @@
 //! message per peer and one write to the disk, without any timer. All of it is one thread: nothing is
 //! locked, and no request changes threads on its way.
 //!
-//! - [`requests`]: what clients want.
-//! - [`pending`]: writes that wait for their entry to be applied.
-//! - [`reads`]: reads that wait for proof that this node still leads.
-//! - [`members`]: who is let in, promoted, and removed.
-//! - [`checkpoint`]: snapshots made, sent, and received.
-//! - [`events`], [`status`]: what is told about all that, to the log and to clients.
+//! - `requests`: what clients want.
+//! - `pending`: writes that wait for their entry to be applied.
+//! - `reads`: reads that wait for proof that this node still leads.
+//! - `members`: who is let in, promoted, and removed.
+//! - `checkpoint`: snapshots made, sent, and received.
+//! - `events`, `status`: what is told about all that, to the log and to clients.
 
 mod checkpoint;
 mod events;

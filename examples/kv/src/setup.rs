@@ -11,6 +11,7 @@ use std::time::Instant as Clock;
 use anyhow::{Context, anyhow, bail};
 use clocks::Instant;
 use quorum::NodeId;
+use raft_core::error::RestoreError;
 use raft_core::{Config, GroupId, RECORD_HEADER_BYTES_MAX, Raft, Recovered};
 use tokio::time::sleep;
 
@@ -238,7 +239,13 @@ pub fn find(directory: &Path, window_len: usize) -> anyhow::Result<Found> {
     let opened = match (opened, refused) {
         (Err(_), Some(refusal)) => {
             let shown = directory.display();
-            Err(refusal).with_context(|| format!("the journal in {shown} cannot be used"))
+            let hint = match refusal {
+                RestoreError::WindowTooSmall { .. } => "; give a larger --window",
+                _ => "",
+            };
+            Err(anyhow!(
+                "the journal in {shown} cannot be used: {refusal}{hint}"
+            ))
         }
         (opened, _) => opened,
     };

@@ -17,6 +17,21 @@ fn wait_for_value(node: &Node, key: &str, value: &str) {
     });
 }
 
+/// Asks whoever leads, again and again, until the answer is this one.
+#[track_caller]
+fn wait_for_answer<'a>(
+    nodes: impl IntoIterator<Item = &'a Node> + Clone,
+    words: &[&str],
+    answer: &str,
+) {
+    wait_for(&format!("{answer} to {words:?}"), || {
+        let mut nodes = nodes.clone().into_iter();
+        let leader = nodes.find(|node| node.leads())?;
+        let mut client = Client::connect(leader.client)?;
+        (client.call(words) == answer).then_some(())
+    });
+}
+
 #[test]
 fn three_processes_agree_and_survive_their_leader_and_a_restart() {
     let root = tempfile::tempdir().unwrap();
@@ -58,10 +73,8 @@ fn three_processes_agree_and_survive_their_leader_and_a_restart() {
     wait_for_value(&nodes[follower], "a", "42");
 
     nodes[first].kill();
-    let second = wait_for("another leader", || leader(&nodes));
-    let mut client = nodes[second].connect();
-    assert_eq!(client.call(&["GET", "a"]), "42");
-    assert_eq!(client.call(&["SET", "after", "kill"]), "+OK");
+    wait_for_answer(&nodes, &["GET", "a"], "42");
+    wait_for_answer(&nodes, &["SET", "after", "kill"], "+OK");
     nodes[first].start();
     wait_for_value(&nodes[first], "after", "kill");
 
@@ -71,9 +84,7 @@ fn three_processes_agree_and_survive_their_leader_and_a_restart() {
     for node in &mut nodes {
         node.start();
     }
-    let third = wait_for("a leader again", || leader(&nodes));
-    let mut client = nodes[third].connect();
-    assert_eq!(client.call(&["MGET", "a", "after"]), "42\nkill");
+    wait_for_answer(&nodes, &["MGET", "a", "after"], "42\nkill");
     for node in &nodes {
         wait_for_value(node, "after", "kill");
     }
@@ -142,6 +153,32 @@ fn a_full_window_is_compacted_and_a_newcomer_is_sent_the_snapshot() {
     assert_eq!(client.call(&["GET", "last"]), "word");
     assert_eq!(client.call(&["DBSIZE"]), ":701");
     wait_for_value(&nodes[1 - leading], "last", "word");
+}
+
+#[test]
+fn a_leader_that_was_asleep_does_not_answer_with_old_values() {
+    let root = tempfile::tempdir().unwrap();
+    let nodes = trio(root.path(), None);
+    let first = leader(&nodes).unwrap();
+    let mut asleep = nodes[first].connect();
+    assert_eq!(asleep.call(&["SET", "a", "old"]), "+OK");
+    let process = nodes[first].process.as_ref().unwrap().id().to_string();
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, &process]).status();
+        assert!(sent.unwrap().success());
+    };
+    signal("-STOP");
+    let others = nodes.iter().filter(|node| node.id != nodes[first].id);
+    wait_for_answer(others, &["SET", "a", "new"], "+OK");
+
+    // When it wakes up, these are there before it can hear of its successor.
+    asleep.push(&["GET", "a"]);
+    asleep.push(&["SET", "a", "older"]);
+    signal("-CONT");
+    let answers = [asleep.answer(), asleep.answer()];
+    let is_safe = |answer: &String| answer.starts_with('-');
+    assert!(answers.iter().all(is_safe), "{answers:?}");
+    wait_for_answer(&nodes, &["GET", "a"], "new");
 }
 
 #[test]

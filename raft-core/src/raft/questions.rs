@@ -1,0 +1,230 @@
+//! What one may ask a node, and what makes two of them equal.
+
+use core::fmt;
+use core::hash::{Hash, Hasher};
+
+use quorum::NodeId;
+
+use super::Raft;
+use crate::configuration::Seat;
+use crate::durable::{HardState, Snapshot};
+use crate::entry::Entry;
+use crate::error::Fault;
+use crate::node::RoleName;
+use crate::types::{EntryId, GroupId, Identity, LogIndex, Term};
+
+/// What one wants to know of a node from outside, see [`Raft::status`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Status {
+    /// What the node is.
+    pub role: RoleName,
+    /// The latest term that it has seen.
+    pub term: Term,
+    /// The leader of that term, as far as known.
+    pub leader: Option<NodeId>,
+    /// What it knows to be committed.
+    pub commit: LogIndex,
+}
+
+/// A node that has seen nothing.
+impl Default for Status {
+    fn default() -> Self {
+        Status {
+            role: RoleName::Follower,
+            term: Term::ZERO,
+            leader: None,
+            commit: LogIndex::ZERO,
+        }
+    }
+}
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
+    /// This life of this node.
+    pub fn identity(&self) -> Identity {
+        self.node.vault.identity
+    }
+
+    /// The group's name: what a new member needs to [`join`](Raft::join).
+    pub fn group(&self) -> GroupId {
+        self.node.vault.group
+    }
+
+    /// Role, term, leader and commit at one glance.
+    pub fn status(&self) -> Status {
+        Status {
+            role: self.role(),
+            term: self.term(),
+            leader: self.leader(),
+            commit: self.commit(),
+        }
+    }
+
+    /// What this node is at the moment.
+    pub fn role(&self) -> RoleName {
+        self.view().role_name()
+    }
+
+    /// Whether this node leads.
+    pub fn is_leader(&self) -> bool {
+        self.view().is_leader()
+    }
+
+    /// Whether this node leads and has committed an entry of its own term.
+    pub fn is_established(&self) -> bool {
+        self.view().is_established()
+    }
+
+    /// The leader of this term, as far as known.
+    pub fn leader(&self) -> Option<NodeId> {
+        self.node.leader
+    }
+
+    /// The latest term seen.
+    pub fn term(&self) -> Term {
+        self.view().term()
+    }
+
+    /// Term and vote, durable or not.
+    pub fn hard_state(&self) -> HardState {
+        self.node.vault.hard()
+    }
+
+    /// The last entry of the log, durable or not.
+    pub fn last(&self) -> EntryId {
+        self.node.window.last()
+    }
+
+    /// The last entry that is compacted: what the snapshot covers.
+    pub fn base(&self) -> EntryId {
+        self.node.window.base()
+    }
+
+    /// The snapshot that stands before the window.
+    pub fn snapshot(&self) -> Snapshot {
+        self.node.snapshot
+    }
+
+    /// What is known to be committed.
+    pub fn commit(&self) -> LogIndex {
+        self.node.commit
+    }
+
+    /// The last entry that was handed over by [`poll_committed`](Raft::poll_committed), or
+    /// passed over because it is the machine's own.
+    pub fn delivered(&self) -> LogIndex {
+        self.node.delivered
+    }
+
+    /// The last entry that is durable here.
+    pub fn durable(&self) -> LogIndex {
+        self.node.vault.log_durable().get()
+    }
+
+    /// The members of the configuration in force, ascending by node.
+    pub fn members(&self) -> impl Iterator<Item = Seat> + '_ {
+        self.node.slots.iter().map(|slot| Seat {
+            identity: slot.identity,
+            standing: slot.standing,
+        })
+    }
+
+    /// The entry that holds the configuration in force; at or before the base if the snapshot
+    /// does.
+    pub fn configuration_index(&self) -> LogIndex {
+        self.node.current.index
+    }
+
+    /// Whether two sets of voters are in force.
+    pub fn is_joint(&self) -> bool {
+        self.node.current.voters.is_joint()
+    }
+
+    /// Whether this node votes in the configuration in force.
+    pub fn is_voter(&self) -> bool {
+        self.view().is_voter()
+    }
+
+    /// On a leader: up to where `member`'s durable log is known to be the leader's.
+    pub fn matched(&self, member: NodeId) -> Option<LogIndex> {
+        if !self.is_leader() {
+            return None;
+        }
+        let slot = self
+            .node
+            .slots
+            .iter()
+            .find(|slot| slot.identity.node == member)?;
+        Some(slot.progress.matched)
+    }
+
+    /// The entry at `index`, if it is in the window.
+    pub fn entry(&self, index: LogIndex) -> Option<Entry<'_>> {
+        self.node.window.entry(self.memory.as_ref(), index)
+    }
+
+    /// The longest payload that window and frame allow, in bytes.
+    pub fn payload_bytes_max(&self) -> usize {
+        self.view().payload_bytes_max()
+    }
+
+    /// Bytes that the entries in the window take: compact long before they reach
+    /// [`log_bytes_max`](Raft::log_bytes_max), on every member.
+    pub fn log_bytes(&self) -> usize {
+        self.node.window.used() as usize
+    }
+
+    /// Bytes that the window has for entries. The leader refuses commands somewhat below it.
+    pub fn log_bytes_max(&self) -> usize {
+        self.node.window.capacity() as usize
+    }
+
+    /// Why the node has stopped, if it has.
+    pub fn fault(&self) -> Option<Fault> {
+        self.node.fault
+    }
+
+    /// Checks what must hold in every state: for tests and simulators. Work: O(window).
+    ///
+    /// # Errors
+    ///
+    /// The law that does not hold.
+    pub fn check_invariants(&self) -> Result<(), &'static str> {
+        self.view().check_invariants(self.memory.as_ref())
+    }
+
+    fn logical(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.node.window.logical(self.memory.as_ref()).3
+    }
+
+    fn base_configuration(&self) -> &[u8] {
+        self.node.window.base_configuration(self.memory.as_ref())
+    }
+}
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> PartialEq for Raft<B, N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.node == other.node
+            && self.base_configuration() == other.base_configuration()
+            && self.logical().eq(other.logical())
+    }
+}
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Eq for Raft<B, N> {}
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Hash for Raft<B, N> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.node.hash(state);
+        self.base_configuration().hash(state);
+        for entry in self.logical() {
+            entry.hash(state);
+        }
+    }
+}
+
+impl<B, const N: usize> fmt::Debug for Raft<B, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.node.fmt(f)
+    }
+}
