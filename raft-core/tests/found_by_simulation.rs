@@ -101,3 +101,30 @@ fn a_snapshot_that_is_stored_during_a_campaign_ends_the_campaign() {
     let expected = world.host(1).applied.clone();
     assert_eq!(world.host(3).applied, expected);
 }
+
+/// The leader sends no more than there is room for, so a follower never had to refuse an entry,
+/// and its driver was never told to compact.
+#[test]
+fn a_follower_whose_window_is_full_says_so() {
+    // Large entries leave some bytes, small ones use up the places.
+    for payload in [&[7; 100][..], &[]] {
+        let mut world = World::founded();
+        world.join(2, config(2), 3072);
+        world.settle();
+        let identity = world.identity(2);
+        let added = world.raft(1).reconfigure(&[Change::AddVoter(identity)]);
+        added.expect("added");
+        world.settle();
+        while world.raft(2).last() == world.raft(1).last() {
+            world.propose(payload);
+            world.settle();
+        }
+        world.host(2).events.clear();
+        world.run(Duration::from_millis(100));
+        assert!(world.host(2).events.contains(&Event::WindowFull));
+        world.compact(2);
+        world.run(Duration::from_millis(200));
+        assert_eq!(world.raft(2).last(), world.raft(1).last());
+        assert_eq!(world.raft(1).commit(), world.raft(1).last().index);
+    }
+}

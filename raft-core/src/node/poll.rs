@@ -135,6 +135,9 @@ impl Node {
             return None;
         }
         let room = self.window.room();
+        if room == 0 && self.window.base().index < self.delivered {
+            self.events.push(Event::WindowFull);
+        }
         let mut ack = Ack::from_durable(verified, owed.round, room);
         ack.reject = owed.reject.take();
         ack.chunk = owed.chunk.take();
@@ -225,6 +228,7 @@ impl Node {
         let prev = progress.next.previous();
         let prev = EntryId::new(prev, self.window.term(memory, prev)?);
         let (mut end, mut entries) = (prev.index, Entries::EMPTY);
+        let mut is_trial = false;
         if prev.index < last.index {
             let frame = self
                 .config
@@ -234,6 +238,16 @@ impl Node {
                 .unwrap_or(usize::MAX)
                 .min(frame);
             (end, entries) = self.window.fit(memory, prev.index, room)?;
+            if end == prev.index && room > 0 && round > progress.round_sent {
+                // Where there is some room but too little, each heartbeat tries one entry: who
+                // never has to refuse anything never learns that it must compact.
+                let next = prev.index.next();
+                let one = self.window.entries(memory, prev.index, next)?;
+                is_trial = one.len() <= frame;
+                if is_trial {
+                    (end, entries) = (next, one);
+                }
+            }
         }
         let commit = self.commit.min(end);
         let has_news = end > prev.index
@@ -243,7 +257,9 @@ impl Node {
         if !has_news {
             return None;
         }
-        if progress.flow == Flow::Replicate {
+        if is_trial {
+            // Not counted as sent: the answer says whether it was taken.
+        } else if progress.flow == Flow::Replicate {
             let sent = u32::try_from(entries.len()).unwrap_or(u32::MAX);
             progress.room = progress.room.saturating_sub(sent);
             progress.next = end.next();
