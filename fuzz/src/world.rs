@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use clocks::{Duration, Instant};
 use quorum::NodeId;
-use raft_core::{Body, Chunk, ChunkData, Committed, LogIndex, Ready, Term, wire};
+use raft_core::{Body, Change, Chunk, ChunkData, Committed, LogIndex, Ready, Term, wire};
 
 use crate::bytes::Bytes;
 use crate::host::{FRAME, Host, Storing, Torn};
