@@ -16,7 +16,7 @@
 //! cargo run --release --manifest-path fuzz/Cargo.toml -- FILE ...      replay these
 //! ```
 //!
-//! Inputs in the corpus that have a name, not a number, are histories in which a fault of raft-core, once found or
+//! Inputs in the corpus whose name is in words are histories in which a fault of raft-core, once found or
 //! seeded, showed: `tests/hostile.rs` of that crate tells most of them.
 
 mod bytes;

@@ -6,8 +6,8 @@ use clocks::Instant;
 use quorum::NodeId;
 use raft_core::error::RestoreError;
 use raft_core::{
-    Body, EntryId, Event, HardState, Identity, Incarnation, LogIndex, Message, Recovered, Role,
-    Snapshot, Term, Vote,
+    Body, DropReason, EntryId, Event, HardState, Identity, Incarnation, LogIndex, Message,
+    Recovered, Role, Snapshot, Term, Vote,
 };
 use support::past::{
     Item, Past, command, commands, encode_entries, encode_seats, identity, record_header, voters,
@@ -189,4 +189,29 @@ fn lost_proposal_was_taken_for_one_that_is_never_committed() {
     let heard = solo.say(2, 4, append((1, 1), 3, 1, &entries));
     assert!(heard.applied.contains(&2), "{heard:?}");
     assert_eq!(solo.terms(), [1, 2, 4]);
+}
+
+/// A candidate that claimed a log from after its own term got a vote for it.
+#[test]
+fn log_from_the_future_won_votes() {
+    let mut solo = Past::new(3).start();
+    let attempt = 5;
+    let said = solo.say(
+        1,
+        3,
+        Said::PreVote {
+            last: (9, 4),
+            attempt,
+        },
+    );
+    let refused = Said::PreVoteReply {
+        attempt,
+        granted: false,
+    };
+    assert_eq!(said.to(1), [refused]);
+    let said = solo.say(1, 4, Said::Vote { last: (9, 5) });
+    assert_eq!(said.dropped(), Some(DropReason::Malformed));
+    assert_eq!(solo.vote(), None);
+    let said = solo.say(1, 4, Said::Vote { last: (9, 4) });
+    assert_eq!(said.to(1), [Said::VoteReply(true)]);
 }

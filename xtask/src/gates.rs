@@ -124,9 +124,10 @@ const LOOM: &[&str] = &[
     "loom_status",
 ];
 
-const CORPUS_TEST: &str = "raft-core/tests/corpus.rs";
-const CORPUS: &[&str] = &["test", "-p", "raft-core", "--test", "corpus"];
-const FUZZ_RUNS: u32 = 200_000;
+const CORPUS_TEST: &str = "fuzz/tests/corpus.rs";
+const CORPUS: &[&str] = &["test", "--manifest-path", "fuzz/Cargo.toml"];
+/// Each input is a whole history of a group.
+const FUZZ_RUNS: u32 = 3_000;
 
 const README: &str = "raft-core/README.md";
 

@@ -179,7 +179,7 @@ impl Engine {
                 self.spare_record = record;
                 if failure.is_final {
                     let text = failure.text;
-                    bail!("a sync failed, and what the disk holds is unknown: {text}");
+                    bail!("what the disk holds is unknown: {text}");
                 }
                 if self
                     .trouble

@@ -164,7 +164,8 @@ fn a_leader_that_was_asleep_does_not_answer_with_old_values() {
     assert_eq!(asleep.call(&["SET", "a", "old"]), "+OK");
     let process = nodes[first].process.as_ref().unwrap().id().to_string();
     let signal = |name: &str| {
-        let sent = Command::new("kill").args([name, &process]).status();
+        let command = format!("kill {name} {process}");
+        let sent = Command::new("sh").args(["-c", &command]).status();
         assert!(sent.unwrap().success());
     };
     signal("-STOP");

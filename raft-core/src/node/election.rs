@@ -242,6 +242,7 @@ impl Node {
     pub(super) fn consider_pre_vote(&mut self, sender: Identity, term: Term, request: &PreVote) {
         let granted = !self.is_sticky()
             && term >= self.term()
+            && request.last.term <= term
             && request.last.is_up_to_date_with(self.window.last());
         let verdict = Some((request.attempt, granted));
         self.mark_reply(sender, |replies| replies.pre_vote = verdict);
@@ -266,6 +267,9 @@ impl Node {
     }
 
     pub(super) fn on_vote(&mut self, sender: Identity, request: &Vote) -> Option<DropReason> {
+        if request.last.term > self.term() {
+            return Some(DropReason::Malformed);
+        }
         let is_free = self.vault.vote().is_none_or(|vote| vote == sender);
         // Whoever follows a leader of this term knows that the election is over.
         let can_vote = matches!(self.role, Role::Follower(None) | Role::PreCandidate(_));

@@ -4,8 +4,10 @@
 //! of the writes, which is one each. A record that begins anew takes the place of all before it, in
 //! the same transaction. Each record has a checksum of its own: redb checks its pages only after a crash.
 
+use core::panic::AssertUnwindSafe;
 use std::fs::{self, File};
 use std::io;
+use std::panic::{catch_unwind, set_hook, take_hook};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
@@ -121,14 +123,17 @@ impl Journal {
     /// What the disk says. Whether the record is stored is unknown; a later record replaces it.
     pub fn append(&mut self, record: &mut [u8], is_anew: bool) -> Result<(), Failure> {
         seal(record);
-        let appended = self.try_append(record, is_anew);
-        appended.map_err(|error| {
-            // redb does not go on after an error: it is opened again before the next write.
-            self.database = None;
-            Failure {
-                text: format!("{error:#}"),
-                is_final: self.health.has_sync_failed(),
-            }
+        let work = AssertUnwindSafe(|| self.try_append(record, is_anew));
+        let (error, is_contradiction) = match catch_unwind(work) {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => (error, false),
+            Err(_) => (anyhow!("the journal contradicts itself"), true),
+        };
+        // redb does not go on after an error: it is opened again before the next write.
+        self.database = None;
+        Err(Failure {
+            text: format!("{error:#}"),
+            is_final: is_contradiction || self.health.has_sync_failed(),
         })
     }
 
@@ -236,10 +241,10 @@ fn read(
 
 /// A damaged file must not be able to do worse than to be refused, whatever the database asserts of it.
 fn guarded<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let done = std::panic::catch_unwind(core::panic::AssertUnwindSafe(work));
-    std::panic::set_hook(hook);
+    let hook = take_hook();
+    set_hook(Box::new(|_| {}));
+    let done = catch_unwind(AssertUnwindSafe(work));
+    set_hook(hook);
     done.unwrap_or_else(|_| Err(anyhow!("it contradicts itself")))
 }
 
