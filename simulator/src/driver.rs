@@ -164,6 +164,7 @@ impl World {
             from: number,
             to,
             bytes,
+            generation: 0,
         };
         let (network, queue) = (&mut self.network, &mut self.queue);
         let arrives = network.send(now, frame, &self.swarm, queue, &mut self.stats);

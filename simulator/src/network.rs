@@ -24,6 +24,8 @@ pub struct Frame {
     pub to: usize,
     /// A message, encoded.
     pub bytes: Vec<u8>,
+    /// Which generation of the network carries it; the network says.
+    pub generation: u32,
 }
 
 /// The network between the hosts.
@@ -37,6 +39,8 @@ pub struct Network {
     /// Per link, when its latest frame arrives.
     latest: [[Moment; HOSTS_MAX]; HOSTS_MAX],
     is_calm: bool,
+    /// Frames of an earlier generation are lost.
+    generation: u32,
 }
 
 impl Network {
@@ -49,7 +53,18 @@ impl Network {
             cut: [0; HOSTS_MAX],
             latest: [[Moment::default(); HOSTS_MAX]; HOSTS_MAX],
             is_calm: false,
+            generation: 0,
         }
+    }
+
+    /// Loses everything that is on its way.
+    pub fn lose_all(&mut self) {
+        self.generation += 1;
+    }
+
+    /// Whether a frame that was taken really arrives.
+    pub fn delivers(&self, frame: &Frame) -> bool {
+        frame.generation == self.generation
     }
 
     /// From now on nothing is lost and nothing takes long.
@@ -120,12 +135,13 @@ impl Network {
     pub fn send(
         &mut self,
         now: Moment,
-        frame: Frame,
+        mut frame: Frame,
         swarm: &Swarm,
         queue: &mut Queue,
         stats: &mut Stats,
     ) -> bool {
         stats.add(Count::FrameSent);
+        frame.generation = self.generation;
         if !self.reaches(frame.from, frame.to) {
             stats.add(Count::FrameCut);
             self.recycle(frame.bytes);

@@ -236,6 +236,8 @@ impl World {
         if !self.swarm.has_frozen_minority {
             return;
         }
+        // A configuration that only a frame remembers could need other hosts than these.
+        self.network.lose_all();
         let first = self.fault_random.index(self.hosts.len());
         for step in 0..self.hosts.len() {
             let number = (first + step) % self.hosts.len();

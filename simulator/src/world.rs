@@ -212,6 +212,10 @@ impl World {
 
     fn deliver(&mut self, id: FrameId) -> Result<(), Violation> {
         let frame = self.network.take(id);
+        if !self.network.delivers(&frame) {
+            self.network.recycle(frame.bytes);
+            return Ok(());
+        }
         let (from, to) = (frame.from, frame.to);
         let Some(bytes) = self.sabotage.tamper(frame.bytes) else {
             return Ok(());

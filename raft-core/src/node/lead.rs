@@ -183,7 +183,7 @@ impl Node {
         if advanced {
             progress.matched = ack.verified;
         }
-        progress.on_verified(ack.verified);
+        progress.on_verified(ack.verified, ack.reject.is_some());
         progress.room = ack.room;
         // What is on its way takes up room there; what is compacted here is not on its way.
         let after = progress.matched.max(self.window.base().index);
@@ -308,10 +308,17 @@ fn slot_has_news(slots: &Slots, member: Member, last: LogIndex, commit: LogIndex
 
 impl Progress {
     #[inline]
-    fn on_verified(&mut self, verified: LogIndex) {
+    fn on_verified(&mut self, verified: LogIndex, is_refusal: bool) {
+        // A refusal says again what was verified before. Only what goes beyond shows that the
+        // probe arrived: of many appends under way each may be refused.
+        let probed = if is_refusal {
+            verified
+        } else {
+            verified.next()
+        };
         match self.flow {
             Flow::Replicate => self.next = self.next.max(verified.next()),
-            Flow::Probe { .. } if verified.next() >= self.next => {
+            Flow::Probe { .. } if probed >= self.next => {
                 self.flow = Flow::Replicate;
                 self.next = verified.next();
             }

@@ -10,7 +10,7 @@ use crate::swarm::HOSTS_MAX;
 /// Remembers for whom each host voted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OneVote {
-    votes: [Vec<Option<usize>>; HOSTS_MAX],
+    votes: [Vec<(Term, usize)>; HOSTS_MAX],
 }
 
 impl OneVote {
@@ -22,19 +22,17 @@ impl OneVote {
         candidate: usize,
     ) -> Result<(), String> {
         let votes = &mut self.votes[host];
-        let place = term.value() as usize;
-        if votes.len() <= place {
-            votes.resize(place + 1, None);
-        }
-        match votes[place] {
-            Some(other) if other != candidate => Err(format!(
+        let mut latest_first = votes.iter().rev();
+        match latest_first.find(|(other, _)| *other == term) {
+            Some((_, before)) if *before == candidate => Ok(()),
+            Some((_, other)) => Err(format!(
                 "host {} gives its vote of term {term} to host {}, and gave it to host {} before",
                 host + 1,
                 candidate + 1,
                 other + 1
             )),
-            _ => {
-                votes[place] = Some(candidate);
+            None => {
+                votes.push((term, candidate));
                 Ok(())
             }
         }
