@@ -71,15 +71,24 @@ impl Node {
             }
             return Ok(None);
         }
-        let last_before = self.window.last();
-        let taken = self.take(memory, append)?;
-        // Entries that were here already are written, or waiting: no new clock starts for them.
-        if self.window.last() != last_before {
-            self.mark_dirty();
-        }
+        let is_empty = append.entries.is_empty();
+        let taken = if is_empty {
+            Taken {
+                verified: append.prev.index,
+                refused: None,
+            }
+        } else {
+            let last_before = self.window.last();
+            let taken = self.take(memory, append)?;
+            // Entries that were here already are written, or waiting: no new clock starts for them.
+            if self.window.last() != last_before {
+                self.mark_dirty();
+            }
+            taken
+        };
         if let Some(owed) = self.owed() {
             // An append that brings nothing new may repeat one whose answer was lost.
-            owed.repeat |= !append.entries.is_empty() && taken.verified <= owed.verified_sent;
+            owed.repeat |= !is_empty && taken.verified <= owed.verified_sent;
             owed.verified = owed.verified.max(taken.verified);
         }
         self.commit = self.commit.max(append.commit.min(taken.verified));

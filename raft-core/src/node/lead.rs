@@ -145,7 +145,10 @@ impl Node {
     #[inline]
     pub(super) fn on_own_log_durable(&mut self, memory: &mut [u8]) -> Result<(), Fault> {
         self.mark_own_progress();
-        self.maybe_commit(memory)
+        if self.vault.log_durable().get() > self.commit {
+            self.maybe_commit(memory)?;
+        }
+        Ok(())
     }
 
     #[inline]
@@ -165,7 +168,6 @@ impl Node {
         if ack.verified > last || ack.round > office.round {
             return Ok(Some(DropReason::BeyondLog));
         }
-        let contact = office.opened(ack.round);
         let is_leaving = office.leaving.is_some();
         let Some(slot) = self.slots.get_mut(member.index()) else {
             return Ok(None);
@@ -173,7 +175,7 @@ impl Node {
         let progress = &mut slot.progress;
         if ack.round > progress.round_acked {
             progress.round_acked = ack.round;
-            if let Some(opened) = contact {
+            if let Some(opened) = office.opened(ack.round) {
                 progress.contact = progress.contact.max(opened);
             }
         }
@@ -201,7 +203,8 @@ impl Node {
         if slot_has_news(&self.slots, member, last, self.commit) {
             self.append_due.insert(member);
         }
-        if advanced {
+        // The commit cannot pass what the latest news are about.
+        if advanced && ack.verified > self.commit {
             self.maybe_commit(memory)?;
         }
         if is_leaving {
