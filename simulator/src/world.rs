@@ -17,6 +17,9 @@ use crate::stats::{Count, Stats};
 use crate::swarm::Swarm;
 use crate::trace::{Trace, Verbosity, describe};
 
+/// A history has some thousand events; one with so many is a storm that feeds itself.
+const EVENTS_MAX: u64 = 1_000_000;
+
 /// How a history is run, beside its seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -170,6 +173,11 @@ impl World {
             return Ok(Progress::Goes);
         }
         self.stats.add(Count::Event);
+        if self.stats.count(Count::Event) > EVENTS_MAX {
+            self.end();
+            let what = format!("more than {EVENTS_MAX} events, and no end");
+            self.bench().judge(Oracle::Liveness, Err(what))?;
+        }
         match due {
             Due::Deliver(frame) => self.deliver(frame)?,
             Due::Wake(host) => self.wake(host)?,
