@@ -1,16 +1,64 @@
-//! What the two minimal nodes share: a journal file, an entropy source, and where nodes live.
+//! What the two minimal nodes share: how one starts, a journal file, and where nodes live.
 
+use std::error::Error;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clocks::Instant;
 use quorum::NodeId;
-use raft_core::{Identity, Incarnation, RECORD_HEADER_BYTES_MAX, Write};
+use raft_core::{
+    Config, GroupId, Identity, Incarnation, LogIndex, RECORD_HEADER_BYTES_MAX, Raft, Recovered,
+    Write,
+};
+
+/// The largest datagram.
+pub const FRAME_BYTES_MAX: usize = 1400;
+
+/// A node of up to five members.
+pub type Node = Raft<Vec<u8>, 5>;
+
+/// Starts the node that the command line asks for: a new group, a new member, or one that comes
+/// back from its journal.
+///
+/// # Errors
+///
+/// A wrong command line, a journal where there should be none, or one that cannot be read.
+pub fn start() -> Result<(Node, Journal), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let usage = "usage: ID found | ID join GROUP | ID run";
+    let id = NodeId::new(args.first().ok_or(usage)?.parse()?);
+    let config = Config::builder(id)
+        .frame_bytes_max(FRAME_BYTES_MAX)
+        .build()?;
+    let (journal, records) = Journal::open(id)?;
+    let (window, now) = (vec![0; 1 << 20], Instant::ZERO);
+    let raft = match args[1..] {
+        ["found"] if records.is_empty() => Raft::found(config, window, entropy(), now)?,
+        ["join", group] if records.is_empty() => {
+            let group = GroupId::new(u64::from_str_radix(group, 16)?);
+            Raft::join(config, group, window, entropy(), now)?
+        }
+        ["run"] => {
+            let mut recovered = Recovered::new(window)?;
+            records
+                .iter()
+                .try_for_each(|record| recovered.replay(record))?;
+            Raft::restore(config, recovered, LogIndex::ZERO, entropy(), now)?
+        }
+        _ => Err(format!(
+            "{usage} (found and join want a node without a journal)"
+        ))?,
+    };
+    println!("node {id} of group {}", raft.group());
+    Ok((raft, journal))
+}
 
 /// A number that differs at every start.
-pub fn entropy() -> u64 {
+fn entropy() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }
 

@@ -9,46 +9,21 @@
 use std::error::Error;
 
 use clocks::{Duration, Instant};
-use minimal::{Journal, address, entropy, hello, node_at, read_hello};
+use minimal::{FRAME_BYTES_MAX, address, hello, node_at, read_hello, start};
 use quorum::NodeId;
-use raft_core::{Change, Committed, Config, GroupId, LogIndex, Raft, Ready, Recovered, wire};
+use raft_core::{Change, Committed, Ready, wire};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::{net::UdpSocket, time};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let usage = "usage: tokio-udp ID found | tokio-udp ID join GROUP | tokio-udp ID run";
-    let id = NodeId::new(args.first().ok_or(usage)?.parse()?);
-    let config = Config::builder(id).frame_bytes_max(1400).build()?;
-    let (mut journal, records) = Journal::open(id)?;
-    let (origin, window) = (time::Instant::now(), vec![0; 1 << 20]);
-    let mut raft = match args[1..] {
-        ["found"] if records.is_empty() => {
-            Raft::<_, 5>::found(config, window, entropy(), Instant::ZERO)?
-        }
-        ["join", group] if records.is_empty() => {
-            let group = GroupId::new(u64::from_str_radix(group, 16)?);
-            Raft::join(config, group, window, entropy(), Instant::ZERO)?
-        }
-        ["run"] => {
-            let mut recovered = Recovered::new(window)?;
-            records
-                .iter()
-                .try_for_each(|record| recovered.replay(record))?;
-            Raft::restore(config, recovered, LogIndex::ZERO, entropy(), Instant::ZERO)?
-        }
-        _ => Err(format!(
-            "{usage} (found and join want a node without a journal)"
-        ))?,
-    };
-    println!("node {id} of group {}", raft.group());
+    let (mut raft, mut journal) = start()?;
+    let (id, origin) = (raft.identity().node, time::Instant::now());
 
     let socket = UdpSocket::bind(address(id)).await?;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut next_hello = time::interval(time::Duration::from_millis(500));
-    let (mut frame, mut is_typing) = ([0; 1400], true);
+    let (mut frame, mut is_typing) = ([0; FRAME_BYTES_MAX], true);
     loop {
         // In: whichever happens first.
         let wake = match raft.poll_timeout() {

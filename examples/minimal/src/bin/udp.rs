@@ -11,38 +11,13 @@
 use std::{error::Error, net::UdpSocket, sync::mpsc, thread, time};
 
 use clocks::{Duration, Instant};
-use minimal::{Journal, address, entropy, hello, node_at, read_hello};
+use minimal::{FRAME_BYTES_MAX, address, hello, node_at, read_hello, start};
 use quorum::NodeId;
-use raft_core::{Change, Committed, Config, GroupId, LogIndex, Raft, Ready, Recovered, wire};
+use raft_core::{Change, Committed, Ready, wire};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let usage = "usage: udp ID found | udp ID join GROUP | udp ID run";
-    let id = NodeId::new(args.first().ok_or(usage)?.parse()?);
-    let config = Config::builder(id).frame_bytes_max(1400).build()?;
-    let (mut journal, records) = Journal::open(id)?;
-    let (origin, window) = (time::Instant::now(), vec![0; 1 << 20]);
-    let mut raft = match args[1..] {
-        ["found"] if records.is_empty() => {
-            Raft::<_, 5>::found(config, window, entropy(), Instant::ZERO)?
-        }
-        ["join", group] if records.is_empty() => {
-            let group = GroupId::new(u64::from_str_radix(group, 16)?);
-            Raft::join(config, group, window, entropy(), Instant::ZERO)?
-        }
-        ["run"] => {
-            let mut recovered = Recovered::new(window)?;
-            records
-                .iter()
-                .try_for_each(|record| recovered.replay(record))?;
-            Raft::restore(config, recovered, LogIndex::ZERO, entropy(), Instant::ZERO)?
-        }
-        _ => Err(format!(
-            "{usage} (found and join want a node without a journal)"
-        ))?,
-    };
-    println!("node {id} of group {}", raft.group());
+    let (mut raft, mut journal) = start()?;
+    let (id, origin) = (raft.identity().node, time::Instant::now());
 
     let socket = UdpSocket::bind(address(id))?;
     let (lines, typed) = mpsc::channel();
@@ -52,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .map_while(Result::ok)
             .try_for_each(|line| lines.send(line))
     });
-    let (mut frame, mut next_hello) = ([0; 1400], Instant::ZERO);
+    let (mut frame, mut next_hello) = ([0; FRAME_BYTES_MAX], Instant::ZERO);
     loop {
         // In: what arrived, what was typed, what time it is.
         let now = Instant::from_micros(origin.elapsed().as_micros() as u64);
