@@ -309,6 +309,7 @@ impl Node {
         self.now = self.now.max(now);
     }
 
+    #[inline(never)]
     fn drop_message(&mut self, from: NodeId, reason: DropReason) {
         self.events.push(Event::Dropped {
             from,

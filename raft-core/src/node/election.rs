@@ -62,6 +62,7 @@ impl Node {
         self.become_follower();
     }
 
+    #[inline(never)]
     pub(super) fn become_follower(&mut self) {
         self.change_role(Role::Follower(None));
         self.timers.clear(Timer::Heartbeat);
@@ -228,6 +229,7 @@ impl Node {
         }
     }
 
+    #[inline(never)]
     pub(super) fn on_pre_vote(
         &mut self,
         sender: Identity,
@@ -248,6 +250,7 @@ impl Node {
         self.mark_reply(sender, |replies| replies.pre_vote = verdict);
     }
 
+    #[inline(never)]
     pub(super) fn on_pre_vote_reply(
         &mut self,
         sender: Identity,
@@ -266,6 +269,7 @@ impl Node {
         None
     }
 
+    #[inline(never)]
     pub(super) fn on_vote(&mut self, sender: Identity, request: &Vote) -> Option<DropReason> {
         if request.last.term > self.term() {
             return Some(DropReason::Malformed);
@@ -290,6 +294,7 @@ impl Node {
         None
     }
 
+    #[inline(never)]
     pub(super) fn on_vote_reply(
         &mut self,
         memory: &mut [u8],

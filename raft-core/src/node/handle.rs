@@ -1,4 +1,5 @@
-//! What comes in: messages and the results of writes. Dispatch and the term gate only.
+//! What comes in: messages and the results of writes. Dispatch and the term gate only. What is
+//! rare is kept out of line, here and in the modules beneath, so that the frequent path is small.
 
 use clocks::Instant;
 use quorum::NodeId;
@@ -73,6 +74,7 @@ impl Node {
 
     /// Decides whether a higher term is entered, `[Ongaro14 §3.3]`; says whether the message is
     /// to be looked at.
+    #[inline(never)]
     fn on_higher_term(&mut self, sender: Identity, message: &Message<'_>) -> bool {
         match &message.body {
             // A pre-vote changes nothing at its receiver, its answer only if it refuses.
@@ -96,6 +98,7 @@ impl Node {
     }
 
     /// Teaches the term to who is behind.
+    #[inline(never)]
     fn on_lower_term(&mut self, sender: Identity, message: &Message<'_>) {
         match &message.body {
             Body::PreVote(request) => self.consider_pre_vote(sender, message.term, request),

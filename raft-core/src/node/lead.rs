@@ -214,6 +214,7 @@ impl Node {
     }
 
     /// Goes back to where the logs may agree, a whole term at a time.
+    #[inline(never)]
     fn on_reject(&mut self, memory: &[u8], member: Member, reject: &Reject) -> Result<(), Fault> {
         let Some(slot) = self.slots.get_mut(member.index()) else {
             return Ok(());
@@ -267,6 +268,7 @@ impl Node {
     }
 
     /// A leader that is no member any more leaves when a majority of the members knows so.
+    #[inline(never)]
     fn maybe_leave(&mut self) {
         let Role::Leader(office) = &self.role else {
             return;

@@ -85,6 +85,7 @@ impl Node {
         Some(Transmit { to, message })
     }
 
+    #[inline(never)]
     fn next_reply<'m>(&mut self, ready: Ready<'_>) -> Option<Transmit<'m>> {
         for member in self.reply_due.iter() {
             let Some(slot) = self.slots.get_mut(member.index()) else {
@@ -149,6 +150,7 @@ impl Node {
         self.transmit(to, Body::Ack(ack))
     }
 
+    #[inline(never)]
     fn next_ask<'m>(&mut self, ready: Ready<'_>) -> Option<Transmit<'m>> {
         let is_ready = |member: &Member| {
             let slot = self.slots.get(member.index());
@@ -283,6 +285,7 @@ impl Node {
         )
     }
 
+    #[inline(never)]
     fn chunk_to<'m>(
         &mut self,
         memory: &'m [u8],

@@ -58,6 +58,7 @@ impl Node {
     }
 
     /// A piece arrived. The inner error drops it; without a piece there is nothing to store.
+    #[inline(never)]
     pub(super) fn on_chunk<'m>(
         &mut self,
         memory: &mut [u8],
