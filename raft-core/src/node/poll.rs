@@ -13,7 +13,8 @@ use crate::message::{
     Ack, Append, Body, Chunk, ChunkData, Message, PreVote, PreVoteReply, Transmit, Vote, VoteReply,
 };
 use crate::slot::{Flow, Replies};
-use crate::types::EntryId;
+use crate::types::{EntryId, LogIndex};
+use crate::window::Window;
 use crate::wire::{APPEND_HEADER_BYTES, CHUNK_HEADER_BYTES};
 
 /// Who can be sent to now. A driver whose connection to a member is busy leaves it out, and what
@@ -229,28 +230,17 @@ impl Node {
         }
         let prev = progress.next.previous();
         let prev = EntryId::new(prev, self.window.term(memory, prev)?);
-        let (mut end, mut entries) = (prev.index, Entries::EMPTY);
-        let mut is_trial = false;
-        if prev.index < last.index {
+        let (end, entries, is_trial) = if prev.index < last.index {
             let frame = self
                 .config
                 .frame_bytes_max
                 .saturating_sub(APPEND_HEADER_BYTES);
-            let room = usize::try_from(progress.room)
-                .unwrap_or(usize::MAX)
-                .min(frame);
-            (end, entries) = self.window.fit(memory, prev.index, room)?;
-            if end == prev.index && room > 0 && round > progress.round_sent {
-                // Where there is some room but too little, each heartbeat tries one entry: who
-                // never has to refuse anything never learns that it must compact.
-                let next = prev.index.next();
-                let one = self.window.entries(memory, prev.index, next)?;
-                is_trial = one.len() <= frame;
-                if is_trial {
-                    (end, entries) = (next, one);
-                }
-            }
-        }
+            let is_new_round = round > progress.round_sent;
+            let (window, room) = (&self.window, progress.room);
+            entries_to_send(window, memory, prev.index, frame, room, is_new_round)?
+        } else {
+            (prev.index, Entries::EMPTY, false)
+        };
         let commit = self.commit.min(end);
         let has_news = end > prev.index
             || commit > progress.commit_sent
@@ -399,6 +389,29 @@ impl Node {
         }
         None
     }
+}
+
+/// The entries after `after` that one frame and the follower's room allow, the last of them, and
+/// whether they are a trial: where there is some room but too little, each new round tries one
+/// entry, because who never has to refuse anything never learns that it must compact.
+#[inline]
+fn entries_to_send<'m>(
+    window: &Window,
+    memory: &'m [u8],
+    after: LogIndex,
+    frame: usize,
+    room: u32,
+    is_new_round: bool,
+) -> Option<(LogIndex, Entries<'m>, bool)> {
+    let room = usize::try_from(room).unwrap_or(usize::MAX).min(frame);
+    let (end, entries) = window.fit(memory, after, room)?;
+    if end == after && room > 0 && is_new_round {
+        let one = window.entries(memory, after, after.next())?;
+        if one.len() <= frame {
+            return Some((after.next(), one, true));
+        }
+    }
+    Some((end, entries, false))
 }
 
 impl crate::durable::Vault {
