@@ -1,9 +1,9 @@
 //! One seed, one history; many seeds, one sum.
 
 use crate::oracle::Violation;
-use crate::stats::Stats;
-use crate::swarm::Swarm;
-use crate::trace::Verbosity;
+use crate::world::stats::Stats;
+use crate::world::swarm::Swarm;
+use crate::world::trace::Verbosity;
 use crate::world::{Options, Progress, World};
 
 /// How a history ended.

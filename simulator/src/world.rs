@@ -3,19 +3,36 @@
 //! One call of [`World::step`] takes what is due next and lets it happen. Everything that looks
 //! like chance comes from the seed, so a seed is a history.
 
+pub mod app;
+pub mod chain;
+pub mod clock;
+pub mod disk;
+mod driver;
+mod faults;
+pub mod host;
+pub mod memory;
+pub mod network;
+pub mod queue;
+pub mod random;
+pub mod sabotage;
+pub mod stats;
+pub mod swarm;
+pub mod trace;
+mod workload;
+
 use raft_core::{GroupId, wire};
 
-use crate::clock::{HostClock, Moment};
-use crate::disk::Outcome;
-use crate::host::{Host, node};
-use crate::network::{FrameId, Network};
 use crate::oracle::{Bench, Liveness, Oracle, Oracles, Violation};
-use crate::queue::{Due, Queue};
-use crate::random::{Random, Stream};
-use crate::sabotage::Sabotage;
-use crate::stats::{Count, Stats};
-use crate::swarm::Swarm;
-use crate::trace::{Trace, Verbosity, describe};
+use crate::world::clock::{HostClock, Moment};
+use crate::world::disk::Outcome;
+use crate::world::host::{Host, node};
+use crate::world::network::{FrameId, Network};
+use crate::world::queue::{Due, Queue};
+use crate::world::random::{Random, Stream};
+use crate::world::sabotage::Sabotage;
+use crate::world::stats::{Count, Stats};
+use crate::world::swarm::Swarm;
+use crate::world::trace::{Trace, Verbosity, describe};
 
 /// A history has some thousand events; one with so many is a storm that feeds itself.
 const EVENTS_MAX: u64 = 1_000_000;
@@ -373,7 +390,7 @@ impl World {
         if let Some(raft) = &self.hosts[host].raft {
             let (term, last, base) = (raft.term(), raft.last(), raft.base());
             self.trace.say(now, host, || {
-                use crate::trace::id;
+                use crate::world::trace::id;
                 format!("starts: term {term}, log ({} .. {}]", id(base), id(last))
             });
         }

@@ -1,6 +1,6 @@
 //! One seed, one history.
 
-use simulator::trace::Verbosity;
+use simulator::world::trace::Verbosity;
 use simulator::{Options, run};
 
 #[test]

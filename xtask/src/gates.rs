@@ -108,6 +108,7 @@ const SIMULATE: &[&str] = &[
     "-p",
     "simulator",
     "--",
+    "histories",
     "--seeds",
     "10000",
 ];

@@ -1,6 +1,6 @@
 //! The machine's own invariants hold, and it has not stopped.
 
-use crate::host::Machine;
+use crate::world::host::Machine;
 
 /// Asks the machine.
 pub(super) fn check(raft: &Machine) -> Result<(), String> {

@@ -6,7 +6,7 @@
 use raft_core::{LogIndex, Term};
 
 use super::ledger::Ledger;
-use crate::chain::Chain;
+use crate::world::chain::Chain;
 
 /// Remembers the log with which each leader came into office.
 #[derive(Clone, Debug, Default)]

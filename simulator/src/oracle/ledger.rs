@@ -2,9 +2,9 @@
 
 use raft_core::{EntryKind, LogIndex, Term};
 
-use crate::app::App;
-use crate::chain::Chain;
-use crate::host::Machine;
+use crate::world::app::App;
+use crate::world::chain::Chain;
+use crate::world::host::Machine;
 
 /// One committed entry.
 #[derive(Clone, Copy, Debug)]

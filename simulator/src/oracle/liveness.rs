@@ -7,8 +7,8 @@
 use clocks::Duration;
 use raft_core::EntryId;
 
-use crate::clock::Moment;
-use crate::host::Host;
+use crate::world::clock::Moment;
+use crate::world::host::Host;
 
 /// How long after the storm the group must be well: fifty of the longest election timeouts.
 const PATIENCE: Duration = Duration::from_millis(10_000);

@@ -4,7 +4,7 @@
 
 use raft_core::{EntryId, LogIndex, Term};
 
-use crate::chain::Link;
+use crate::world::chain::Link;
 
 /// For each index and term, the hash of the log up to there.
 #[derive(Clone, Debug, Default)]

@@ -24,10 +24,10 @@ use core::fmt;
 
 use raft_core::{Body, LogIndex, Message, Role, Snapshot};
 
-use crate::chain::{Chain, Link};
-use crate::host::{Host, Machine};
-use crate::stats::{Count, Stats};
-use crate::swarm::HOSTS_MAX;
+use crate::world::chain::{Chain, Link};
+use crate::world::host::{Host, Machine};
+use crate::world::stats::{Count, Stats};
+use crate::world::swarm::HOSTS_MAX;
 
 use ledger::Ledger;
 use view::View;

@@ -5,7 +5,7 @@
 
 use raft_core::Term;
 
-use crate::swarm::HOSTS_MAX;
+use crate::world::swarm::HOSTS_MAX;
 
 /// Remembers for whom each host voted.
 #[derive(Clone, Debug, Default)]

@@ -2,8 +2,8 @@
 
 use raft_core::{Body, LogIndex, Message};
 
-use crate::chain::Chain;
-use crate::host::{Host, node};
+use crate::world::chain::Chain;
+use crate::world::host::{Host, node};
 
 /// A frame leaves: its term, vote and claims are on the disk.
 pub(super) fn check(

@@ -6,7 +6,7 @@ use raft_core::LogIndex;
 
 use super::ledger::Ledger;
 use super::view::Members;
-use crate::host::Host;
+use crate::world::host::Host;
 
 /// `leader` commits everything up to `index` under the configuration `members`.
 pub(super) fn check(

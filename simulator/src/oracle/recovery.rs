@@ -2,9 +2,9 @@
 
 use raft_core::HardState;
 
-use crate::chain::Chain;
-use crate::disk::Durable;
-use crate::host::Machine;
+use crate::world::chain::Chain;
+use crate::world::disk::Durable;
+use crate::world::host::Machine;
 
 /// A machine came up with this log.
 pub(super) fn check(raft: &Machine, log: &Chain, stored: &Durable) -> Result<(), String> {

@@ -3,7 +3,7 @@
 use raft_core::{LogIndex, Snapshot};
 
 use super::ledger::Ledger;
-use crate::chain::Chain;
+use crate::world::chain::Chain;
 
 /// A host counts everything up to `index` as committed.
 pub(super) fn check_commit(

@@ -6,8 +6,8 @@
 use raft_core::{EntryId, Term};
 
 use super::view::View;
-use crate::host::host_of;
-use crate::swarm::HOSTS_MAX;
+use crate::world::host::host_of;
+use crate::world::swarm::HOSTS_MAX;
 
 /// Remembers what each candidate claimed.
 #[derive(Clone, Debug, Default)]

@@ -2,8 +2,8 @@
 
 use raft_core::{EntryId, HardState, Identity, LogIndex, Role};
 
-use crate::host::{Machine, host_of};
-use crate::swarm::HOSTS_MAX;
+use crate::world::host::{Machine, host_of};
+use crate::world::swarm::HOSTS_MAX;
 
 /// The members of the configuration in force, by host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -3,10 +3,10 @@
 use clocks::Duration;
 
 use crate::oracle::Violation;
-use crate::queue::Due;
-use crate::sabotage::Sabotage;
-use crate::stats::Count;
 use crate::world::World;
+use crate::world::queue::Due;
+use crate::world::sabotage::Sabotage;
+use crate::world::stats::Count;
 
 #[derive(Clone, Copy)]
 enum Fault {
@@ -24,7 +24,7 @@ enum Fault {
     DiskStall,
 }
 
-/// In the order of [`Weights::all`](crate::swarm::Weights::all).
+/// In the order of [`Weights::all`](crate::world::swarm::Weights::all).
 const FAULTS: [Fault; 12] = [
     Fault::Crash,
     Fault::CrashLeader,

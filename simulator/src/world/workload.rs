@@ -3,11 +3,11 @@
 use clocks::Duration;
 use raft_core::{Change, Identity, Standing, error::ProposeError};
 
-use crate::host::host_of;
 use crate::oracle::{Liveness, Oracle, Violation};
-use crate::queue::Due;
-use crate::stats::Count;
 use crate::world::World;
+use crate::world::host::host_of;
+use crate::world::queue::Due;
+use crate::world::stats::Count;
 
 const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)

@@ -3,13 +3,13 @@
 use quorum::NodeId;
 use raft_core::{Config, GroupId, Identity, LogIndex, Raft, Recovered, error::RestoreError};
 
-use crate::app::App;
-use crate::clock::{HostClock, Moment};
-use crate::disk::Disk;
-use crate::memory::Memory;
-use crate::random::Random;
-use crate::stats::{Count, Stats};
-use crate::swarm::{ELECTION_TIMEOUT_MAX, ELECTION_TIMEOUT_MIN, HOSTS_MAX, Swarm};
+use crate::world::app::App;
+use crate::world::clock::{HostClock, Moment};
+use crate::world::disk::Disk;
+use crate::world::memory::Memory;
+use crate::world::random::Random;
+use crate::world::stats::{Count, Stats};
+use crate::world::swarm::{ELECTION_TIMEOUT_MAX, ELECTION_TIMEOUT_MIN, HOSTS_MAX, Swarm};
 
 /// The machine under test.
 pub type Machine = Raft<Memory, HOSTS_MAX>;

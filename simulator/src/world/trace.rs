@@ -5,8 +5,8 @@ use std::io::Write as _;
 
 use raft_core::{Body, Message};
 
-use crate::chain::mix;
-use crate::clock::Moment;
+use crate::world::chain::mix;
+use crate::world::clock::Moment;
 
 /// How much of a history is put into words.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -4,8 +4,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::clock::Moment;
-use crate::network::FrameId;
+use crate::world::clock::Moment;
+use crate::world::network::FrameId;
 
 /// Something that is due.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

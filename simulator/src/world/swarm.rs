@@ -8,7 +8,7 @@ use core::fmt;
 
 use clocks::Duration;
 
-use crate::random::{Random, Stream};
+use crate::world::random::{Random, Stream};
 
 /// The most hosts of a world, and the most members of a configuration.
 pub const HOSTS_MAX: usize = 7;

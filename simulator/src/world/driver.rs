@@ -5,17 +5,17 @@ use raft_core::{
     Body, ChunkData, Committed, DropReason, Event, Message, Piece, Ready, Snapshot, wire,
 };
 
-use crate::app::{App, checksum};
-use crate::disk::{Operation, Record, StoredSnapshot};
-use crate::host::{host_of, node};
-use crate::network::Frame;
 use crate::oracle::{Oracle, Violation};
-use crate::queue::Due;
-use crate::sabotage::Sabotage;
-use crate::stats::Count;
-use crate::swarm::HOSTS_MAX;
-use crate::trace::describe;
 use crate::world::World;
+use crate::world::app::{App, checksum};
+use crate::world::disk::{Operation, Record, StoredSnapshot};
+use crate::world::host::{host_of, node};
+use crate::world::network::Frame;
+use crate::world::queue::Due;
+use crate::world::sabotage::Sabotage;
+use crate::world::stats::Count;
+use crate::world::swarm::HOSTS_MAX;
+use crate::world::trace::describe;
 
 impl World {
     /// Does what a machine wants after an input.

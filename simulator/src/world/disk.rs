@@ -12,12 +12,12 @@ use raft_core::{
     Snapshot, Ticket, Write,
 };
 
-use crate::app::{App, checksum};
-use crate::chain::{Chain, Link};
-use crate::clock::Moment;
-use crate::random::Random;
-use crate::stats::{Count, Stats};
-use crate::swarm::Swarm;
+use crate::world::app::{App, checksum};
+use crate::world::chain::{Chain, Link};
+use crate::world::clock::Moment;
+use crate::world::random::Random;
+use crate::world::stats::{Count, Stats};
+use crate::world::swarm::Swarm;
 
 /// What the bytes on a disk mean.
 #[derive(Clone, Debug, Default)]

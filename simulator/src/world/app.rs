@@ -2,7 +2,7 @@
 
 use raft_core::LogIndex;
 
-use crate::chain::{hash_bytes, mix};
+use crate::world::chain::{hash_bytes, mix};
 
 /// A state machine of the smallest kind that can show a lost, doubled or swapped command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

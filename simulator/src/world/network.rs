@@ -5,11 +5,11 @@
 
 use clocks::Duration;
 
-use crate::clock::Moment;
-use crate::queue::{Due, Queue};
-use crate::random::Random;
-use crate::stats::{Count, Stats};
-use crate::swarm::{ELECTION_TIMEOUT_MIN, HOSTS_MAX, Swarm};
+use crate::world::clock::Moment;
+use crate::world::queue::{Due, Queue};
+use crate::world::random::Random;
+use crate::world::stats::{Count, Stats};
+use crate::world::swarm::{ELECTION_TIMEOUT_MIN, HOSTS_MAX, Swarm};
 
 /// A frame on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,0 +1,3 @@
+//! What can be run, a module for each word.
+
+pub(crate) mod histories;
