@@ -7,6 +7,6 @@ mod run;
 pub mod world;
 
 pub use oracle::{Bench, Oracle, Violation};
-pub use run::{History, report, run};
+pub use run::{History, report, run, run_in};
 pub use world::sabotage::Sabotage;
 pub use world::{Options, World};
