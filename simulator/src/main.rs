@@ -18,10 +18,13 @@ struct Arguments {
 enum Word {
     /// Runs groups through simulated storms, one history per seed, and checks every step.
     Histories(command::histories::Arguments),
+    /// Adds up what the slices of a campaign reported.
+    Report(command::report::Arguments),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().word {
         Word::Histories(arguments) => command::histories::main(&arguments),
+        Word::Report(arguments) => command::report::main(&arguments),
     }
 }
