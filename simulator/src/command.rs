@@ -2,3 +2,4 @@
 
 pub(crate) mod histories;
 pub(crate) mod report;
+pub(crate) mod topologies;
