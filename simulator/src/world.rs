@@ -24,7 +24,7 @@ mod workload;
 
 use raft_core::GroupId;
 
-use crate::oracle::{Bench, Liveness, Oracle, Oracles, Violation};
+use crate::oracle::{Bench, Judged, Liveness, Oracle, Oracles, Violation};
 use crate::world::clock::{HostClock, Moment};
 use crate::world::host::Host;
 use crate::world::network::Network;
@@ -294,7 +294,7 @@ impl World {
         if self.steps > STEPS_MAX {
             self.end();
             let what = format!("more than {STEPS_MAX} steps, and no end");
-            self.bench().judge(Oracle::Liveness, Err(what))?;
+            self.judge(Oracle::Liveness, Err(what))?;
         }
         match due {
             Due::Deliver(frame) => self.deliver(frame)?,
@@ -347,8 +347,18 @@ impl World {
         }
     }
 
-    pub(crate) fn bench(&self) -> Bench {
-        self.oracles.bench()
+    /// Judges something that only the world can see.
+    pub(crate) fn judge(
+        &mut self,
+        oracle: Oracle,
+        found: Result<(), String>,
+    ) -> Result<(), Violation> {
+        self.oracles.judge(oracle, found)
+    }
+
+    /// How often each oracle judged so far.
+    pub fn judged(&self) -> &Judged {
+        self.oracles.court().judged()
     }
 
     /// Lets the oracles look at a host.

@@ -33,7 +33,7 @@ impl World {
             Ok(message) => message,
             Err(error) => {
                 let what = format!("a frame of host {} does not decode: {error}", from + 1);
-                return self.bench().judge(Oracle::Invariants, Err(what));
+                return self.judge(Oracle::Invariants, Err(what));
             }
         };
         let now = self.now;
@@ -101,7 +101,7 @@ impl World {
         let raft = self.hosts[host].raft.as_ref();
         let again = raft.and_then(|raft| raft.poll_timeout());
         match again.filter(|deadline| *deadline <= local) {
-            Some(_) => self.bench().judge(
+            Some(_) => self.judge(
                 Oracle::Invariants,
                 Err(format!("host {} wants to be woken without end", host + 1)),
             ),
@@ -135,13 +135,13 @@ impl World {
             }
             Outcome::Damaged(name) => {
                 let what = format!("host {} received a damaged {name:?}", host + 1);
-                return self.bench().judge(Oracle::StateMachineSafety, Err(what));
+                return self.judge(Oracle::StateMachineSafety, Err(what));
             }
             Outcome::Stored(None) | Outcome::Failed(None) | Outcome::Silent => Ok(()),
         };
         if let Err(raft_core::error::HandleError::ForeignTicket) = reported {
             let what = format!("host {} refuses its own ticket", host + 1);
-            self.bench().judge(Oracle::Invariants, Err(what))?;
+            self.judge(Oracle::Invariants, Err(what))?;
         }
         self.observe(host)?;
         self.drain(host)
@@ -184,7 +184,7 @@ impl World {
         let now = self.now;
         if let Err(error) = begun {
             let what = format!("host {} does not come up: {error}", host + 1);
-            return self.bench().judge(Oracle::Recovery, Err(what));
+            return self.judge(Oracle::Recovery, Err(what));
         }
         if let Some(raft) = &self.hosts[host].raft {
             let (term, last, base) = (raft.term(), raft.last(), raft.base());
