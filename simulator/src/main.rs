@@ -16,6 +16,8 @@ struct Arguments {
 
 #[derive(Subcommand, Debug)]
 enum Word {
+    /// Compares each seed with itself, and prints one hash of many for other builds to compare.
+    Determinism(command::determinism::Arguments),
     /// Runs groups through simulated storms, one history per seed, and checks every step.
     Histories(command::histories::Arguments),
     /// Adds up what the slices of a campaign reported.
@@ -26,6 +28,7 @@ enum Word {
 
 fn main() -> ExitCode {
     match Arguments::parse().word {
+        Word::Determinism(arguments) => command::determinism::main(&arguments),
         Word::Histories(arguments) => command::histories::main(&arguments),
         Word::Report(arguments) => command::report::main(&arguments),
         Word::Topologies(arguments) => command::topologies::main(&arguments),

@@ -1,5 +1,7 @@
 //! What was committed, in the order of the log: written down the first time anybody commits it.
 
+use std::collections::VecDeque;
+
 use raft_core::{EntryKind, LogIndex, Term};
 
 use crate::world::app::App;
@@ -20,43 +22,66 @@ pub(super) struct Committed {
     pub(super) is_command: bool,
 }
 
-/// The one history that all must agree on.
+/// The one history that all must agree on; without its beginning, once nobody can ask for that
+/// any more.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    entries: Vec<Committed>,
+    /// What is forgotten: everything up to here.
+    start: LogIndex,
+    entries: VecDeque<Committed>,
 }
 
-copies_in_place!(Ledger { entries });
+copies_in_place!(Ledger { start, entries });
 
 /// Entries for which there is room before the history begins.
-const ENTRIES: usize = 1 << 16;
+const ENTRIES: usize = 1 << 14;
 
 impl Ledger {
     pub(super) fn clear(&mut self) {
+        self.start = LogIndex::ZERO;
         self.entries.clear();
         self.entries.reserve(ENTRIES);
     }
 
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&self.entries[..])
+        self.entries.len() * size_of::<Committed>()
+    }
+
+    /// How many entries it holds.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Forgets what stands before `floor`, the lowest index at which any log begins.
+    pub(super) fn forget_before(&mut self, floor: LogIndex) {
+        let count = floor.since(self.start).saturating_sub(1);
+        let count = count.min(self.entries.len().saturating_sub(1) as u64);
+        self.entries.drain(..count as usize);
+        self.start = self.start.plus(count);
+    }
+
+    /// Whether something was committed at `index` that is not remembered any more.
+    pub(super) fn is_forgotten(&self, index: LogIndex) -> bool {
+        index <= self.start
     }
 
     /// The last committed index.
     pub(super) fn last(&self) -> LogIndex {
-        LogIndex::new(self.entries.len() as u64)
+        self.start.plus(self.entries.len() as u64)
     }
 
     /// What was committed at `index`.
     pub(super) fn at(&self, index: LogIndex) -> Option<&Committed> {
-        let place = usize::try_from(index.value().checked_sub(1)?).ok()?;
-        self.entries.get(place)
+        let place = index.value().checked_sub(self.start.value() + 1)?;
+        self.entries.get(usize::try_from(place).ok()?)
     }
 
     /// The last entry that was committed before `term`.
     pub(super) fn last_before(&self, term: Term) -> Option<LogIndex> {
-        let before = |entry: &Committed| entry.commit_term < term;
-        let place = self.entries.iter().rposition(before)?;
-        Some(LogIndex::new(place as u64 + 1))
+        let later = self.entries.iter().rev();
+        let count = later.take_while(|entry| entry.commit_term >= term).count();
+        let index = self.last().value() - count as u64;
+        (index > self.start.value()).then_some(LogIndex::new(index))
     }
 
     /// Writes down what a machine committed up to `commit` in `term`.
@@ -75,14 +100,14 @@ impl Ledger {
                     raft.identity().node
                 ));
             };
-            let before = self.entries.last().map_or(0, |entry| entry.state);
+            let before = self.entries.back().map_or(0, |entry| entry.state);
             let is_command = entry.kind == EntryKind::Command;
             let state = if is_command {
                 App::next_state(before, index, entry.payload)
             } else {
                 before
             };
-            self.entries.push(Committed {
+            self.entries.push_back(Committed {
                 hash: link.hash,
                 commit_term: term,
                 state,

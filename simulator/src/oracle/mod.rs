@@ -41,6 +41,9 @@ pub use name::Oracle;
 /// again, as it is whenever that was cut at either end or another configuration is in force.
 const WHOLE_EVERY: u8 = 63;
 
+/// So many more commits, and the beginning of history may be forgotten.
+const FORGET_EVERY: usize = 64;
+
 /// What the harness remembers of a host that is up.
 #[derive(Debug, Default)]
 struct Shadow {
@@ -69,6 +72,8 @@ pub struct Oracles {
     up_to_date_vote: up_to_date_vote::UpToDateVote,
     log_matching: log_matching::LogMatching,
     leader_completeness: leader_completeness::LeaderCompleteness,
+    /// How many committed entries there are when the next are forgotten.
+    forget_at: usize,
 }
 
 copies_in_place!(Oracles {
@@ -80,6 +85,7 @@ copies_in_place!(Oracles {
     up_to_date_vote,
     log_matching,
     leader_completeness,
+    forget_at,
 });
 
 impl Oracles {
@@ -94,6 +100,7 @@ impl Oracles {
             up_to_date_vote: Default::default(),
             log_matching: Default::default(),
             leader_completeness: Default::default(),
+            forget_at: FORGET_EVERY,
         }
     }
 
@@ -110,6 +117,7 @@ impl Oracles {
         self.up_to_date_vote = Default::default();
         self.log_matching.clear();
         self.leader_completeness.clear();
+        self.forget_at = FORGET_EVERY;
     }
 
     /// Bytes that a copy copies, beside itself.
@@ -185,10 +193,12 @@ impl Oracles {
             return Ok(());
         }
         shadow.view = after;
-        let members = shadow.members;
+        // What is committed in this step is committed by the members before it.
+        let members = (after.commit > before.commit).then_some(shadow.members);
         if after.has_other_configuration(&before) {
+            let was_joint = shadow.members.is_joint();
             shadow.members = Members::of(raft);
-            if shadow.members.is_joint() && !members.is_joint() {
+            if shadow.members.is_joint() && !was_joint {
                 stats.add(Count::Joint);
             }
             if after.configuration_index < before.configuration_index {
@@ -216,7 +226,7 @@ impl Oracles {
                 .on_leader(host, term, log, &self.ledger);
             self.court.judge(Oracle::LeaderCompleteness, found)?;
         }
-        if after.commit > before.commit {
+        if let Some(members) = members {
             self.follow_commit(host, hosts, &members, stats)?;
         }
         Ok(())
@@ -287,8 +297,22 @@ impl Oracles {
         stats.add_many(Count::Commit, commit.since(known));
         let found = quorum_durability::check(host, hosts, members, commit, &self.ledger);
         self.court.judge(Oracle::QuorumDurability, found)?;
+        if self.ledger.len() >= self.forget_at {
+            self.forget(hosts);
+        }
         let found = self.leader_completeness.on_commit(known, &self.ledger);
         self.court.judge(Oracle::LeaderCompleteness, found)
+    }
+
+    /// Forgets the part of history that stands before every log, on disk or in memory.
+    fn forget(&mut self, hosts: &[Host]) {
+        let logs = hosts.iter().map(|host| &host.disk.durable().log);
+        let used = logs.filter(|log| log.last().index > LogIndex::ZERO);
+        if let Some(floor) = used.map(|log| log.base().index).min() {
+            self.ledger.forget_before(floor);
+            self.log_matching.forget_before(floor);
+        }
+        self.forget_at = self.ledger.len() + FORGET_EVERY;
     }
 
     /// A frame leaves a host.

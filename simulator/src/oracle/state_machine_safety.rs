@@ -13,7 +13,7 @@ pub(super) fn check_commit(
     ledger: &Ledger,
 ) -> Result<(), String> {
     let index = index.max(log.base().index);
-    if index == LogIndex::ZERO || index > ledger.last() {
+    if index == LogIndex::ZERO || index > ledger.last() || ledger.is_forgotten(index) {
         return Ok(());
     }
     let (mine, others) = (log.link(index), ledger.at(index));
@@ -58,6 +58,7 @@ pub(super) fn check_applied(
         Some(_) => Err(format!(
             "host {host} reaches another state with entry {index} than the others"
         )),
+        None if ledger.is_forgotten(index) => Ok(()),
         None => Err(format!(
             "host {host} applies entry {index}, which nobody committed"
         )),
@@ -72,7 +73,8 @@ pub(super) fn check_snapshot(
     ledger: &Ledger,
 ) -> Result<(), String> {
     let committed = ledger.at(snapshot.last.index).map(|entry| entry.state);
-    if committed.is_some() && committed == state {
+    let is_forgotten = ledger.is_forgotten(snapshot.last.index) && state.is_some();
+    if (committed.is_some() && committed == state) || is_forgotten {
         return Ok(());
     }
     Err(format!(

@@ -30,7 +30,8 @@ impl App {
         bytes.clear();
         bytes.extend_from_slice(&index.value().to_le_bytes());
         bytes.extend_from_slice(&self.state.to_le_bytes());
-        bytes.extend((0..padding).map(|place| (place ^ self.state) as u8));
+        // The padding tells two states apart too.
+        bytes.resize(bytes.len() + padding as usize, self.state as u8);
     }
 
     /// The state in a snapshot.

@@ -87,8 +87,12 @@ impl World {
 
     /// Sends what the machine wants to send, except to peers whose transport is busy.
     pub(crate) fn transmit(&mut self, number: usize) -> Result<(), Violation> {
-        let mut busy = [node(number); HOSTS_MAX];
-        let (mut rest, mut count) = (self.network.busy(number), 0);
+        let mut rest = self.network.busy(number);
+        if rest == 0 {
+            while self.transmit_one(number, Ready::All)? {}
+            return Ok(());
+        }
+        let (mut busy, mut count) = ([node(number); HOSTS_MAX], 0);
         while rest != 0 {
             busy[count] = node(rest.trailing_zeros() as usize);
             (rest, count) = (rest & (rest - 1), count + 1);
@@ -153,7 +157,7 @@ impl World {
 
     /// Hands what is committed to the application.
     fn apply(&mut self, number: usize) -> Result<(), Violation> {
-        let mut progressed = false;
+        let mut replaced = false;
         loop {
             let host = &mut self.hosts[number];
             let Some(raft) = host.raft.as_mut() else {
@@ -163,7 +167,6 @@ impl World {
             match raft.poll_committed() {
                 None => break,
                 Some(Committed::Command(entry)) => {
-                    progressed = true;
                     let index = entry.id.index;
                     let is_odd = index.value() % 16 == 7;
                     if self.sabotage == Sabotage::SkipsCommands && is_odd {
@@ -179,7 +182,7 @@ impl World {
                     }
                 }
                 Some(Committed::Snapshot(name)) => {
-                    progressed = true;
+                    replaced = true;
                     let loaded = host.disk.snapshot(&name).and_then(App::load);
                     host.app = loaded.unwrap_or_default();
                     let state = loaded.map(|app| app.state);
@@ -190,7 +193,7 @@ impl World {
                 }
             }
         }
-        if progressed {
+        if replaced {
             self.observe(number)?;
         }
         Ok(())

@@ -13,7 +13,7 @@ use crate::world::stats::{Count, Stats};
 use crate::world::swarm::{FRAME_BYTES_MAX, HOSTS_MAX, Swarm};
 
 /// Frames for which a world has room before it runs: more than are ever on their way at once.
-const FRAMES: usize = 512;
+const FRAMES: usize = 1024;
 
 /// A frame on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,7 +32,7 @@ impl FrameId {
 }
 
 /// What the network carries.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Frame {
     /// The host that sent it.
     pub from: usize,
@@ -50,6 +50,18 @@ copies_in_place!(Frame {
     bytes,
     generation
 });
+
+/// With room for any.
+impl Default for Frame {
+    fn default() -> Self {
+        Frame {
+            from: 0,
+            to: 0,
+            bytes: Vec::with_capacity(FRAME_BYTES_MAX),
+            generation: 0,
+        }
+    }
+}
 
 /// The network between the hosts.
 #[derive(Debug)]
@@ -108,10 +120,7 @@ impl Network {
             ..Network::new(random)
         };
         self.free.reserve(FRAMES);
-        self.slab.reserve_with(FRAMES, || Frame {
-            bytes: Vec::with_capacity(FRAME_BYTES_MAX),
-            ..Frame::default()
-        });
+        self.slab.reserve_with(FRAMES, Frame::default);
     }
 
     /// Loses everything that is on its way.

@@ -5,6 +5,7 @@ use raft_core::{
 };
 
 use crate::world::chain::{Chain, Link};
+use crate::world::memory::WINDOW_BYTES_MAX;
 use crate::world::reuse::copies_in_place;
 
 /// What the bytes on a disk mean.
@@ -54,6 +55,15 @@ copies_in_place!(Record {
 });
 
 impl Record {
+    /// An empty one that can become any without asking for memory.
+    pub(super) fn with_room() -> Self {
+        Record {
+            bytes: Vec::with_capacity(2 * WINDOW_BYTES_MAX),
+            links: Vec::with_capacity(WINDOW_BYTES_MAX / 32),
+            ..Record::default()
+        }
+    }
+
     /// Becomes what a write says. `log` is the log of the writer, by which the hashes go on.
     pub(super) fn fill(&mut self, write: Write<'_>, log: &Chain) {
         let mut scratch = [0; RECORD_HEADER_BYTES_MAX];
