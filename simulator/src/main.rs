@@ -18,10 +18,13 @@ struct Arguments {
 enum Word {
     /// Runs groups through simulated storms, one history per seed, and checks every step.
     Histories(command::histories::Arguments),
+    /// Tells one machine everything that nobody would say, and checks the rules that it keeps alone.
+    Hostile(command::hostile::Arguments),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().word {
         Word::Histories(arguments) => command::histories::main(&arguments),
+        Word::Hostile(arguments) => command::hostile::main(&arguments),
     }
 }
