@@ -16,11 +16,13 @@
 //! committed is still there, after every input of one episode in thirty-two and at the end of
 //! each. What agreement needs of *honest* members is the business of the large worlds.
 
+mod deed;
 pub mod draw;
 pub mod episode;
 pub mod input;
 pub mod opening;
 pub mod past;
+pub mod quietly;
 pub mod rules;
 pub mod shrink;
 pub mod subject;

@@ -53,10 +53,25 @@ impl Temper {
 }
 
 /// The bytes that an invented message borrows.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Parts {
     entries: Vec<u8>,
     configuration: Vec<u8>,
+    /// The three voters of most openings.
+    voters: Vec<u8>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        let seats = [1, 2, 3].map(|id| (id, Standing::Voter));
+        let mut voters = Vec::new();
+        configuration(&mut voters, 100_000, &seats);
+        Parts {
+            entries: Vec::new(),
+            configuration: Vec::new(),
+            voters,
+        }
+    }
 }
 
 /// The data of any piece.
@@ -268,17 +283,13 @@ fn any_entry(draw: &mut Draw, term: Term, parts: &mut Parts) {
 
 /// A piece: of the snapshot spoken of, or of another one.
 fn chunk<'p>(draw: &mut Draw, subject: &Subject, term: Term, parts: &'p mut Parts) -> Chunk<'p> {
-    parts.configuration.clear();
-    if draw.is_tame() {
-        let seats = [
-            (1, Standing::Voter),
-            (2, Standing::Voter),
-            (3, Standing::Voter),
-        ];
-        configuration(&mut parts.configuration, 100_000, &seats);
+    let configuration = if draw.is_tame() {
+        &parts.voters
     } else {
+        parts.configuration.clear();
         any_configuration(&mut parts.configuration, draw);
-    }
+        &parts.configuration
+    };
     let known = subject.heard.snapshot;
     let snapshot = if known.size > 0 && draw.is_tame() {
         known
@@ -311,7 +322,7 @@ fn chunk<'p>(draw: &mut Draw, subject: &Subject, term: Term, parts: &'p mut Part
     };
     Chunk {
         snapshot,
-        configuration: &parts.configuration,
+        configuration,
         round: round(draw, subject),
         offset,
         data,
