@@ -2,3 +2,5 @@
 
 pub(crate) mod histories;
 pub(crate) mod hostile;
+pub(crate) mod report;
+pub(crate) mod topologies;
