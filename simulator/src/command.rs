@@ -1,5 +1,6 @@
 //! What can be run, a module for each word.
 
 pub(crate) mod histories;
+pub(crate) mod hostile;
 pub(crate) mod report;
 pub(crate) mod topologies;
