@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod figures;
+pub mod museum;
 pub mod oracle;
 mod run;
 pub mod world;

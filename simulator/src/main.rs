@@ -18,10 +18,13 @@ struct Arguments {
 enum Word {
     /// Runs groups through simulated storms, one history per seed, and checks every step.
     Histories(command::histories::Arguments),
+    /// Lets one checker look for anything that is wrong, as the bug museum does with each mutant.
+    Museum(command::museum::Arguments),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().word {
         Word::Histories(arguments) => command::histories::main(&arguments),
+        Word::Museum(arguments) => command::museum::main(&arguments),
     }
 }
