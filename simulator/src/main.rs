@@ -20,11 +20,14 @@ enum Word {
     Histories(command::histories::Arguments),
     /// Lets one checker look for anything that is wrong, as the bug museum does with each mutant.
     Museum(command::museum::Arguments),
+    /// Adds up what the slices of a campaign reported.
+    Report(command::report::Arguments),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().word {
         Word::Histories(arguments) => command::histories::main(&arguments),
         Word::Museum(arguments) => command::museum::main(&arguments),
+        Word::Report(arguments) => command::report::main(&arguments),
     }
 }
