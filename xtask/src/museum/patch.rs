@@ -120,7 +120,10 @@ pub(crate) fn read_all(directory: &Path) -> Result<Vec<Patch>> {
 
 /// Reads one patch.
 pub(crate) fn parse(name: &str, text: &str) -> Result<Patch> {
-    let number = name.split('-').next().and_then(|digits| digits.parse().ok());
+    let number = name
+        .split('-')
+        .next()
+        .and_then(|digits| digits.parse().ok());
     let number: u32 = number.context("its name does not begin with a number")?;
     ensure!(number > 0, "number 0 is the code as it is");
     let (header, diff) = text
@@ -168,7 +171,10 @@ fn hunks(diff: &str) -> Result<Vec<Hunk>> {
     for line in diff.lines() {
         if let Some(path) = line.strip_prefix("+++ ") {
             file = Some(path.strip_prefix("b/").unwrap_or(path).to_owned());
-        } else if line.starts_with("--- ") || line.starts_with("diff ") || line.starts_with("index ") {
+        } else if line.starts_with("--- ")
+            || line.starts_with("diff ")
+            || line.starts_with("index ")
+        {
             is_inside = false;
         } else if let Some(place) = line.strip_prefix("@@ -") {
             let digits = place.split([',', ' ']).next().unwrap_or_default();
@@ -186,7 +192,8 @@ fn hunks(diff: &str) -> Result<Vec<Hunk>> {
                 Some('+') => Side::New,
                 Some(_) => bail!("a line of a hunk begins with none of ` `, `-`, `+`: {line}"),
             };
-            hunk.lines.push((side, line.get(1..).unwrap_or_default().to_owned()));
+            hunk.lines
+                .push((side, line.get(1..).unwrap_or_default().to_owned()));
         }
     }
     ensure!(!hunks.is_empty(), "there is no hunk");
@@ -207,7 +214,11 @@ impl Hunk {
             .filter(|start| file[*start..*start + old.len()] == old[..])
             .min_by_key(|start| start.abs_diff(self.line))
             .with_context(|| {
-                format!("does not apply: {} has no place like line {}", self.file, self.line + 1)
+                format!(
+                    "does not apply: {} has no place like line {}",
+                    self.file,
+                    self.line + 1
+                )
             })?;
         let mut edits: Vec<Edit> = Vec::new();
         let mut at = start;
@@ -290,7 +301,10 @@ Expected: worlds, tests
         let patch = parse("7-votes.patch", PATCH).unwrap();
         let error = patch.hunks[0].edits(&["a", "B", "e"]).unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("does not apply") && text.contains("c/src/lib.rs"), "{text}");
+        assert!(
+            text.contains("does not apply") && text.contains("c/src/lib.rs"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -311,8 +325,15 @@ Expected: worlds, tests
 
     #[test]
     fn a_header_that_lacks_something_is_refused() {
-        for missing in ["Kind: safety\n", "Rule: only votes of members count,\n", "@@ -3,3 +3,4 @@ fn f()\n"] {
-            assert!(parse("7-votes.patch", &PATCH.replace(missing, "")).is_err(), "{missing}");
+        for missing in [
+            "Kind: safety\n",
+            "Rule: only votes of members count,\n",
+            "@@ -3,3 +3,4 @@ fn f()\n",
+        ] {
+            assert!(
+                parse("7-votes.patch", &PATCH.replace(missing, "")).is_err(),
+                "{missing}"
+            );
         }
         assert!(parse("votes.patch", PATCH).is_err());
         assert!(parse("0-votes.patch", PATCH).is_err());
