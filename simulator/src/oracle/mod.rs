@@ -22,29 +22,44 @@ mod state_machine_safety;
 mod up_to_date_vote;
 mod view;
 
-use raft_core::{Body, LogIndex, Message, Role, Snapshot};
+use raft_core::{Body, EntryId, LogIndex, Message, Role, Snapshot};
 
 use crate::world::chain::{Chain, Link};
 use crate::world::host::{Host, Machine};
+use crate::world::reuse::copies_in_place;
 use crate::world::stats::{Count, Stats};
 use crate::world::swarm::HOSTS_MAX;
 
 use ledger::Ledger;
-use view::View;
+use view::{Members, View};
 
 pub use bench::{Bench, Court, Judged, Violation};
 pub use liveness::Liveness;
 pub use name::Oracle;
 
+/// So many steps of a machine are judged by its numbers alone; then its whole log is looked at
+/// again, as it is whenever that was cut at either end or another configuration is in force.
+const WHOLE_EVERY: u8 = 63;
+
 /// What the harness remembers of a host that is up.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Shadow {
     view: View,
+    members: Members,
     log: Chain,
+    /// Steps until the whole log is looked at again.
+    until_whole: u8,
 }
 
+copies_in_place!(Shadow {
+    view,
+    members,
+    log,
+    until_whole
+});
+
 /// All oracles and what they remember.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Oracles {
     court: Court,
     shadows: [Shadow; HOSTS_MAX],
@@ -55,6 +70,17 @@ pub struct Oracles {
     log_matching: log_matching::LogMatching,
     leader_completeness: leader_completeness::LeaderCompleteness,
 }
+
+copies_in_place!(Oracles {
+    court,
+    shadows,
+    ledger,
+    election_safety,
+    one_vote,
+    up_to_date_vote,
+    log_matching,
+    leader_completeness,
+});
 
 impl Oracles {
     /// Oracles that have seen nothing yet.
@@ -69,6 +95,27 @@ impl Oracles {
             log_matching: Default::default(),
             leader_completeness: Default::default(),
         }
+    }
+
+    /// Forgets everything; buffers stay.
+    pub fn reset(&mut self, bench: Bench) {
+        self.court = Court::new(bench);
+        for shadow in &mut self.shadows {
+            (shadow.view, shadow.members) = Default::default();
+            shadow.log.reset(EntryId::ZERO, 0);
+        }
+        self.ledger.clear();
+        self.election_safety.clear();
+        self.one_vote.clear();
+        self.up_to_date_vote = Default::default();
+        self.log_matching.clear();
+        self.leader_completeness.clear();
+    }
+
+    /// Bytes that a copy copies, beside itself.
+    pub fn bytes(&self) -> usize {
+        let logs: usize = self.shadows.iter().map(|shadow| shadow.log.bytes()).sum();
+        logs + self.ledger.bytes() + self.log_matching.bytes()
     }
 
     /// Who judges, and how often each did.
@@ -98,9 +145,10 @@ impl Oracles {
             return Ok(());
         };
         let shadow = &mut self.shadows[host];
-        shadow.log = rebuild(raft, &durable.log);
+        rebuild(&mut shadow.log, raft, &durable.log);
         shadow.view = View::of(raft);
-        shadow.view.refresh_members(raft);
+        shadow.members = Members::of(raft);
+        shadow.until_whole = 0;
         let found = recovery::check(raft, &shadow.log, durable);
         self.court.judge(Oracle::Recovery, found)
     }
@@ -120,17 +168,27 @@ impl Oracles {
         let Some(raft) = &hosts[host].raft else {
             return Ok(());
         };
+        let shadow = &mut self.shadows[host];
+        let (before, after) = (shadow.view, View::of(raft));
+        let is_cut = after.base != before.base
+            || after.last.index < before.last.index
+            || after.configuration_index != before.configuration_index;
+        let is_due = is_cut || shadow.until_whole == 0;
+        shadow.until_whole = if is_due {
+            WHOLE_EVERY
+        } else {
+            shadow.until_whole - 1
+        };
         self.court
-            .judge(Oracle::Invariants, invariants::check(raft))?;
-        let before = self.shadows[host].view;
-        let mut after = View::of(raft);
-        if after.is_same(&before) {
+            .judge(Oracle::Invariants, invariants::check(raft, is_due))?;
+        if after == before {
             return Ok(());
         }
-        after.members = before.members;
+        shadow.view = after;
+        let members = shadow.members;
         if after.has_other_configuration(&before) {
-            after.refresh_members(raft);
-            if after.members.is_joint() && !before.members.is_joint() {
+            shadow.members = Members::of(raft);
+            if shadow.members.is_joint() && !members.is_joint() {
                 stats.add(Count::Joint);
             }
             if after.configuration_index < before.configuration_index {
@@ -138,7 +196,6 @@ impl Oracles {
             }
         }
         count_roles(&before, &after, raft, stats);
-        self.shadows[host].view = after;
         self.court
             .judge(Oracle::Monotonic, monotonic::check(&before, &after))?;
         let found = self.up_to_date_vote.on_change(host, &before, &after);
@@ -160,7 +217,7 @@ impl Oracles {
             self.court.judge(Oracle::LeaderCompleteness, found)?;
         }
         if after.commit > before.commit {
-            self.follow_commit(host, hosts, &before, stats)?;
+            self.follow_commit(host, hosts, &members, stats)?;
         }
         Ok(())
     }
@@ -209,7 +266,7 @@ impl Oracles {
         &mut self,
         host: usize,
         hosts: &[Host],
-        before: &View,
+        members: &Members,
         stats: &mut Stats,
     ) -> Result<(), Violation> {
         let Some(raft) = &hosts[host].raft else {
@@ -228,7 +285,7 @@ impl Oracles {
         let found = self.ledger.extend(raft, &shadow.log, commit, term);
         self.court.judge(Oracle::StateMachineSafety, found)?;
         stats.add_many(Count::Commit, commit.since(known));
-        let found = quorum_durability::check(host, hosts, &before.members, commit, &self.ledger);
+        let found = quorum_durability::check(host, hosts, members, commit, &self.ledger);
         self.court.judge(Oracle::QuorumDurability, found)?;
         let found = self.leader_completeness.on_commit(known, &self.ledger);
         self.court.judge(Oracle::LeaderCompleteness, found)
@@ -311,9 +368,8 @@ fn count_roles(before: &View, after: &View, raft: &Machine, stats: &mut Stats) {
     }
 }
 
-/// The log of a machine that just started; what stands before it is on the disk.
-fn rebuild(raft: &Machine, stored: &Chain) -> Chain {
-    let mut log = Chain::default();
+/// Makes the log of a machine that just started; what stands before it is on the disk.
+fn rebuild(log: &mut Chain, raft: &Machine, stored: &Chain) {
     let base = raft.base();
     let hash = stored.link(base.index).map_or(0, |link| link.hash);
     log.reset(base, hash);
@@ -323,5 +379,4 @@ fn rebuild(raft: &Machine, stored: &Chain) -> Chain {
         log.push(link);
         index = index.next();
     }
-    log
 }
