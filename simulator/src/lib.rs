@@ -6,6 +6,7 @@ pub mod hostile;
 pub mod museum;
 pub mod oracle;
 mod run;
+pub mod stage;
 pub mod topology;
 pub mod world;
 

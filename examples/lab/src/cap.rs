@@ -49,10 +49,20 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
     let (quorum, is_kept) = consistent::run(hosts, &minority, arguments.seed)?;
     let (at_once, gone) = eventual(hosts, &minority, arguments.seed);
     table("through a quorum (Raft)", &quorum, &minority);
-    println!("  writes that were answered and are not in the log of every node: {}\n", quorum.answered_writes() - is_kept);
-    table("at once (each node alone, largest stamp wins)", &at_once, &minority);
+    println!(
+        "  writes that were answered and are not in the log of every node: {}\n",
+        quorum.answered_writes() - is_kept
+    );
+    table(
+        "at once (each node alone, largest stamp wins)",
+        &at_once,
+        &minority,
+    );
     println!("  writes that were answered during the cut and gone after it: {gone}\n");
-    ensure!(is_kept == quorum.answered_writes(), "an answered write is lost");
+    ensure!(
+        is_kept == quorum.answered_writes(),
+        "an answered write is lost"
+    );
     draw(arguments, &quorum, &at_once)?;
     println!("picture: {}", arguments.output.display());
     Ok(())
@@ -90,10 +100,14 @@ fn eventual(hosts: usize, minority: &[usize], seed: u64) -> (Log, usize) {
 
 fn table(name: &str, log: &Log, minority: &[usize]) {
     println!("{name}");
-    println!("  when             where      asked  answered  refused  no answer  stale reads  answer ms (median)");
+    println!(
+        "  when             where      asked  answered  refused  no answer  stale reads  answer ms (median)"
+    );
     for phase in [Phase::Before, Phase::Cut, Phase::After] {
         for is_minority in [false, true] {
-            let ends = log.ends().filter(|end| end.phase == phase && minority.contains(&end.client) == is_minority);
+            let ends = log
+                .ends()
+                .filter(|end| end.phase == phase && minority.contains(&end.client) == is_minority);
             let ends: Vec<_> = ends.collect();
             let count = |is: fn(&End) -> bool| ends.iter().filter(|end| is(&end.end)).count();
             let answered = ends.iter().filter(|end| end.end.is_answer());
@@ -119,28 +133,44 @@ fn draw(arguments: &Arguments, quorum: &Log, at_once: &Log) -> Result<()> {
     let line = |name: &str, log: &Log, is: &dyn Fn(&workload::Ended) -> bool| {
         let mut counts = vec![0_u32; bins as usize];
         for end in log.ends().filter(|end| is(end)) {
-            if let Some(count) = counts.get_mut((end.began.as_micros() / BIN.as_micros()) as usize) {
+            if let Some(count) = counts.get_mut((end.began.as_micros() / BIN.as_micros()) as usize)
+            {
                 *count += 1;
             }
         }
         let at = |bin: usize| (bin as f64 * BIN.as_micros() as f64) / 1000.0;
         Line {
             name: name.into(),
-            points: counts.into_iter().enumerate().map(|(bin, count)| (at(bin), f64::from(count))).collect(),
+            points: counts
+                .into_iter()
+                .enumerate()
+                .map(|(bin, count)| (at(bin), f64::from(count)))
+                .collect(),
         }
     };
     let cut = workload::CUT;
     let chart = Chart {
-        title: format!("{} nodes under a partition: refuse, or answer with what may be old", arguments.hosts),
+        title: format!(
+            "{} nodes under a partition: refuse, or answer with what may be old",
+            arguments.hosts
+        ),
         x: "ms",
         y: "requests in 100 ms",
         is_log: false,
-        spans: vec![(cut.0.as_micros() as f64 / 1000.0, cut.1.as_micros() as f64 / 1000.0, "the network is cut in two")],
+        spans: vec![(
+            cut.0.as_micros() as f64 / 1000.0,
+            cut.1.as_micros() as f64 / 1000.0,
+            "the network is cut in two",
+        )],
         lines: vec![
             line("quorum: answered", quorum, &|end| end.end.is_answer()),
-            line("quorum: refused, or no answer", quorum, &|end| !end.end.is_answer()),
+            line("quorum: refused, or no answer", quorum, &|end| {
+                !end.end.is_answer()
+            }),
             line("at once: answered", at_once, &|end| end.end.is_answer()),
-            line("at once: stale reads", at_once, &|end| at_once.is_stale(end)),
+            line("at once: stale reads", at_once, &|end| {
+                at_once.is_stale(end)
+            }),
         ],
     };
     chart.write(&arguments.output)
@@ -152,8 +182,15 @@ const BIN: Duration = Duration::from_millis(100);
 mod tests {
     use super::*;
 
-    fn count(log: &Log, phase: Phase, side: &[usize], is: impl Fn(&workload::Ended) -> bool) -> usize {
-        let ends = log.ends().filter(|end| end.phase == phase && side.contains(&end.client));
+    fn count(
+        log: &Log,
+        phase: Phase,
+        side: &[usize],
+        is: impl Fn(&workload::Ended) -> bool,
+    ) -> usize {
+        let ends = log
+            .ends()
+            .filter(|end| end.phase == phase && side.contains(&end.client));
         ends.filter(|end| is(end)).count()
     }
 

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
+use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
 
 /// One line of a chart.
@@ -40,7 +41,8 @@ impl Chart {
     ///
     /// The file cannot be written.
     pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
-        self.draw(path).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
+        self.draw(path)
+            .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
     }
 
     fn draw(&self, path: &Path) -> Result<(), Box<dyn Error>> {
@@ -54,7 +56,8 @@ impl Chart {
             .y_label_area_size(72);
         let (x, y) = (self.range(|point| point.0), self.range(|point| point.1));
         if self.is_log {
-            let chart = builder.build_cartesian_2d((x.0..x.1 * 1.2).log_scale(), (y.0..y.1 * 1.3).log_scale())?;
+            let chart = builder
+                .build_cartesian_2d((x.0..x.1 * 1.2).log_scale(), (y.0..y.1 * 1.3).log_scale())?;
             self.fill(chart)?;
         } else {
             let chart = builder.build_cartesian_2d(x.0..x.1, 0.0..y.1 * 1.08)?;
@@ -64,7 +67,10 @@ impl Chart {
         Ok(())
     }
 
-    fn fill<X, Y>(&self, mut chart: ChartContext<'_, SVGBackend<'_>, Cartesian2d<X, Y>>) -> Result<(), Box<dyn Error>>
+    fn fill<'s, X, Y>(
+        &self,
+        mut chart: ChartContext<'s, SVGBackend<'s>, Cartesian2d<X, Y>>,
+    ) -> Result<(), Box<dyn Error>>
     where
         X: Ranged<ValueType = f64> + ValueFormatter<f64>,
         Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
@@ -88,10 +94,14 @@ impl Chart {
         }
         for (line, colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
             let series = LineSeries::new(line.points.iter().copied(), colour.stroke_width(2));
-            let key = move |(x, y)| PathElement::new(vec![(x, y), (x + 22, y)], colour.stroke_width(3));
+            let key =
+                move |(x, y)| PathElement::new(vec![(x, y), (x + 22, y)], colour.stroke_width(3));
             chart.draw_series(series)?.label(&line.name).legend(key);
             if line.points.len() < 40 {
-                let dots = line.points.iter().map(|point| Circle::new(*point, 4, colour.filled()));
+                let dots = line
+                    .points
+                    .iter()
+                    .map(|point| Circle::new(*point, 4, colour.filled()));
                 chart.draw_series(dots)?;
             }
         }
@@ -107,7 +117,9 @@ impl Chart {
 
     fn range(&self, axis: impl Fn(&(f64, f64)) -> f64) -> (f64, f64) {
         let values = self.lines.iter().flat_map(|line| &line.points).map(axis);
-        let range = values.fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(value), high.max(value)));
+        let range = values.fold((f64::MAX, f64::MIN), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
         if range.0 > range.1 { (0.0, 1.0) } else { range }
     }
 }

@@ -64,7 +64,9 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
         2 * arguments.timeout,
         arguments.seeds
     );
-    println!("latency ms │ new leader ms: median    95 %     max │ commit ms │ candidates │ split terms │");
+    println!(
+        "latency ms │ new leader ms: median    95 %     max │ commit ms │ candidates │ split terms │"
+    );
     let mut lines = [("new leader, median", 50), ("new leader, 95 %", 95)].map(|(name, _)| Line {
         name: name.into(),
         points: Vec::new(),
@@ -74,7 +76,9 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
         points: Vec::new(),
     };
     for latency in &arguments.latencies {
-        let elections: Result<Vec<_>> = (1..=arguments.seeds).map(|seed| elect(arguments, *latency, seed)).collect();
+        let elections: Result<Vec<_>> = (1..=arguments.seeds)
+            .map(|seed| elect(arguments, *latency, seed))
+            .collect();
         let elections = elections?;
         let leader = Summary::of_times(elections.iter().map(|election| election.leader));
         let commit = Summary::of_times(elections.iter().map(|election| election.commit));
@@ -103,7 +107,12 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
     println!("\ncandidates, split terms: means; split terms are terms in which nobody was elected");
     let [median, high] = lines;
     let chart = Chart {
-        title: format!("Time from the crash of a leader, {} nodes, timeouts {} to {} ms", arguments.hosts, arguments.timeout, 2 * arguments.timeout),
+        title: format!(
+            "Time from the crash of a leader, {} nodes, timeouts {} to {} ms",
+            arguments.hosts,
+            arguments.timeout,
+            2 * arguments.timeout
+        ),
         x: "one-way latency (ms)",
         y: "ms",
         is_log: false,
@@ -137,14 +146,19 @@ fn elect(arguments: &Arguments, latency: u64, seed: u64) -> Result<Election> {
     let mut stood = vec![false; setting.hosts];
     let mut leader = None;
     loop {
-        ensure!(stage.now().since(began) < timeout.saturating_mul(1000), "seed {seed}: no leader in 1000 timeouts");
+        ensure!(
+            stage.now().since(began) < timeout.saturating_mul(1000),
+            "seed {seed}: no leader in 1000 timeouts"
+        );
         stage.step()?;
         for (host, stood) in stood.iter_mut().enumerate() {
             let role = stage.machine(host).map(|raft| raft.role());
             *stood |= matches!(role, Some(Role::PreCandidate | Role::Candidate));
         }
         let Some(new) = stage.leader() else { continue };
-        let Some(raft) = stage.machine(new) else { continue };
+        let Some(raft) = stage.machine(new) else {
+            continue;
+        };
         let elapsed = stage.now().since(began);
         let (elected, _) = *leader.get_or_insert((elapsed, new));
         if raft.is_established() {
@@ -186,7 +200,9 @@ mod tests {
     #[test]
     fn high_latency_makes_several_stand_at_once() {
         let many = |latency| -> u64 {
-            (1..40).map(|seed| elect(&arguments(), latency, seed).unwrap().candidates).sum()
+            (1..40)
+                .map(|seed| elect(&arguments(), latency, seed).unwrap().candidates)
+                .sum()
         };
         assert!(many(40_000) > many(100));
     }

@@ -54,7 +54,8 @@ pub(crate) struct Eventual {
 impl Eventual {
     pub(crate) fn new(nodes: usize, latency: (Duration, Duration), seed: u64) -> Self {
         let mut random = Random::new(seed, Stream::Network);
-        let next = (0..nodes).map(|_| Moment::default().plus(random.duration(Duration::ZERO, GOSSIP)));
+        let next =
+            (0..nodes).map(|_| Moment::default().plus(random.duration(Duration::ZERO, GOSSIP)));
         let next = next.collect();
         Eventual {
             now: Moment::default(),
@@ -94,12 +95,17 @@ impl Eventual {
             let step = 1 + self.random.index(self.replicas.len() - 1);
             let to = (node + step) % self.replicas.len();
             if self.side[node] == self.side[to] {
-                let at = self.now.plus(self.random.duration(self.latency.0, self.latency.1));
-                self.letters.push((at, node, to, self.replicas[node].clone()));
+                let at = self
+                    .now
+                    .plus(self.random.duration(self.latency.0, self.latency.1));
+                self.letters
+                    .push((at, node, to, self.replicas[node].clone()));
             }
         }
         let now = self.now;
-        let (arrived, coming) = std::mem::take(&mut self.letters).into_iter().partition(|letter| letter.0 <= now);
+        let (arrived, coming) = std::mem::take(&mut self.letters)
+            .into_iter()
+            .partition(|letter| letter.0 <= now);
         self.letters = coming;
         let arrived: Vec<(Moment, usize, usize, Replica)> = arrived;
         for (_, from, to, state) in arrived {
@@ -112,7 +118,9 @@ impl Eventual {
     /// Whether all nodes say the same.
     pub(crate) fn is_level(&self) -> bool {
         let registers = |replica: &Replica| replica.registers.clone();
-        self.replicas.windows(2).all(|pair| registers(&pair[0]) == registers(&pair[1]))
+        self.replicas
+            .windows(2)
+            .all(|pair| registers(&pair[0]) == registers(&pair[1]))
     }
 }
 

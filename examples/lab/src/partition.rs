@@ -84,7 +84,11 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
     println!("{:<52}  median     max", "");
     let time = |name: &str, pick: fn(&Cut) -> Duration| {
         let summary = Summary::of_times(cuts.iter().map(pick));
-        println!("{name:<52} {:>7} {:>7} ms", ms(summary.median()), ms(summary.max()));
+        println!(
+            "{name:<52} {:>7} {:>7} ms",
+            ms(summary.median()),
+            ms(summary.max())
+        );
     };
     let count = |name: &str, pick: fn(&Cut) -> u64| {
         let summary = Summary::of(cuts.iter().map(pick));
@@ -93,13 +97,22 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
     time("the old leader gives way after", |cut| cut.gave_way);
     time("the majority has a leader after", |cut| cut.elected);
     time("the majority commits again after", |cut| cut.committed);
-    time("two nodes believe to lead, in different terms, for", |cut| cut.two_leaders);
+    time(
+        "two nodes believe to lead, in different terms, for",
+        |cut| cut.two_leaders,
+    );
     count("accepted by the minority's leader", |cut| cut.minority.0);
     count("committed by the minority", |cut| cut.minority.1);
     count("accepted by the majority's leader", |cut| cut.majority.0);
     count("committed by the majority", |cut| cut.majority.1);
-    time("all logs are the same again after the healing in", |cut| cut.healed);
-    println!("\nsplit brain: {} of {} groups", cuts.iter().filter(|cut| cut.minority.1 > 0).count(), cuts.len());
+    time("all logs are the same again after the healing in", |cut| {
+        cut.healed
+    });
+    println!(
+        "\nsplit brain: {} of {} groups",
+        cuts.iter().filter(|cut| cut.minority.1 > 0).count(),
+        cuts.len()
+    );
     println!("picture: {}", arguments.output.display());
     Ok(())
 }
@@ -117,7 +130,10 @@ fn run(arguments: &Arguments, seed: u64) -> Result<(Cut, Vec<Sample>)> {
     let Some(old) = stage.leader() else {
         anyhow::bail!("seed {seed}: a settled group lost its leader");
     };
-    let minority: Vec<_> = (0..hosts).map(|step| (old + step) % hosts).take((hosts - 1) / 2).collect();
+    let minority: Vec<_> = (0..hosts)
+        .map(|step| (old + step) % hosts)
+        .take((hosts - 1) / 2)
+        .collect();
     let majority: Vec<_> = (0..hosts).filter(|host| !minority.contains(host)).collect();
     let sides = [&minority[..], &majority[..]];
 
@@ -136,9 +152,13 @@ fn run(arguments: &Arguments, seed: u64) -> Result<(Cut, Vec<Sample>)> {
             accepted = [0; 2];
         }
         for (side, accepted) in sides.iter().zip(&mut accepted) {
-            let leaders: Vec<_> = side.iter().copied().filter(|host| leads(&stage, *host)).collect();
+            let leaders: Vec<_> = side
+                .iter()
+                .copied()
+                .filter(|host| leads(&stage, *host))
+                .collect();
             for leader in leaders {
-                *accepted += u64::from(stage.propose(leader, b"what the clients of one side want").is_ok());
+                *accepted += u64::from(stage.propose(leader, b"what the clients want")?.is_some());
             }
         }
         stage.advance(ASK)?;
@@ -146,7 +166,11 @@ fn run(arguments: &Arguments, seed: u64) -> Result<(Cut, Vec<Sample>)> {
         samples.push(Sample {
             at: stage.now().since(began),
             accepted,
-            committed: if is_cut { [now[0] - before[0], now[1] - before[1]] } else { [0; 2] },
+            committed: if is_cut {
+                [now[0] - before[0], now[1] - before[1]]
+            } else {
+                [0; 2]
+            },
         });
         if is_cut {
             let since = stage.now().since(began).saturating_sub(lead_in);
@@ -156,19 +180,33 @@ fn run(arguments: &Arguments, seed: u64) -> Result<(Cut, Vec<Sample>)> {
     let after = sides.map(|side| committed(&stage, side));
     cut.minority = (accepted[0], after[0] - before[0]);
     cut.majority = (accepted[1], after[1] - before[1]);
-    ensure!(cut.minority.1 == 0, "seed {seed}: the minority committed {} entries", cut.minority.1);
+    ensure!(
+        cut.minority.1 == 0,
+        "seed {seed}: the minority committed {} entries",
+        cut.minority.1
+    );
 
     stage.heal();
     let healed = stage.now();
     while !is_level(&stage, hosts) {
-        ensure!(stage.now().since(healed) < TIMEOUT.saturating_mul(100), "seed {seed}: not level in 100 timeouts");
+        ensure!(
+            stage.now().since(healed) < TIMEOUT.saturating_mul(100),
+            "seed {seed}: not level in 100 timeouts"
+        );
         stage.advance(ASK)?;
     }
     cut.healed = stage.now().since(healed);
     Ok((cut, samples))
 }
 
-fn watch(cut: &mut Cut, stage: &Stage, old: usize, majority: &[usize], since: Duration, commits: bool) {
+fn watch(
+    cut: &mut Cut,
+    stage: &Stage,
+    old: usize,
+    majority: &[usize],
+    since: Duration,
+    commits: bool,
+) {
     let is_zero = |time: Duration| time == Duration::ZERO;
     let has_given_way = !leads(stage, old);
     let is_elected = majority.iter().any(|host| leads(stage, *host));
@@ -198,7 +236,9 @@ fn committed(stage: &Stage, side: &[usize]) -> u64 {
 
 fn is_level(stage: &Stage, hosts: usize) -> bool {
     let mut machines = (0..hosts).filter_map(|host| stage.machine(host));
-    let Some(first) = machines.next() else { return false };
+    let Some(first) = machines.next() else {
+        return false;
+    };
     first.commit() == first.last().index
         && machines.all(|raft| raft.last() == first.last() && raft.commit() == first.commit())
 }
@@ -207,14 +247,24 @@ fn draw(arguments: &Arguments, samples: &[Sample]) -> Result<()> {
     let seconds = |at: Duration| at.as_micros() as f64 / 1000.0;
     let line = |name: &str, pick: &dyn Fn(&Sample) -> u64| Line {
         name: name.into(),
-        points: samples.iter().map(|sample| (seconds(sample.at), pick(sample) as f64)).collect(),
+        points: samples
+            .iter()
+            .map(|sample| (seconds(sample.at), pick(sample) as f64))
+            .collect(),
     };
     let chart = Chart {
-        title: format!("{} nodes, the leader cut off with a minority", arguments.hosts),
+        title: format!(
+            "{} nodes, the leader cut off with a minority",
+            arguments.hosts
+        ),
         x: "ms",
         y: "entries since the cut",
         is_log: false,
-        spans: vec![(200.0, 200.0 + arguments.cut as f64, "the network is cut in two")],
+        spans: vec![(
+            200.0,
+            200.0 + arguments.cut as f64,
+            "the network is cut in two",
+        )],
         lines: vec![
             line("majority: accepted", &|sample| sample.accepted[1]),
             line("minority: accepted, and lost", &|sample| sample.accepted[0]),

@@ -50,7 +50,10 @@ mod tests {
     #[test]
     fn percentiles_of_a_sample() {
         let summary = Summary::of([5, 1, 4, 2, 3]);
-        assert_eq!((summary.percentile(0), summary.median(), summary.max()), (1, 3, 5));
+        assert_eq!(
+            (summary.percentile(0), summary.median(), summary.max()),
+            (1, 3, 5)
+        );
         assert_eq!(summary.mean_hundredths(), 300);
         assert_eq!(Summary::default().median(), 0);
         assert_eq!(ms(12_345), "12.3");

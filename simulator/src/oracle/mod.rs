@@ -41,6 +41,8 @@ pub use name::Oracle;
 /// again, as it is whenever that was cut at either end or another configuration is in force.
 const WHOLE_EVERY: u8 = 63;
 
+impl core::error::Error for Violation {}
+
 /// What the harness remembers of a host that is up.
 #[derive(Debug, Default)]
 struct Shadow {

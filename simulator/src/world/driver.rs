@@ -172,6 +172,9 @@ impl World {
                     host.app.apply(index, entry.payload);
                     let state = host.app.state;
                     self.stats.add(Count::Applied);
+                    if let Some(applied) = &mut self.applied {
+                        applied.push((number, entry.id));
+                    }
                     self.trace.record(index.value(), state);
                     self.oracles.on_applied(number, before, index, state)?;
                     if self.sabotage == Sabotage::RepeatsCommands && is_odd {

@@ -59,7 +59,7 @@ pub(super) fn run(hosts: usize, minority: &[usize], seed: u64) -> Result<(Log, u
             before = phase;
         }
         for (client, operation) in service.log.ask(phase) {
-            service.ask(client, operation, now, phase, minority);
+            service.ask(client, operation, now, phase, minority)?;
         }
         service.stage.advance(STEP)?;
         service.answer(now.saturating_add(STEP));
@@ -69,7 +69,10 @@ pub(super) fn run(hosts: usize, minority: &[usize], seed: u64) -> Result<(Log, u
         now = now.saturating_add(STEP);
         service.stage.advance(STEP)?;
         service.answer(now);
-        ensure!(now < workload::END.saturating_mul(10), "seed {seed}: the group does not come to rest");
+        ensure!(
+            now < workload::END.saturating_mul(10),
+            "seed {seed}: the group does not come to rest"
+        );
     }
     let kept = service.kept();
     Ok((service.log, kept))
@@ -77,20 +80,31 @@ pub(super) fn run(hosts: usize, minority: &[usize], seed: u64) -> Result<(Log, u
 
 impl Service {
     /// A client asks its own node, which passes the request on to the leader that it knows, if it reaches it.
-    fn ask(&mut self, client: usize, operation: Operation, now: Duration, phase: Phase, minority: &[usize]) {
+    fn ask(
+        &mut self,
+        client: usize,
+        operation: Operation,
+        now: Duration,
+        phase: Phase,
+        minority: &[usize],
+    ) -> Result<()> {
         let known = self.stage.machine(client).and_then(|raft| raft.leader());
         let leader = known.and_then(simulator::world::host::host_of);
         let is_cut = |leader: &usize| {
             phase == Phase::Cut && minority.contains(leader) != minority.contains(&client)
         };
         let reached = leader.filter(|leader| !is_cut(leader));
-        let accepted = reached.and_then(|leader| {
-            let id = self.stage.propose(leader, &payload(operation)).ok()?;
-            Some((leader, id))
-        });
+        let accepted = match reached {
+            Some(leader) => self
+                .stage
+                .propose(leader, &payload(operation))?
+                .map(|id| (leader, id)),
+            None => None,
+        };
         let Some((leader, id)) = accepted else {
-            self.log.end(client, now, now, phase, operation, End::Refused);
-            return;
+            self.log
+                .end(client, now, now, phase, operation, End::Refused);
+            return Ok(());
         };
         self.proposed.insert((id.index, id.term), operation);
         self.pending.push(Pending {
@@ -101,6 +115,7 @@ impl Service {
             leader,
             id,
         });
+        Ok(())
     }
 
     /// Answers what the leader to which it was given has applied, and gives up on what takes too long.
@@ -111,7 +126,9 @@ impl Service {
             let place = applied.iter().rposition(|id| *id == request.id);
             let end = match (request.operation, place) {
                 (Operation::Write { .. }, Some(_)) => End::Written,
-                (Operation::Read { key }, Some(place)) => End::Read(self.value(&applied[..place], key)),
+                (Operation::Read { key }, Some(place)) => {
+                    End::Read(self.value(&applied[..place], key))
+                }
                 (_, None) if now.saturating_sub(request.began) > PATIENCE => End::NoAnswer,
                 (_, None) => {
                     self.pending.push(request);
@@ -119,7 +136,8 @@ impl Service {
                 }
             };
             let (client, began, phase) = (request.client, request.began, request.phase);
-            self.log.end(client, began, now, phase, request.operation, end);
+            self.log
+                .end(client, began, now, phase, request.operation, end);
         }
     }
 
@@ -128,14 +146,19 @@ impl Service {
         let latest = applied.iter().rev();
         let mut operations = latest.filter_map(|id| self.proposed.get(&(id.index, id.term)));
         operations.find_map(|operation| match operation {
-            Operation::Write { key: written, value } if *written == key => Some(*value),
+            Operation::Write {
+                key: written,
+                value,
+            } if *written == key => Some(*value),
             Operation::Write { .. } | Operation::Read { .. } => None,
         })
     }
 
     /// Whether every node has applied everything, and has the same state.
     fn is_level(&self, hosts: usize) -> bool {
-        let Some(leader) = self.stage.leader() else { return false };
+        let Some(leader) = self.stage.leader() else {
+            return false;
+        };
         let last = self.stage.machine(leader).map(|raft| raft.last().index);
         let app = self.stage.app(leader);
         last == Some(app.applied) && (0..hosts).all(|host| self.stage.app(host) == app)
@@ -143,12 +166,16 @@ impl Service {
 
     /// Answered writes that the leader has applied; [`is_level`](Self::is_level) says that all nodes have the same.
     fn kept(&self) -> usize {
-        let Some(leader) = self.stage.leader() else { return 0 };
+        let Some(leader) = self.stage.leader() else {
+            return 0;
+        };
         let applied = self.stage.applied(leader).iter();
         let operations = applied.filter_map(|id| self.proposed.get(&(id.index, id.term)));
         let written: Vec<_> = operations.collect();
         let answered = self.log.ends().filter(|end| end.end == End::Written);
-        answered.filter(|end| written.contains(&&end.operation)).count()
+        answered
+            .filter(|end| written.contains(&&end.operation))
+            .count()
     }
 }
 

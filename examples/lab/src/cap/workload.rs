@@ -6,7 +6,8 @@ use simulator::world::random::{Random, Stream};
 use super::STEP;
 
 /// From when to when the network is cut.
-pub(crate) const CUT: (Duration, Duration) = (Duration::from_millis(1000), Duration::from_millis(3000));
+pub(crate) const CUT: (Duration, Duration) =
+    (Duration::from_millis(1000), Duration::from_millis(3000));
 /// When the clients stop.
 pub(crate) const END: Duration = Duration::from_millis(4500);
 
@@ -107,7 +108,10 @@ impl Log {
             let operation = match self.random.below(4) {
                 0 if phase != Phase::After => {
                     self.values += 1;
-                    Operation::Write { key, value: self.values }
+                    Operation::Write {
+                        key,
+                        value: self.values,
+                    }
                 }
                 1 => Operation::Read { key },
                 _ => continue,
@@ -141,7 +145,10 @@ impl Log {
     }
 
     pub(crate) fn answered_writes(&self) -> usize {
-        self.ends.iter().filter(|end| end.end == End::Written).count()
+        self.ends
+            .iter()
+            .filter(|end| end.end == End::Written)
+            .count()
     }
 
     /// Whether this is a read whose value had been replaced before it was asked for: a write of the same key that
@@ -152,12 +159,17 @@ impl Log {
         };
         let writes = || {
             self.ends.iter().filter_map(move |end| match end.operation {
-                Operation::Write { key: written, value } if written == key => Some((end, value)),
+                Operation::Write {
+                    key: written,
+                    value,
+                } if written == key => Some((end, value)),
                 Operation::Write { .. } | Operation::Read { .. } => None,
             })
         };
         // What was never answered may have happened at any later time: it replaces nothing for certain.
-        let source = writes().find(|(_, value)| Some(*value) == got).map(|(end, _)| end);
+        let source = writes()
+            .find(|(_, value)| Some(*value) == got)
+            .map(|(end, _)| end);
         let replaced_at = match source {
             Some(source) if source.end == End::Written => source.ended,
             Some(_) => return false,
@@ -184,9 +196,12 @@ impl Log {
         };
         let winner = |key| {
             let value = kept(key)?;
-            writes().find(|(_, _, written)| *written == value).map(|(side, _, _)| side)
+            writes()
+                .find(|(_, _, written)| *written == value)
+                .map(|(side, _, _)| side)
         };
-        let lost = writes().filter(|(side, key, _)| winner(*key).is_some_and(|winner| winner != *side));
+        let lost =
+            writes().filter(|(side, key, _)| winner(*key).is_some_and(|winner| winner != *side));
         lost.count()
     }
 }
