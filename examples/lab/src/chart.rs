@@ -5,6 +5,7 @@ use std::path::Path;
 
 use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// One line of a chart.
 pub(crate) struct Line {
@@ -31,6 +32,9 @@ const COLOURS: [RGBColor; 4] = [
     RGBColor(0, 158, 115),
     RGBColor(204, 121, 167),
 ];
+
+/// How much higher than the highest point a chart is, so that the key hides no line.
+const HEADROOM: f64 = 1.4;
 
 const SIZE: (u32, u32) = (960, 540);
 
@@ -60,7 +64,7 @@ impl Chart {
                 .build_cartesian_2d((x.0..x.1 * 1.2).log_scale(), (y.0..y.1 * 1.3).log_scale())?;
             self.fill(chart)?;
         } else {
-            let chart = builder.build_cartesian_2d(x.0..x.1, 0.0..y.1 * 1.08)?;
+            let chart = builder.build_cartesian_2d(x.0..x.1, 0.0..y.1 * HEADROOM)?;
             self.fill(chart)?;
         }
         root.present()?;
@@ -87,10 +91,16 @@ impl Chart {
             .y_label_formatter(&number)
             .draw()?;
         let top = self.range(|point| point.1).1;
+        let corner = Pos::new(HPos::Right, VPos::Top);
+        let label = ("sans-serif", 15).into_font().color(&BLACK).pos(corner);
         for (from, to, name) in &self.spans {
             let shade = RGBColor(120, 120, 120).mix(0.12).filled();
-            chart.draw_series([Rectangle::new([(*from, 0.0), (*to, top * 1.08)], shade)])?;
-            chart.draw_series([Text::new(*name, (*from, top * 1.05), ("sans-serif", 15))])?;
+            chart.draw_series([Rectangle::new([(*from, 0.0), (*to, top * HEADROOM)], shade)])?;
+            chart.draw_series([Text::new(
+                *name,
+                (*to, top * (HEADROOM - 0.03)),
+                label.clone(),
+            )])?;
         }
         for (line, colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
             let series = LineSeries::new(line.points.iter().copied(), colour.stroke_width(2));

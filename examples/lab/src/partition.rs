@@ -165,7 +165,7 @@ fn run(arguments: &Arguments, seed: u64) -> Result<(Cut, Vec<Sample>)> {
         let now = sides.map(|side| committed(&stage, side));
         samples.push(Sample {
             at: stage.now().since(began),
-            accepted,
+            accepted: if is_cut { accepted } else { [0; 2] },
             committed: if is_cut {
                 [now[0] - before[0], now[1] - before[1]]
             } else {

@@ -105,7 +105,7 @@ impl Log {
         let mut asked = Vec::new();
         for client in 0..self.clients {
             let key = self.random.below(KEYS);
-            let operation = match self.random.below(4) {
+            let operation = match self.random.below(8) {
                 0 if phase != Phase::After => {
                     self.values += 1;
                     Operation::Write {
