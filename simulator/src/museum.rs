@@ -9,19 +9,22 @@
 
 mod coverage;
 mod seeded;
+mod stopwatch;
 mod worlds;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::oracle::Bench;
+
+pub use stopwatch::Stopwatch;
 
 /// One attempt to find something.
 #[derive(Clone, Copy, Debug)]
 pub struct Trial {
     /// Attempts with different numbers look at different seeds.
     pub number: u32,
-    /// Nothing new is started after so long.
+    /// Nothing new is started after so long, see [`Stopwatch`].
     pub budget: Duration,
     /// The oracles that judge.
     pub bench: Bench,
@@ -77,7 +80,7 @@ fn try_each<T>(
     trials: impl IntoIterator<Item = T>,
     mut attempt: impl FnMut(T) -> Option<Caught>,
 ) -> Hunt {
-    let began = Instant::now();
+    let began = Stopwatch::start();
     let mut tries = 0;
     for trial in trials {
         if began.elapsed() >= budget {
