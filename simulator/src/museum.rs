@@ -8,8 +8,10 @@
 //! With the code as it is every hunt must end empty-handed, which is the control.
 
 mod coverage;
+mod hostile;
 mod seeded;
 mod stopwatch;
+mod topologies;
 mod worlds;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -66,7 +68,13 @@ pub trait Checker: Sync {
 }
 
 /// All of them.
-pub const CHECKERS: &[&dyn Checker] = &[&worlds::Worlds, &coverage::Coverage, &seeded::Seeded];
+pub const CHECKERS: &[&dyn Checker] = &[
+    &worlds::Worlds,
+    &hostile::Hostile,
+    &topologies::Topologies,
+    &coverage::Coverage,
+    &seeded::Seeded,
+];
 
 /// The checker with this name.
 pub fn checker(name: &str) -> Option<&'static dyn Checker> {
