@@ -17,12 +17,13 @@ pub mod random;
 pub mod sabotage;
 pub mod stats;
 pub mod swarm;
+pub mod tamper;
 pub mod trace;
 mod workload;
 
 use raft_core::{GroupId, wire};
 
-use crate::oracle::{Bench, Judged, Liveness, Oracle, Oracles, Violation};
+use crate::oracle::{Bench, Judged, Liveness, Oracle, Oracles, Violation, rebuild};
 use crate::world::clock::{HostClock, Moment};
 use crate::world::disk::Outcome;
 use crate::world::host::{Host, node};
@@ -242,16 +243,24 @@ impl World {
             return Ok(());
         }
         let (from, to) = (frame.from, frame.to);
+        // Oracles judge by what was sent, whatever a seeded fault makes of it.
+        let sent = (self.sabotage != Sabotage::None).then(|| frame.bytes.clone());
         let Some(bytes) = self.sabotage.tamper(frame.bytes) else {
             return Ok(());
         };
-        let result = self.receive(from, to, &bytes);
+        let result = self.receive(from, to, &bytes, sent.as_deref());
         self.network.recycle(bytes);
         result?;
         self.drain(to)
     }
 
-    fn receive(&mut self, from: usize, to: usize, bytes: &[u8]) -> Result<(), Violation> {
+    fn receive(
+        &mut self,
+        from: usize,
+        to: usize,
+        bytes: &[u8],
+        sent: Option<&[u8]>,
+    ) -> Result<(), Violation> {
         let host = &mut self.hosts[to];
         let Some(raft) = host.raft.as_mut() else {
             return Ok(());
@@ -272,11 +281,20 @@ impl World {
             (to as u64) << 32 | (from as u64) << 24 | bytes.len() as u64,
         );
         let local = host.clock.show(now);
+        let twin = self.oracles.wants_twin().then(|| raft.clone());
         // A machine that has stopped says so to the oracle of invariants.
         let piece = raft.handle_message(local, node(from), message);
+        if let Some(twin) = twin {
+            let seen = self.sabotage.misread(local);
+            self.oracles
+                .on_twin(twin, raft, seen, node(from), message)?;
+        }
         if let Ok(Some(piece)) = piece {
             self.store_piece(to, piece);
         }
+        let sent = sent.and_then(|bytes| wire::decode(bytes).ok());
+        let message = sent.unwrap_or(message);
+        self.oracles.on_received(to, from, &message, &self.hosts)?;
         self.observe(to)
     }
 
@@ -323,6 +341,9 @@ impl World {
         let outcome = disk.finish(fails, &mut self.disk_random, &mut self.stats);
         self.trace.say(now, host, || disk_words(&outcome));
         self.trace.record(now.as_micros(), 2 << 40 | host as u64);
+        if matches!(outcome, Outcome::Stored(_)) {
+            self.oracles.on_disk(host, &self.hosts)?;
+        }
         let owner = &mut self.hosts[host];
         let local = owner.clock.show(now);
         let Some(raft) = owner.raft.as_mut() else {
@@ -331,13 +352,13 @@ impl World {
         let reported = match outcome {
             Outcome::Stored(Some(ticket)) => raft.handle_persisted(local, ticket),
             Outcome::Failed(Some(ticket)) => raft.handle_persist_failed(local, ticket),
-            Outcome::Piece(receipt) => {
+            Outcome::Piece(name, receipt) => {
                 self.stats.add(Count::PieceStored);
+                self.oracles.on_told(host, &name);
                 raft.handle_stored(local, receipt)
             }
             Outcome::Damaged(name) => {
-                let what = format!("host {} received a damaged {name:?}", host + 1);
-                return self.judge(Oracle::StateMachineSafety, Err(what));
+                return self.oracles.on_damaged(host, &name);
             }
             Outcome::Stored(None) | Outcome::Failed(None) | Outcome::Silent => Ok(()),
         };
@@ -346,6 +367,7 @@ impl World {
             self.judge(Oracle::Invariants, Err(what))?;
         }
         self.observe(host)?;
+        self.oracles.on_own_disk(host, &self.hosts)?;
         self.drain(host)
     }
 
@@ -361,9 +383,25 @@ impl World {
             // Nothing it ever said rests on anything: it starts over.
             return self.begin_anew(host);
         }
+        if self.sabotage == Sabotage::LosesRecord {
+            self.hosts[host].disk.forget_latest();
+        }
         let restored = self.hosts[host].restore(now, &mut self.stats);
+        if self.sabotage == Sabotage::LosesRecord {
+            self.accept_loss(host);
+        }
+        self.oracles.on_disk(host, &self.hosts)?;
         self.stats.add(Count::Restart);
         self.came_up(host, restored.map_err(|error| error.to_string()))
+    }
+
+    /// A seeded fault: what a host came back with is all that it ever stored.
+    fn accept_loss(&mut self, host: usize) {
+        let Host { raft, disk, .. } = &mut self.hosts[host];
+        if let Some(raft) = raft {
+            let log = rebuild(raft, &disk.durable().log);
+            disk.believe(raft.hard_state(), log);
+        }
     }
 
     /// A host that lost even its name asks to be let in under a new one.
@@ -441,7 +479,7 @@ fn disk_words(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Stored(_) => "disk: record stored".into(),
         Outcome::Failed(_) => "disk: write failed".into(),
-        Outcome::Piece(receipt) => format!("disk: piece stored, {receipt:?}"),
+        Outcome::Piece(_, receipt) => format!("disk: piece stored, {receipt:?}"),
         Outcome::Damaged(name) => format!("disk: damaged snapshot {name:?}"),
         Outcome::Silent => "disk: done".into(),
     }

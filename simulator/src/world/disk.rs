@@ -141,8 +141,8 @@ pub enum Outcome {
     Stored(Option<Ticket>),
     /// A record was not stored, as far as the driver knows.
     Failed(Option<Ticket>),
-    /// A piece is stored.
-    Piece(Receipt),
+    /// A piece of this snapshot is stored.
+    Piece(Snapshot, Receipt),
     /// The last piece came, and the whole is not what its name says.
     Damaged(Snapshot),
     /// Nothing to report.
@@ -318,7 +318,7 @@ impl Disk {
         self.received
             .push((name.last.index, incoming.bytes.len() as u64));
         if (incoming.bytes.len() as u64) < name.size {
-            return Outcome::Piece(receipt);
+            return Outcome::Piece(name, receipt);
         }
         if checksum(&incoming.bytes) != name.checksum {
             return Outcome::Damaged(name);
@@ -326,7 +326,7 @@ impl Disk {
         if let Some(snapshot) = self.incoming.take() {
             self.keep_snapshot(snapshot);
         }
-        Outcome::Piece(receipt)
+        Outcome::Piece(name, receipt)
     }
 
     fn keep_snapshot(&mut self, snapshot: StoredSnapshot) {
@@ -418,6 +418,11 @@ impl Disk {
         if self.journal.len() > 1 {
             self.journal.pop();
         }
+    }
+
+    /// What it holds means this: for a disk that forgot something.
+    pub fn believe(&mut self, hard: HardState, log: Chain) {
+        self.durable = Durable { hard, log };
     }
 
     /// Where the log ends.

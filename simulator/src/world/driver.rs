@@ -5,7 +5,7 @@ use raft_core::{
     Body, ChunkData, Committed, DropReason, Event, Message, Piece, Ready, Snapshot, wire,
 };
 
-use crate::oracle::{Oracle, Violation};
+use crate::oracle::{Oracle, Violation, bounded_output};
 use crate::world::World;
 use crate::world::app::{App, checksum};
 use crate::world::disk::{Operation, Record, StoredSnapshot};
@@ -15,6 +15,7 @@ use crate::world::queue::Due;
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
 use crate::world::swarm::HOSTS_MAX;
+use crate::world::tamper;
 use crate::world::trace::describe;
 
 impl World {
@@ -113,7 +114,15 @@ impl World {
             let later = self.now.plus(Duration::from_millis(5));
             self.queue.push(later, Due::Wake(number));
         }
-        while self.transmit_one(number, Ready::Except(&busy[..count]))? {}
+        let raft = self.hosts[number].raft.as_ref();
+        let bound = raft.map_or(0, bounded_output::bound);
+        let mut sent = 0;
+        while sent <= bound && self.transmit_one(number, Ready::Except(&busy[..count]))? {
+            sent += 1;
+        }
+        if sent > 0 {
+            self.oracles.on_sent(number, sent, bound)?;
+        }
         Ok(())
     }
 
@@ -123,6 +132,10 @@ impl World {
         let Some(raft) = host.raft.as_mut() else {
             return Ok(false);
         };
+        // Not for long: the world would drown in frames.
+        let forgets =
+            self.sabotage == Sabotage::ForgetsSending && self.stats.count(Count::FrameSent) < 1_000;
+        let unsent = forgets.then(|| raft.clone());
         let Some(transmit) = raft.poll_transmit(local, ready) else {
             return Ok(false);
         };
@@ -138,6 +151,7 @@ impl World {
                 return Ok(false);
             }
         };
+        let echo = tamper::echo(self.sabotage, &message);
         if matches!(message.body, Body::Chunk(_)) {
             host.sent_piece = now;
         }
@@ -168,6 +182,12 @@ impl World {
         };
         let (network, queue) = (&mut self.network, &mut self.queue);
         let arrives = network.send(now, frame, &self.swarm, queue, &mut self.stats);
+        if unsent.is_some() {
+            self.hosts[number].raft = unsent;
+        }
+        if !arrives && let Some(body) = echo {
+            self.echo(number, to, body)?;
+        }
         if !arrives && self.work_random.chance(200) {
             // A transport that notices tells the machine.
             let host = &mut self.hosts[number];
@@ -177,6 +197,23 @@ impl World {
             self.observe(number)?;
         }
         Ok(true)
+    }
+
+    /// A seeded fault: a frame that never arrived is answered.
+    fn echo(&mut self, number: usize, from: usize, body: Body<'_>) -> Result<(), Violation> {
+        let identity = self.hosts[from].identity;
+        let host = &mut self.hosts[number];
+        let local = host.clock.show(self.now);
+        if let (Some(raft), Some(identity)) = (host.raft.as_mut(), identity) {
+            let message = Message {
+                group: raft.group(),
+                incarnation: identity.incarnation,
+                term: raft.term(),
+                body,
+            };
+            let _ = raft.handle_message(local, identity.node, message);
+        }
+        self.observe(number)
     }
 
     /// Hands what is committed to the application.
@@ -235,7 +272,8 @@ impl World {
             return Ok(false);
         }
         host.compacted = self.now;
-        let bytes = host.app.snapshot(index, self.swarm.snapshot_padding);
+        let app = self.sabotage.spoil(host.app);
+        let bytes = app.snapshot(index, self.swarm.snapshot_padding);
         if raft
             .compact(index, bytes.len() as u64, checksum(&bytes))
             .is_err()
@@ -250,6 +288,7 @@ impl World {
         self.trace
             .say(self.now, number, || format!("compacts up to {index}"));
         self.start(number, Operation::Snapshot(StoredSnapshot { name, bytes }));
+        self.oracles.on_compact(number, index, app.state)?;
         self.observe(number)?;
         Ok(true)
     }
