@@ -2,11 +2,14 @@
 #![doc = include_str!("../README.md")]
 
 pub mod figures;
+pub mod hostile;
+pub mod museum;
 pub mod oracle;
 mod run;
+pub mod topology;
 pub mod world;
 
 pub use oracle::{Bench, Oracle, Violation};
-pub use run::{History, report, run};
+pub use run::{History, report, run, run_in};
 pub use world::sabotage::Sabotage;
 pub use world::{Options, World};

@@ -4,10 +4,11 @@
 use raft_core::{EntryId, LogIndex};
 
 use super::view::Members;
+use crate::world::reuse::copies_in_place;
 use crate::world::swarm::HOSTS_MAX;
 
 /// Which members each configuration entry names, and where the entries stand.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Configurations {
     /// Index and term name an entry, and so the members that it holds.
     known: Vec<(EntryId, Members)>,
@@ -15,7 +16,19 @@ pub(super) struct Configurations {
     held: [Vec<EntryId>; HOSTS_MAX],
 }
 
+copies_in_place!(Configurations { known, held });
+
 impl Configurations {
+    /// Forgets everything; buffers stay.
+    pub(super) fn reset(&mut self) {
+        self.known.clear();
+        self.known.reserve(256);
+        for held in &mut self.held {
+            held.clear();
+            held.reserve(64);
+        }
+    }
+
     /// What is known of this entry.
     pub(super) fn members(&self, id: EntryId) -> Option<&Members> {
         let mut latest_first = self.known.iter().rev();

@@ -5,6 +5,7 @@ use raft_core::{EntryId, EntryKind, LogIndex, Term};
 use crate::world::app::{Answer, App};
 use crate::world::chain::Chain;
 use crate::world::host::Machine;
+use crate::world::reuse::copies_in_place;
 
 /// One committed entry.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +24,7 @@ pub(super) struct Committed {
 }
 
 /// The one history that all must agree on.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Ledger {
     entries: Vec<Committed>,
     /// The application that all others must agree with.
@@ -32,7 +33,28 @@ pub(super) struct Ledger {
     configurations: Vec<EntryId>,
 }
 
+copies_in_place!(Ledger {
+    entries,
+    app,
+    configurations
+});
+
+/// Entries for which there is room before the history begins.
+const ENTRIES: usize = 1 << 16;
+
 impl Ledger {
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.entries.reserve(ENTRIES);
+        self.app = App::default();
+        self.configurations.clear();
+        self.configurations.reserve(256);
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&self.entries[..])
+    }
+
     /// The last committed index.
     pub(super) fn last(&self) -> LogIndex {
         LogIndex::new(self.entries.len() as u64)

@@ -78,17 +78,15 @@ impl App {
         })
     }
 
-    /// Its state as bytes, the same on every host; everything up to `index` is in it.
-    pub fn snapshot(&self, index: LogIndex, padding: u64) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(SNAPSHOT_BYTES + padding as usize);
+    /// Writes its state as bytes, the same on every host; everything up to `index` is in it.
+    pub fn write_snapshot(&self, index: LogIndex, padding: u64, bytes: &mut Vec<u8>) {
+        bytes.clear();
         bytes.extend_from_slice(&index.value().to_le_bytes());
         bytes.extend_from_slice(&self.state.to_le_bytes());
         for value in self.registers {
             bytes.extend_from_slice(&value.to_le_bytes());
         }
-        let pattern = (0..padding).map(|place| (place ^ self.state) as u8);
-        bytes.extend(pattern);
-        bytes
+        bytes.extend((0..padding).map(|place| (place ^ self.state) as u8));
     }
 
     /// The state in a snapshot.
