@@ -1,3 +1,4 @@
 //! What can be run, a module for each word.
 
 pub(crate) mod histories;
+pub(crate) mod search;

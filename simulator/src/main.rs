@@ -18,10 +18,13 @@ struct Arguments {
 enum Word {
     /// Runs groups through simulated storms, one history per seed, and checks every step.
     Histories(command::histories::Arguments),
+    /// Explores every state of small worlds that run the shipping code.
+    Search(command::search::Arguments),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().word {
         Word::Histories(arguments) => command::histories::main(&arguments),
+        Word::Search(arguments) => command::search::main(&arguments),
     }
 }
