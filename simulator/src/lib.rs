@@ -7,6 +7,7 @@ pub mod museum;
 pub mod oracle;
 mod run;
 pub mod topology;
+pub mod search;
 pub mod world;
 
 pub use oracle::{Bench, Oracle, Violation};
