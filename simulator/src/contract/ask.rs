@@ -15,7 +15,8 @@ impl Stage<'_> {
     /// Whether the node remembers what it promised.
     pub(super) fn interrogate(&mut self) -> Seen {
         let application = self.rig.application();
-        self.witness.on_applied(application)?;
+        // What it knows to be committed may be more than it ever said.
+        let state = self.witness.on_applied(application);
         // Long after it heard a leader, so that it considers other candidates.
         self.now = self.now.saturating_add(Duration::from_millis(5_000));
         self.rig.handle(Input::Time, self.now);
@@ -24,7 +25,8 @@ impl Stage<'_> {
         }
         self.ask_term()?;
         self.ask_votes()?;
-        self.ask_entries()
+        self.ask_entries()?;
+        state
     }
 
     fn check_terms(&mut self, answers: &[Vec<u8>]) -> Result<Term, (Duty, String)> {

@@ -54,7 +54,7 @@ pub struct Report {
     pub decays: u64,
     /// Of these, how many the driver refused with an error; the others were in nobody's way.
     pub refused: u64,
-    /// Whether bits of the latest record flipped too: [`super::Medium::decaying_bits`] says.
+    /// Operations of the medium in the undisturbed histories.
     pub operations: u64,
 }
 
@@ -154,17 +154,18 @@ struct Found {
     reorders: bool,
     bits: u64,
     is_refused: bool,
+    /// Whether the node's latest promises may rest on what is not stored.
+    rests_on_air: bool,
 }
 
 type Refused = (Duty, String);
 
 fn try_point(rig: &mut dyn Rig, point: Point) -> Result<Found, Breach> {
     let breach = |(duty, what)| Breach { duty, what, point };
-    let error = match run(rig, point) {
-        Ok(found) => return Ok(found),
-        Err(error) => error,
+    let mut found = Found::default();
+    let Err((duty, what)) = run(rig, point, &mut found) else {
+        return Ok(found);
     };
-    let (duty, what) = error;
     let is_promise = matches!(
         duty,
         Duty::KeepVote | Duty::KeepTerm | Duty::KeepEntries | Duty::KeepTruncation
@@ -173,7 +174,7 @@ fn try_point(rig: &mut dyn Rig, point: Point) -> Result<Found, Breach> {
         Blow::Failure(_) if duty != Duty::ComeBack => Err(breach((Duty::HeedFailures, what))),
         Blow::Decay(_) => Err(breach((Duty::RefuseDamage, what))),
         Blow::None | Blow::Crash(_) | Blow::CrashAgain(..)
-            if is_promise && is_early(rig, point) =>
+            if is_promise && found.rests_on_air && is_early(rig, point) =>
         {
             Err(breach((Duty::StoreBeforeSending, what)))
         }
@@ -189,16 +190,20 @@ fn is_early(rig: &mut dyn Rig, point: Point) -> bool {
         blow: Blow::Crash(Fate::EVERYTHING),
         ..point
     };
-    let is_written = point.blow != later.blow && run(rig, later).is_ok();
+    let is_written = point.blow != later.blow && is_kept(rig, later);
     let waits = |operations| Point {
         operation: point.operation.saturating_add(operations),
         blow: Blow::Crash(Fate::NOTHING),
         ..point
     };
-    is_written || (1..6).any(|operations| run(rig, waits(operations)).is_ok())
+    is_written || (1..6).any(|operations| is_kept(rig, waits(operations)))
 }
 
-fn run(rig: &mut dyn Rig, point: Point) -> Result<Found, Refused> {
+fn is_kept(rig: &mut dyn Rig, point: Point) -> bool {
+    run(rig, point, &mut Found::default()).is_ok()
+}
+
+fn run(rig: &mut dyn Rig, point: Point, found: &mut Found) -> Result<(), Refused> {
     let (fault, fate) = match point.blow {
         Blow::None | Blow::Decay(_) => (None, Fate::NOTHING),
         Blow::Crash(fate) | Blow::CrashAndGoOn(fate) | Blow::CrashAgain(fate, _) => {
@@ -214,14 +219,11 @@ fn run(rig: &mut dyn Rig, point: Point) -> Result<Found, Refused> {
         stage.rig.medium().strike(at, fault);
     }
     play(&mut stage, point.history)?;
+    found.rests_on_air = stage.rests_on_air();
     let medium = stage.rig.medium();
-    let mut found = Found {
-        operations: medium.operations() - stage.origin,
-        unsynced: medium.unsynced(),
-        reorders: medium.reorders(),
-        bits: 0,
-        is_refused: false,
-    };
+    found.operations = medium.operations() - stage.origin;
+    found.unsynced = medium.unsynced();
+    found.reorders = medium.reorders();
     medium.settle(&fate);
     stage.lose_flights();
     found.bits = stage.rig.medium().decaying_bits();
@@ -235,7 +237,7 @@ fn run(rig: &mut dyn Rig, point: Point) -> Result<Found, Refused> {
     let began = come_back(&mut stage, point.blow)?;
     found.is_refused = began == Began::Refused;
     if began == Began::Refused {
-        return Ok(found);
+        return Ok(());
     }
     if let Blow::CrashAndGoOn(_) = point.blow {
         stage.go_on()?;
@@ -246,7 +248,7 @@ fn run(rig: &mut dyn Rig, point: Point) -> Result<Found, Refused> {
     if began == Began::Again {
         stage.interrogate()?;
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Plays a history until it ends or power fails.
@@ -283,7 +285,10 @@ fn come_back(stage: &mut Stage<'_>, blow: Blow) -> Result<Began, Refused> {
             continue;
         }
         let refusal = match begun {
-            Ok(()) => return Ok(Began::Again),
+            Ok(()) => {
+                stage.came_up();
+                return Ok(Began::Again);
+            }
             Err(refusal) => refusal,
         };
         return match refusal {

@@ -54,23 +54,40 @@ impl Flaw {
 /// of a write that was split.
 pub(super) fn with_term(record: &[u8], term: u32) -> Vec<u8> {
     // Version, group, node and incarnation stand before the term, each but the first a varint.
-    let mut start = 1;
-    for _ in 0..3 {
-        start += varint_len(record.get(start..).unwrap_or_default());
-    }
-    let end = start + varint_len(record.get(start..).unwrap_or_default());
-    let mut changed = record.get(..start).unwrap_or_default().to_vec();
-    let mut rest = term;
-    while rest >= 0x80 {
-        changed.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    changed.push(rest as u8);
-    changed.extend_from_slice(record.get(end..).unwrap_or_default());
+    let start = skip(record, 1, 3);
+    let mut changed = record[..start].to_vec();
+    put_varint(&mut changed, u64::from(term));
+    changed.extend_from_slice(&record[skip(record, start, 1)..]);
     changed
 }
 
-fn varint_len(bytes: &[u8]) -> usize {
-    let more = bytes.iter().take_while(|byte| **byte & 0x80 != 0).count();
-    more + 1
+/// A record that does not begin anew, without its entries: they are said to be stored up to `last`.
+pub(super) fn without_entries(record: &[u8], last: u64) -> Vec<u8> {
+    let vote = skip(record, 1, 4);
+    let commit = match record[vote] {
+        0 => vote + 1,
+        _ => skip(record, vote + 1, 2),
+    };
+    let beginning = skip(record, commit, 1);
+    let mut changed = record[..=beginning].to_vec();
+    put_varint(&mut changed, last);
+    put_varint(&mut changed, 0);
+    changed
+}
+
+/// The place behind so many varints.
+fn skip(record: &[u8], mut place: usize, varints: usize) -> usize {
+    for _ in 0..varints {
+        let rest = record[place..].iter();
+        place += rest.take_while(|byte| **byte & 0x80 != 0).count() + 1;
+    }
+    place
+}
+
+fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
 }

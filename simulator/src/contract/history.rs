@@ -73,17 +73,6 @@ const SCRIPTS: [(&str, bool, &[Step]); 8] = [
         ],
     ),
     (
-        "the node founds the group and leads",
-        true,
-        &[
-            Propose(0, 8),
-            Wait(30),
-            Propose(0, 40),
-            Propose(0, 5),
-            Wait(60),
-        ],
-    ),
-    (
         "the node leads alone, and its entries are overwritten",
         false,
         &[
@@ -177,6 +166,17 @@ const SCRIPTS: [(&str, bool, &[Step]); 8] = [
             Wait(200),
             Lead(2),
             Propose(2, 5),
+            Wait(60),
+        ],
+    ),
+    (
+        "the node founds the group and leads",
+        true,
+        &[
+            Propose(0, 8),
+            Wait(30),
+            Propose(0, 40),
+            Propose(0, 5),
             Wait(60),
         ],
     ),

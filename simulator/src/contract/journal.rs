@@ -11,7 +11,7 @@ use raft_core::{RECORD_HEADER_BYTES_MAX, Snapshot, Write};
 use super::application::checksum;
 use super::driver::Store;
 use super::files::Files;
-use super::flaw::{Flaw, with_term};
+use super::flaw::{Flaw, with_term, without_entries};
 use super::medium::{Failed, Medium};
 use super::rig::Refusal;
 
@@ -204,9 +204,9 @@ impl Store for Journal {
     fn append(&mut self, write: &Write<'_>) -> Result<(), Failed> {
         let mut scratch = [0; RECORD_HEADER_BYTES_MAX];
         let record = write.record(&mut scratch).concat();
-        let overwrites = write.after().value() < self.last && !write.begins_anew();
-        if self.flaw == Flaw::ForgetsTruncation && overwrites {
-            return Ok(());
+        let overwrites = write.after() < write.last() && write.last().value() <= self.last;
+        if self.flaw == Flaw::ForgetsTruncation && overwrites && !write.begins_anew() {
+            return self.put(&without_entries(&record, self.last), false);
         }
         let hard = write.hard_state();
         let begins_anew = write.begins_anew();
@@ -214,7 +214,8 @@ impl Store for Journal {
             self.put(&with_term(&record, self.term), begins_anew)?;
         }
         self.put(&record, begins_anew)?;
-        (self.last, self.term) = (write.last().value(), hard.term.value());
+        self.last = write.last().value();
+        self.term = hard.term.value();
         if let Some(name) = write.snapshot() {
             self.prune(&name);
         }

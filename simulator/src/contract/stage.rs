@@ -55,6 +55,10 @@ pub(super) struct Stage<'r> {
     seeds: u64,
     commands: u64,
     events: u64,
+    /// What the node had promised when its latest round began.
+    promises_before: u64,
+    /// Whether something was not synced then.
+    lingers: bool,
     /// The medium's count when the history began.
     pub(super) origin: u64,
 }
@@ -88,6 +92,8 @@ impl<'r> Stage<'r> {
             seeds: 0,
             commands: 0,
             events: 0,
+            promises_before: 0,
+            lingers: false,
             origin,
         }
     }
@@ -125,8 +131,10 @@ impl<'r> Stage<'r> {
             return Ok(Flow::Cut);
         }
         self.wait_until("the group does not come together", |stage| {
-            stage.admit();
-            stage.is_complete()
+            if stage.admit()? == Flow::Cut {
+                return Ok(Some(Flow::Cut));
+            }
+            Ok(stage.is_complete().then_some(Flow::Goes))
         })
     }
 
@@ -141,7 +149,7 @@ impl<'r> Stage<'r> {
     }
 
     /// Whoever leads lets in who is up and not in.
-    fn admit(&mut self) {
+    fn admit(&mut self) -> Result<Flow, (Duty, String)> {
         let mut names: Vec<Identity> = Vec::new();
         names.extend(
             self.others
@@ -178,10 +186,9 @@ impl<'r> Stage<'r> {
                 .into_iter()
                 .filter(|name| name.node != node(0))
                 .collect();
-            self.rig.handle(Input::Admit(&others), now);
-            // What is wrong with these frames shows at the next step.
-            let _ = self.collect_rig();
+            return self.input(0, Input::Admit(&others));
         }
+        Ok(Flow::Goes)
     }
 
     /// Makes the node under test.
@@ -193,6 +200,7 @@ impl<'r> Stage<'r> {
             group,
             seed,
         };
+        self.note_call();
         let begun = self.rig.begin(begin, self.now);
         if !self.rig.medium().is_powered() {
             return Ok(Flow::Cut);
@@ -203,9 +211,16 @@ impl<'r> Stage<'r> {
                 format!("a new node does not start: {refusal}"),
             ));
         }
-        self.has_begun = true;
-        self.group = self.group.or(self.rig.identity().map(|(group, _)| group));
+        self.came_up();
         self.after_rig()
+    }
+
+    /// The node under test runs, for the first time or again.
+    pub(super) fn came_up(&mut self) {
+        self.has_begun = true;
+        if self.is_founder {
+            self.group = self.rig.identity().map(|(group, _)| group);
+        }
     }
 
     fn begin_other(&mut self, who: Who) {
@@ -240,7 +255,7 @@ impl<'r> Stage<'r> {
                 self.commands += 1;
                 let mut payload = vec![self.commands as u8; len];
                 if let Some(first) = payload.first_mut() {
-                    *first = 0x80 | *first;
+                    *first |= 0x80;
                 }
                 self.input(who, Input::Propose(&payload))
             }
@@ -272,8 +287,20 @@ impl<'r> Stage<'r> {
             self.other(who).handle(input, now);
             return self.after_other(who).map(|()| Flow::Goes);
         }
+        self.note_call();
         self.rig.handle(input, now);
         self.after_rig()
+    }
+
+    fn note_call(&mut self) {
+        self.promises_before = self.witness.promises;
+        self.lingers = !self.rig.medium().unsynced().is_empty();
+    }
+
+    /// Whether the node promised something in its latest round, or rests on something older that
+    /// is not synced yet.
+    pub(super) fn rests_on_air(&self) -> bool {
+        self.lingers || self.witness.promises > self.promises_before
     }
 
     fn after_other(&mut self, who: Who) -> Seen {
@@ -424,11 +451,11 @@ impl<'r> Stage<'r> {
     fn wait_until(
         &mut self,
         otherwise: &str,
-        mut is_so: impl FnMut(&mut Self) -> bool,
+        mut is_so: impl FnMut(&mut Self) -> Result<Option<Flow>, (Duty, String)>,
     ) -> Result<Flow, (Duty, String)> {
         for _ in 0..PATIENCE_MILLIS / 20 {
-            if is_so(self) {
-                return Ok(Flow::Goes);
+            if let Some(flow) = is_so(self)? {
+                return Ok(flow);
             }
             if self.pass(20)? == Flow::Cut {
                 return Ok(Flow::Cut);
@@ -450,11 +477,15 @@ impl<'r> Stage<'r> {
         self.wait_until("the group does not get well again", |stage| {
             if turns.is_multiple_of(10) {
                 let leader = (0..NODES).find(|who| stage.leads(*who));
-                let _ = leader.map(|leader| stage.step(Step::Propose(leader, 16)));
+                let proposed = leader.map(|leader| stage.step(Step::Propose(leader, 16)));
+                if proposed.transpose()? == Some(Flow::Cut) {
+                    return Ok(Some(Flow::Cut));
+                }
             }
             turns += 1;
             let [one, other] = stage.others.each_ref().map(Rig::application);
-            one == other && stage.rig.application() == one && one.applied > before
+            let is_even = one == other && stage.rig.application() == one;
+            Ok((is_even && one.applied > before).then_some(Flow::Goes))
         })
     }
 

@@ -37,6 +37,8 @@ pub(super) struct Witness {
     /// The term in which it sent entries.
     pub(super) leads: Option<Term>,
     has_spoken: bool,
+    /// How many promises left it.
+    pub(super) promises: u64,
 }
 
 impl Witness {
@@ -164,6 +166,7 @@ impl Witness {
                 ),
             ));
         }
+        self.promises += u64::from(message.term > self.term);
         self.term = message.term;
         match &message.body {
             Body::Vote(_) => self.on_vote(message.term, me),
@@ -177,6 +180,7 @@ impl Witness {
                     && id.index > self.acknowledged.index
                 {
                     self.acknowledged = id;
+                    self.promises += 1;
                 }
                 Ok(())
             }
@@ -185,7 +189,9 @@ impl Witness {
     }
 
     fn on_vote(&mut self, term: Term, candidate: NodeId) -> Seen {
+        let known = self.votes.len();
         let first = *self.votes.entry(term).or_insert(candidate);
+        self.promises += (self.votes.len() - known) as u64;
         if first == candidate {
             return Ok(());
         }
