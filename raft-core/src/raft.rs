@@ -1,5 +1,6 @@
 //! The public machine: owns the memory, and hands everything to the protocol code beneath.
 
+mod canonical;
 mod questions;
 
 use clocks::Instant;
@@ -45,7 +46,6 @@ pub use questions::Status;
 ///
 /// With owned memory a machine is `Clone`; two are equal when they mean the same, wherever in
 /// the ring their entries stand.
-#[derive(Clone)]
 pub struct Raft<B, const N: usize> {
     node: Node<Vec<Slot, N>>,
     memory: B,

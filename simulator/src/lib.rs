@@ -3,11 +3,14 @@
 
 pub mod contract;
 pub mod figures;
+pub mod hostile;
+pub mod museum;
 pub mod oracle;
 mod run;
+pub mod topology;
 pub mod world;
 
 pub use oracle::{Bench, Oracle, Violation};
-pub use run::{History, report, run};
+pub use run::{History, report, run, run_in};
 pub use world::sabotage::Sabotage;
 pub use world::{Options, World};

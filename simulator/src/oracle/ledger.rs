@@ -5,6 +5,7 @@ use raft_core::{EntryKind, LogIndex, Term};
 use crate::world::app::App;
 use crate::world::chain::Chain;
 use crate::world::host::Machine;
+use crate::world::reuse::copies_in_place;
 
 /// One committed entry.
 #[derive(Clone, Copy, Debug)]
@@ -20,12 +21,26 @@ pub(super) struct Committed {
 }
 
 /// The one history that all must agree on.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Ledger {
     entries: Vec<Committed>,
 }
 
+copies_in_place!(Ledger { entries });
+
+/// Entries for which there is room before the history begins.
+const ENTRIES: usize = 1 << 16;
+
 impl Ledger {
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.entries.reserve(ENTRIES);
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&self.entries[..])
+    }
+
     /// The last committed index.
     pub(super) fn last(&self) -> LogIndex {
         LogIndex::new(self.entries.len() as u64)

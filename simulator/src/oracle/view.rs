@@ -17,13 +17,32 @@ pub(super) struct Members {
 }
 
 impl Members {
+    /// Asks a machine.
+    pub(super) fn of(raft: &Machine) -> Self {
+        let (mut incoming, mut outgoing) = (0, 0);
+        let mut identities = [None; HOSTS_MAX];
+        for seat in raft.members() {
+            let Some(host) = host_of(seat.identity.node) else {
+                continue;
+            };
+            identities[host] = Some(seat.identity);
+            incoming |= u64::from(seat.standing.is_in_incoming()) << host;
+            outgoing |= u64::from(seat.standing.is_in_outgoing()) << host;
+        }
+        Members {
+            incoming,
+            outgoing: raft.is_joint().then_some(outgoing),
+            identities,
+        }
+    }
+
     pub(super) const fn is_joint(&self) -> bool {
         self.outgoing.is_some()
     }
 }
 
 /// The public facts of one machine.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct View {
     pub(super) hard: HardState,
     pub(super) role: Role,
@@ -32,7 +51,6 @@ pub(super) struct View {
     pub(super) base: EntryId,
     pub(super) last: EntryId,
     pub(super) configuration_index: LogIndex,
-    pub(super) members: Members,
 }
 
 impl Default for View {
@@ -45,13 +63,13 @@ impl Default for View {
             base: EntryId::ZERO,
             last: EntryId::ZERO,
             configuration_index: LogIndex::ZERO,
-            members: Members::default(),
         }
     }
 }
 
 impl View {
-    /// Everything but the members.
+    /// Asks a machine.
+    #[inline]
     pub(super) fn of(raft: &Machine) -> Self {
         View {
             hard: raft.hard_state(),
@@ -61,41 +79,13 @@ impl View {
             base: raft.base(),
             last: raft.last(),
             configuration_index: raft.configuration_index(),
-            members: Members::default(),
         }
-    }
-
-    /// Whether nothing but the members could differ, and those neither.
-    pub(super) fn is_same(&self, other: &View) -> bool {
-        self.hard == other.hard
-            && self.role == other.role
-            && self.commit == other.commit
-            && self.delivered == other.delivered
-            && self.base == other.base
-            && self.last == other.last
     }
 
     /// Whether another configuration may be in force.
     pub(super) fn has_other_configuration(&self, other: &View) -> bool {
-        self.configuration_index != other.configuration_index || self.last != other.last
-    }
-
-    /// Asks for the members.
-    pub(super) fn refresh_members(&mut self, raft: &Machine) {
-        let (mut incoming, mut outgoing) = (0, 0);
-        let mut identities = [None; HOSTS_MAX];
-        for seat in raft.members() {
-            let Some(host) = host_of(seat.identity.node) else {
-                continue;
-            };
-            identities[host] = Some(seat.identity);
-            incoming |= u64::from(seat.standing.is_in_incoming()) << host;
-            outgoing |= u64::from(seat.standing.is_in_outgoing()) << host;
-        }
-        self.members = Members {
-            incoming,
-            outgoing: raft.is_joint().then_some(outgoing),
-            identities,
-        };
+        self.configuration_index != other.configuration_index
+            || self.last.term != other.last.term
+            || self.base != other.base
     }
 }

@@ -13,9 +13,6 @@ pub struct App {
     pub state: u64,
 }
 
-/// Bytes of a snapshot without padding.
-const SNAPSHOT_BYTES: usize = 16;
-
 impl App {
     /// The state after one more command.
     pub fn next_state(state: u64, index: LogIndex, payload: &[u8]) -> u64 {
@@ -28,14 +25,12 @@ impl App {
         self.applied = index;
     }
 
-    /// Its state as bytes, the same on every host; everything up to `index` is in it.
-    pub fn snapshot(&self, index: LogIndex, padding: u64) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(SNAPSHOT_BYTES + padding as usize);
+    /// Writes its state as bytes, the same on every host; everything up to `index` is in it.
+    pub fn write_snapshot(&self, index: LogIndex, padding: u64, bytes: &mut Vec<u8>) {
+        bytes.clear();
         bytes.extend_from_slice(&index.value().to_le_bytes());
         bytes.extend_from_slice(&self.state.to_le_bytes());
-        let pattern = (0..padding).map(|place| (place ^ self.state) as u8);
-        bytes.extend(pattern);
-        bytes
+        bytes.extend((0..padding).map(|place| (place ^ self.state) as u8));
     }
 
     /// The state in a snapshot.

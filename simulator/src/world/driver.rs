@@ -8,13 +8,13 @@ use raft_core::{
 use crate::oracle::{Oracle, Violation};
 use crate::world::World;
 use crate::world::app::{App, checksum};
-use crate::world::disk::{Operation, Record, StoredSnapshot};
+use crate::world::clock::Moment;
 use crate::world::host::{host_of, node};
-use crate::world::network::Frame;
 use crate::world::queue::Due;
+use crate::world::random::Random;
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
-use crate::world::swarm::HOSTS_MAX;
+use crate::world::swarm::{HOSTS_MAX, Swarm};
 use crate::world::trace::describe;
 
 impl World {
@@ -44,16 +44,22 @@ impl World {
         let Some(write) = raft.poll_persist() else {
             return Ok(());
         };
-        let (now, log) = (self.now, self.oracles.log(number));
-        let mut record = Record::new(write, log, Vec::new());
+        let now = self.now;
         self.trace
-            .say(now, number, || format!("writes up to {}", record.last()));
-        let early = (self.sabotage == Sabotage::ReportsEarly)
-            .then(|| record.ticket.take())
-            .flatten();
-        self.start(number, Operation::Record(record));
-        if let Some(ticket) = early {
-            let host = &mut self.hosts[number];
+            .say(now, number, || format!("writes up to {}", write.last()));
+        let log = self.oracles.log(number);
+        let time = write_time(
+            &mut self.disk_random,
+            &self.swarm,
+            number,
+            self.is_calm,
+            now,
+        );
+        let done = host.disk.start_record(now, time, write, log);
+        self.queue.push(done, Due::DiskDone(number, host.start));
+        if self.sabotage == Sabotage::ReportsEarly
+            && let Some(ticket) = host.disk.latest_record().and_then(|r| r.ticket.take())
+        {
             let local = host.clock.show(now);
             if let Some(raft) = host.raft.as_mut() {
                 let _ = raft.handle_persisted(local, ticket);
@@ -63,55 +69,29 @@ impl World {
         Ok(())
     }
 
-    /// Hands an operation to the disk.
-    fn start(&mut self, number: usize, operation: Operation) {
-        let (min, max) = self.swarm.write;
-        let mut time = if self.is_installing() {
-            Duration::ZERO
-        } else {
-            self.disk_random.duration(min, max)
-        };
-        if let Some((slow, factor)) = self.swarm.slow_disk
-            && slow == number
-            && !self.is_calm
-        {
-            time = time.saturating_mul(factor);
+    pub(crate) fn store_piece(&mut self, number: usize, piece: Piece<'_>) {
+        let (now, host) = (self.now, &mut self.hosts[number]);
+        if host.disk.is_storing(&piece) {
+            return;
         }
-        let host = &mut self.hosts[number];
-        let done = host.disk.start(self.now, operation, time);
+        let time = write_time(
+            &mut self.disk_random,
+            &self.swarm,
+            number,
+            self.is_calm,
+            now,
+        );
+        let done = host.disk.start_piece(now, time, piece);
         self.queue.push(done, Due::DiskDone(number, host.start));
     }
 
-    pub(crate) fn store_piece(&mut self, number: usize, piece: Piece<'_>) {
-        if self.hosts[number].disk.is_storing(&piece) {
-            return;
-        }
-        let operation = Operation::Piece {
-            name: piece.snapshot(),
-            offset: piece.offset(),
-            data: piece.data().to_vec(),
-            receipt: piece.into_receipt(),
-        };
-        self.start(number, operation);
-    }
-
     /// Sends what the machine wants to send, except to peers whose transport is busy.
-    fn transmit(&mut self, number: usize) -> Result<(), Violation> {
+    pub(crate) fn transmit(&mut self, number: usize) -> Result<(), Violation> {
         let mut busy = [node(number); HOSTS_MAX];
-        let mut count = 0;
-        if self.swarm.busy > 0 {
-            for peer in 0..self.hosts.len() {
-                if self.network.is_busy(&self.swarm) {
-                    busy[count] = node(peer);
-                    count += 1;
-                }
-            }
-        }
-        if count > 0 && !self.hosts[number].retries {
-            self.stats.add(Count::LinkBusy);
-            self.hosts[number].retries = true;
-            let later = self.now.plus(Duration::from_millis(5));
-            self.queue.push(later, Due::Wake(number));
+        let (mut rest, mut count) = (self.network.busy(number), 0);
+        while rest != 0 {
+            busy[count] = node(rest.trailing_zeros() as usize);
+            (rest, count) = (rest & (rest - 1), count + 1);
         }
         while self.transmit_one(number, Ready::Except(&busy[..count]))? {}
         Ok(())
@@ -134,7 +114,7 @@ impl World {
             Ok(data) => data,
             Err(name) => {
                 let what = format!("host {} wants to send {name:?}, long gone", number + 1);
-                self.bench().judge(Oracle::Invariants, Err(what))?;
+                self.judge(Oracle::Invariants, Err(what))?;
                 return Ok(false);
             }
         };
@@ -145,29 +125,21 @@ impl World {
             Ok(encoded) => encoded,
             Err(error) => {
                 let what = format!("host {} sends what does not fit: {error}", number + 1);
-                self.bench().judge(Oracle::Invariants, Err(what))?;
+                self.judge(Oracle::Invariants, Err(what))?;
                 return Ok(true);
             }
         };
-        let mut bytes = self.network.buffer();
-        bytes.clear();
-        bytes.extend_from_slice(encoded);
         self.trace
             .record(now.as_micros(), 3 << 40 | (number as u64) << 8 | to as u64);
         self.trace.say(now, number, || {
             format!("-> n{}  {}", to + 1, describe(&message))
         });
-        if let Ok(sent) = wire::decode(&bytes) {
+        if let Ok(sent) = wire::decode(encoded) {
             self.oracles.on_frame(number, to, &sent, &self.hosts)?;
         }
-        let frame = Frame {
-            from: number,
-            to,
-            bytes,
-            generation: 0,
-        };
         let (network, queue) = (&mut self.network, &mut self.queue);
-        let arrives = network.send(now, frame, &self.swarm, queue, &mut self.stats);
+        let (swarm, stats) = (&self.swarm, &mut self.stats);
+        let arrives = network.send(now, (number, to), encoded, swarm, queue, stats);
         if !arrives && self.work_random.chance(200) {
             // A transport that notices tells the machine.
             let host = &mut self.hosts[number];
@@ -181,15 +153,17 @@ impl World {
 
     /// Hands what is committed to the application.
     fn apply(&mut self, number: usize) -> Result<(), Violation> {
+        let mut progressed = false;
         loop {
             let host = &mut self.hosts[number];
             let Some(raft) = host.raft.as_mut() else {
                 return Ok(());
             };
-            let before = host.app;
+            let before = host.app.applied;
             match raft.poll_committed() {
                 None => break,
                 Some(Committed::Command(entry)) => {
+                    progressed = true;
                     let index = entry.id.index;
                     let is_odd = index.value() % 16 == 7;
                     if self.sabotage == Sabotage::SkipsCommands && is_odd {
@@ -199,13 +173,13 @@ impl World {
                     let state = host.app.state;
                     self.stats.add(Count::Applied);
                     self.trace.record(index.value(), state);
-                    self.oracles
-                        .on_applied(number, before.applied, index, state)?;
+                    self.oracles.on_applied(number, before, index, state)?;
                     if self.sabotage == Sabotage::RepeatsCommands && is_odd {
                         self.oracles.on_applied(number, index, index, state)?;
                     }
                 }
                 Some(Committed::Snapshot(name)) => {
+                    progressed = true;
                     let loaded = host.disk.snapshot(&name).and_then(App::load);
                     host.app = loaded.unwrap_or_default();
                     let state = loaded.map(|app| app.state);
@@ -216,7 +190,10 @@ impl World {
                 }
             }
         }
-        self.observe(number)
+        if progressed {
+            self.observe(number)?;
+        }
+        Ok(())
     }
 
     /// Compacts the log if it has grown long; says whether it did.
@@ -229,17 +206,17 @@ impl World {
         let gain = index.since(raft.base().index);
         let is_needed = std::mem::take(&mut host.needs_room);
         // A snapshot that is being sent starts over when a later one takes its place.
-        let is_sending = self.now < host.sent_piece.plus(Duration::from_millis(100))
-            && self.now < host.compacted.plus(Duration::from_millis(1000));
+        let is_sending = self.now < host.sent_piece.plus(self.swarm.part(100))
+            && self.now < host.compacted.plus(self.swarm.part(1000));
         if gain == 0 || is_sending || (gain < self.swarm.compact_after && !is_needed) {
             return Ok(false);
         }
         host.compacted = self.now;
-        let bytes = host.app.snapshot(index, self.swarm.snapshot_padding);
-        if raft
-            .compact(index, bytes.len() as u64, checksum(&bytes))
-            .is_err()
-        {
+        let bytes = &mut self.snapshot;
+        host.app
+            .write_snapshot(index, self.swarm.snapshot_padding, bytes);
+        let (size, sum) = (bytes.len() as u64, checksum(bytes));
+        if raft.compact(index, size, sum).is_err() {
             return Ok(false);
         }
         self.stats.add(Count::Compaction);
@@ -247,9 +224,18 @@ impl World {
         if host.random.chance(300) {
             host.disk.keep_checkpoint(host.app);
         }
+        let now = self.now;
         self.trace
-            .say(self.now, number, || format!("compacts up to {index}"));
-        self.start(number, Operation::Snapshot(StoredSnapshot { name, bytes }));
+            .say(now, number, || format!("compacts up to {index}"));
+        let time = write_time(
+            &mut self.disk_random,
+            &self.swarm,
+            number,
+            self.is_calm,
+            now,
+        );
+        let done = host.disk.start_snapshot(now, time, name, bytes);
+        self.queue.push(done, Due::DiskDone(number, host.start));
         self.observe(number)?;
         Ok(true)
     }
@@ -271,7 +257,7 @@ impl World {
                             "host {} drops a message of the honest node {from}: {reason:?}",
                             number + 1
                         );
-                        self.bench().judge(Oracle::Invariants, Err(what))?;
+                        self.judge(Oracle::Invariants, Err(what))?;
                     }
                 }
                 Event::DiskStalled => {
@@ -300,11 +286,35 @@ impl World {
         let host = &mut self.hosts[number];
         let deadline = host.raft.as_ref().and_then(|raft| raft.poll_timeout());
         let Some(deadline) = deadline else { return };
+        if host.armed_for == Some(deadline) {
+            return;
+        }
+        host.armed_for = Some(deadline);
         let at = host.clock.when(deadline).max(self.now);
         if host.wake_at.is_none_or(|earlier| at < earlier) {
             host.wake_at = Some(at);
             self.queue.push(at, Due::Wake(number));
         }
+    }
+}
+
+/// How long an operation of a disk takes.
+fn write_time(
+    random: &mut Random,
+    swarm: &Swarm,
+    number: usize,
+    is_calm: bool,
+    now: Moment,
+) -> Duration {
+    if now == Moment::default() {
+        // Machines are being set up.
+        return Duration::ZERO;
+    }
+    let (min, max) = swarm.write;
+    let time = random.duration(min, max);
+    match swarm.slow_disk {
+        Some((slow, factor)) if slow == number && !is_calm => time.saturating_mul(factor),
+        Some(_) | None => time,
     }
 }
 

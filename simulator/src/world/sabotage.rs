@@ -61,42 +61,45 @@ impl Sabotage {
             .map(|(_, sabotage)| sabotage)
     }
 
-    /// Changes a frame that arrives; `None` if it does not arrive at all.
-    pub fn tamper(self, bytes: Vec<u8>) -> Option<Vec<u8>> {
-        if self == Sabotage::None {
-            return Some(bytes);
-        }
-        let Ok(message) = wire::decode(&bytes) else {
-            return Some(bytes);
+    /// Changes a frame that arrives; says whether it arrives at all.
+    #[inline]
+    pub fn tamper(self, bytes: &mut Vec<u8>) -> bool {
+        self == Sabotage::None || self.change(bytes)
+    }
+
+    #[cold]
+    fn change(self, bytes: &mut Vec<u8>) -> bool {
+        let len = bytes.len();
+        let Ok(message) = wire::decode(bytes) else {
+            return true;
         };
         match (self, message.body) {
-            (Sabotage::LosesVotes, Body::VoteReply(_)) => None,
+            (Sabotage::LosesVotes, Body::VoteReply(_)) => return false,
             (Sabotage::ForgesGrants, Body::VoteReply(_)) => {
                 let body = Body::VoteReply(VoteReply { is_granted: true });
-                Some(encode(&Message { body, ..message }, bytes.len()))
+                *bytes = encode(&Message { body, ..message }, len);
             }
             (Sabotage::RaisesClaims, Body::Vote(_)) => {
                 let term = Term::new(message.term.value().saturating_sub(1));
                 let last = EntryId::new(LogIndex::new(1 << 20), term);
                 let body = Body::Vote(Vote { last });
-                Some(encode(&Message { body, ..message }, bytes.len()))
+                *bytes = encode(&Message { body, ..message }, len);
             }
             (Sabotage::ChangesCommands, Body::Append(append)) => {
                 let last = append.entries.iter(LogIndex::ZERO).last();
                 let is_command = last.is_some_and(|entry| {
                     entry.kind == EntryKind::Command && !entry.payload.is_empty()
                 });
-                let mut bytes = bytes;
                 if is_command
-                    && bytes.len().is_multiple_of(3)
+                    && len.is_multiple_of(3)
                     && let Some(byte) = bytes.last_mut()
                 {
                     *byte ^= 1;
                 }
-                Some(bytes)
             }
-            _ => Some(bytes),
+            _ => {}
         }
+        true
     }
 }
 
