@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+pub mod contract;
 pub mod figures;
 pub mod hostile;
 pub mod museum;
