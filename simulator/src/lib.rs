@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod figures;
+pub mod model;
 pub mod oracle;
 mod run;
 pub mod topology;
