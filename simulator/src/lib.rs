@@ -5,6 +5,7 @@ pub mod contract;
 pub mod figures;
 pub mod hostile;
 pub mod museum;
+pub mod model;
 pub mod oracle;
 mod run;
 pub mod topology;
