@@ -19,6 +19,7 @@ pub mod reuse;
 pub mod sabotage;
 pub mod stats;
 pub mod swarm;
+pub mod tamper;
 pub mod trace;
 mod workload;
 
