@@ -2,5 +2,8 @@
 
 pub(crate) mod determinism;
 pub(crate) mod histories;
+pub(crate) mod hostile;
+pub(crate) mod museum;
 pub(crate) mod report;
+pub(crate) mod search;
 pub(crate) mod topologies;

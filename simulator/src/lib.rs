@@ -1,10 +1,16 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+pub mod contract;
 pub mod determinism;
 pub mod figures;
+pub mod hostile;
+pub mod model;
+pub mod museum;
 pub mod oracle;
 mod run;
+pub mod search;
+pub mod stage;
 pub mod topology;
 pub mod world;
 

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use raft_core::{EntryKind, LogIndex, Term};
+use raft_core::{EntryId, EntryKind, LogIndex, Term};
 
-use crate::world::app::App;
+use crate::world::app::{Answer, App};
 use crate::world::chain::Chain;
 use crate::world::host::Machine;
 use crate::world::reuse::copies_in_place;
@@ -20,6 +20,9 @@ pub(super) struct Committed {
     pub(super) state: u64,
     /// Whether the application is given it.
     pub(super) is_command: bool,
+    /// What the application answers to it.
+    #[expect(dead_code, reason = "clients come next")]
+    pub(super) answer: Option<Answer>,
 }
 
 /// The one history that all must agree on; without its beginning, once nobody can ask for that
@@ -29,9 +32,18 @@ pub(super) struct Ledger {
     /// What is forgotten: everything up to here.
     start: LogIndex,
     entries: VecDeque<Committed>,
+    /// The application that all others must agree with.
+    app: App,
+    /// The entries that hold configurations.
+    configurations: Vec<EntryId>,
 }
 
-copies_in_place!(Ledger { start, entries });
+copies_in_place!(Ledger {
+    start,
+    entries,
+    app,
+    configurations
+});
 
 /// Entries for which there is room before the history begins.
 const ENTRIES: usize = 1 << 14;
@@ -41,6 +53,9 @@ impl Ledger {
         self.start = LogIndex::ZERO;
         self.entries.clear();
         self.entries.reserve(ENTRIES);
+        self.app = App::default();
+        self.configurations.clear();
+        self.configurations.reserve(256);
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -84,6 +99,12 @@ impl Ledger {
         (index > self.start.value()).then_some(LogIndex::new(index))
     }
 
+    /// The latest configuration that was committed at `index` or before.
+    pub(super) fn configuration_at(&self, index: LogIndex) -> Option<EntryId> {
+        let mut latest_first = self.configurations.iter().rev();
+        latest_first.find(|id| id.index <= index).copied()
+    }
+
     /// Writes down what a machine committed up to `commit` in `term`.
     pub(super) fn extend(
         &mut self,
@@ -100,20 +121,30 @@ impl Ledger {
                     raft.identity().node
                 ));
             };
-            let before = self.entries.back().map_or(0, |entry| entry.state);
             let is_command = entry.kind == EntryKind::Command;
-            let state = if is_command {
-                App::next_state(before, index, entry.payload)
-            } else {
-                before
-            };
+            let answer = is_command.then(|| self.app.apply(index, entry.payload));
+            if entry.kind == EntryKind::Configuration {
+                self.configurations.push(entry.id);
+            }
             self.entries.push_back(Committed {
                 hash: link.hash,
                 commit_term: term,
-                state,
+                state: self.app.state,
                 is_command,
+                answer: answer.flatten(),
             });
         }
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn push_for_test(&mut self, hash: u64, commit_term: Term) {
+        self.entries.push_back(Committed {
+            hash,
+            commit_term,
+            state: 0,
+            is_command: false,
+            answer: None,
+        });
     }
 }

@@ -1,6 +1,4 @@
-//! In one life, term, vote, commit, base and delivery only grow, and so does a leader's log.
-
-use raft_core::Role;
+//! In one life, term, vote, commit, base and delivery only grow.
 
 use super::view::View;
 
@@ -27,10 +25,5 @@ fn broken(before: &View, after: &View) -> Option<&'static str> {
     if before.delivered > after.delivered {
         return Some("the delivery fell");
     }
-    if before.base.index > after.base.index {
-        return Some("the base fell");
-    }
-    let stays_leader =
-        before.role == Role::Leader && after.role == Role::Leader && old.term == new.term;
-    (stays_leader && before.last.index > after.last.index).then_some("a leader's log was cut")
+    (before.base.index > after.base.index).then_some("the base fell")
 }

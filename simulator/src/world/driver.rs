@@ -5,7 +5,7 @@ use raft_core::{
     Body, ChunkData, Committed, DropReason, Event, Message, Piece, Ready, Snapshot, wire,
 };
 
-use crate::oracle::{Oracle, Violation};
+use crate::oracle::{Oracle, Violation, bounded_output};
 use crate::world::World;
 use crate::world::app::{App, checksum};
 use crate::world::clock::Moment;
@@ -15,6 +15,7 @@ use crate::world::random::Random;
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
 use crate::world::swarm::{HOSTS_MAX, Swarm};
+use crate::world::tamper;
 use crate::world::trace::describe;
 
 impl World {
@@ -89,16 +90,27 @@ impl World {
     pub(crate) fn transmit(&mut self, number: usize) -> Result<(), Violation> {
         let mut rest = self.network.busy(number);
         if rest == 0 {
-            while self.transmit_one(number, Ready::All)? {}
-            return Ok(());
+            return self.transmit_all(number, Ready::All);
         }
         let (mut busy, mut count) = ([node(number); HOSTS_MAX], 0);
         while rest != 0 {
             busy[count] = node(rest.trailing_zeros() as usize);
             (rest, count) = (rest & (rest - 1), count + 1);
         }
-        while self.transmit_one(number, Ready::Except(&busy[..count]))? {}
-        Ok(())
+        self.transmit_all(number, Ready::Except(&busy[..count]))
+    }
+
+    fn transmit_all(&mut self, number: usize, ready: Ready<'_>) -> Result<(), Violation> {
+        if !self.transmit_one(number, ready)? {
+            return Ok(());
+        }
+        let raft = self.hosts[number].raft.as_ref();
+        let bound = raft.map_or(0, bounded_output::bound);
+        let mut sent = 1;
+        while sent <= bound && self.transmit_one(number, ready)? {
+            sent += 1;
+        }
+        self.oracles.on_sent(number, sent, bound)
     }
 
     fn transmit_one(&mut self, number: usize, ready: Ready<'_>) -> Result<bool, Violation> {
@@ -107,6 +119,10 @@ impl World {
         let Some(raft) = host.raft.as_mut() else {
             return Ok(false);
         };
+        // Not for long: the world would drown in frames.
+        let forgets =
+            self.sabotage == Sabotage::ForgetsSending && self.stats.count(Count::FrameSent) < 1_000;
+        let unsent = forgets.then(|| raft.clone());
         let Some(transmit) = raft.poll_transmit(local, ready) else {
             return Ok(false);
         };
@@ -122,6 +138,7 @@ impl World {
                 return Ok(false);
             }
         };
+        let echo = tamper::echo(self.sabotage, &message);
         if matches!(message.body, Body::Chunk(_)) {
             host.sent_piece = now;
         }
@@ -144,6 +161,12 @@ impl World {
         let (network, queue) = (&mut self.network, &mut self.queue);
         let (swarm, stats) = (&self.swarm, &mut self.stats);
         let arrives = network.send(now, (number, to), encoded, swarm, queue, stats);
+        if unsent.is_some() {
+            self.hosts[number].raft = unsent;
+        }
+        if !arrives && let Some(body) = echo {
+            self.echo(number, to, body)?;
+        }
         if !arrives && self.work_random.chance(200) {
             // A transport that notices tells the machine.
             let host = &mut self.hosts[number];
@@ -155,9 +178,25 @@ impl World {
         Ok(true)
     }
 
+    /// A seeded fault: a frame that never arrived is answered.
+    fn echo(&mut self, number: usize, from: usize, body: Body<'_>) -> Result<(), Violation> {
+        let identity = self.hosts[from].identity;
+        let host = &mut self.hosts[number];
+        let local = host.clock.show(self.now);
+        if let (Some(raft), Some(identity)) = (host.raft.as_mut(), identity) {
+            let message = Message {
+                group: raft.group(),
+                incarnation: identity.incarnation,
+                term: raft.term(),
+                body,
+            };
+            let _ = raft.handle_message(local, identity.node, message);
+        }
+        self.observe(number)
+    }
+
     /// Hands what is committed to the application.
     fn apply(&mut self, number: usize) -> Result<(), Violation> {
-        let mut replaced = false;
         loop {
             let host = &mut self.hosts[number];
             let Some(raft) = host.raft.as_mut() else {
@@ -175,6 +214,9 @@ impl World {
                     host.app.apply(index, entry.payload);
                     let state = host.app.state;
                     self.stats.add(Count::Applied);
+                    if let Some(applied) = &mut self.applied {
+                        applied.push((number, entry.id));
+                    }
                     self.trace.record(index.value(), state);
                     self.oracles.on_applied(number, before, index, state)?;
                     if self.sabotage == Sabotage::RepeatsCommands && is_odd {
@@ -182,7 +224,6 @@ impl World {
                     }
                 }
                 Some(Committed::Snapshot(name)) => {
-                    replaced = true;
                     let loaded = host.disk.snapshot(&name).and_then(App::load);
                     host.app = loaded.unwrap_or_default();
                     let state = loaded.map(|app| app.state);
@@ -193,10 +234,7 @@ impl World {
                 }
             }
         }
-        if replaced {
-            self.observe(number)?;
-        }
-        Ok(())
+        self.oracles.on_delivered(number, &self.hosts[number])
     }
 
     /// Compacts the log if it has grown long; says whether it did.
@@ -216,8 +254,8 @@ impl World {
         }
         host.compacted = self.now;
         let bytes = &mut self.snapshot;
-        host.app
-            .write_snapshot(index, self.swarm.snapshot_padding, bytes);
+        let app = self.sabotage.spoil(host.app);
+        app.write_snapshot(index, self.swarm.snapshot_padding, bytes);
         let (size, sum) = (bytes.len() as u64, checksum(bytes));
         if raft.compact(index, size, sum).is_err() {
             return Ok(false);
@@ -239,6 +277,7 @@ impl World {
         );
         let done = host.disk.start_snapshot(now, time, name, bytes);
         self.queue.push(done, Due::DiskDone(number, host.start));
+        self.oracles.on_compact(number, index, app.state)?;
         self.observe(number)?;
         Ok(true)
     }

@@ -103,7 +103,9 @@ impl Queue {
     pub fn push(&mut self, at: Moment, due: Due) {
         self.scheduled = self.scheduled.wrapping_add(1);
         let number = u64::from(self.scheduled & ((1 << NUMBER_BITS) - 1));
-        let key = (at.as_micros() << NUMBER_BITS | number, due.pack());
+        // What is later never comes.
+        let micros = at.as_micros().min(u64::MAX >> NUMBER_BITS);
+        let key = (micros << NUMBER_BITS | number, due.pack());
         let mut place = self.heap.len();
         self.heap.push(key);
         while place > 0 {
@@ -115,6 +117,12 @@ impl Queue {
             place = parent;
         }
         self.heap[place] = key;
+    }
+
+    /// When the next thing is due.
+    pub fn next(&self) -> Option<Moment> {
+        let first = self.heap.first()?;
+        Some(Moment::from_micros(first.0 >> NUMBER_BITS))
     }
 
     /// Takes what is due next.
