@@ -383,6 +383,16 @@ impl Disk {
         self.journal.iter()
     }
 
+    /// Whether every record is what was written.
+    pub fn is_sound(&self) -> bool {
+        self.journal.is_sound()
+    }
+
+    /// A bit of a stored record flips; says whether there is one.
+    pub fn rot(&mut self, random: &mut Random) -> bool {
+        self.journal.rot(random)
+    }
+
     /// Removes the records at these places: torn, and of no use.
     pub fn drop_records(&mut self, places: &[usize]) {
         self.journal.remove(places);

@@ -39,6 +39,8 @@ pub struct Host {
     pub armed_for: Option<Instant>,
     /// It stays in its bad state whatever happens.
     pub is_frozen: bool,
+    /// Its disk lost something for good; it may come back as another node, once it is out.
+    pub is_rotten: bool,
     /// Its window is short of room.
     pub needs_room: bool,
     /// When its driver last sent a piece of its snapshot.
@@ -65,6 +67,7 @@ copies_in_place!(Host {
     wake_at,
     armed_for,
     is_frozen,
+    is_rotten,
     needs_room,
     sent_piece,
     compacted,
@@ -108,6 +111,7 @@ impl Host {
             wake_at: None,
             armed_for: None,
             is_frozen: false,
+            is_rotten: false,
             needs_room: false,
             sent_piece: Moment::default(),
             compacted: Moment::default(),
@@ -188,6 +192,9 @@ impl Host {
         self.forget_wake();
         self.disk.reset();
         self.start += 1;
+        if core::mem::take(&mut self.is_rotten) {
+            self.is_frozen = false;
+        }
     }
 
     /// Comes back with what was stored.
