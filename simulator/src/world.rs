@@ -180,7 +180,16 @@ impl World {
     ///
     /// What an oracle noticed already while the machines were set up.
     pub fn reset(&mut self, seed: u64, options: Options) -> Result<(), Violation> {
-        self.swarm = Swarm::draw(seed);
+        self.reset_as(Swarm::draw(seed), seed, options)
+    }
+
+    /// The same, with options that are not drawn.
+    ///
+    /// # Errors
+    ///
+    /// As [`reset`](World::reset).
+    pub fn reset_as(&mut self, swarm: Swarm, seed: u64, options: Options) -> Result<(), Violation> {
+        self.swarm = swarm;
         self.now = Moment::default();
         self.sabotage = options.sabotage;
         self.queue.reset();
