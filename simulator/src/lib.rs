@@ -6,9 +6,12 @@ pub mod crash_points;
 pub mod figures;
 pub mod hostile;
 pub mod museum;
+pub mod model;
 pub mod oracle;
 mod run;
+pub mod stage;
 pub mod topology;
+pub mod search;
 pub mod world;
 
 pub use oracle::{Bench, Oracle, Violation};
