@@ -3,6 +3,7 @@
 
 pub mod contract;
 pub mod determinism;
+pub mod crash_points;
 pub mod figures;
 pub mod hostile;
 pub mod model;

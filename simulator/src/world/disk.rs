@@ -5,6 +5,7 @@
 //! from the public accessors of each [`Write`]. The oracles judge by that and
 //! never ask a machine what it believes to be durable.
 
+mod cut;
 mod record;
 
 use std::collections::VecDeque;
@@ -21,6 +22,7 @@ use crate::world::swarm::Swarm;
 
 use record::Journal;
 
+pub use cut::Remains;
 pub use record::{Durable, Record};
 
 /// Bytes of a snapshot and what they are called.

@@ -6,7 +6,7 @@ use raft_core::{Config, GroupId, Identity, LogIndex, Raft, Recovered, error::Res
 
 use crate::world::app::App;
 use crate::world::clock::{HostClock, Moment};
-use crate::world::disk::Disk;
+use crate::world::disk::{Disk, Remains};
 use crate::world::memory::Memory;
 use crate::world::random::{Random, Stream};
 use crate::world::reuse::copies_in_place;
@@ -198,6 +198,15 @@ impl Host {
         self.paused_until = now;
         self.start += 1;
         self.disk.crash(now, swarm, random, stats);
+    }
+
+    /// Loses what was not stored, but for what remains.
+    pub fn cut(&mut self, now: Moment, remains: Remains) {
+        self.raft = None;
+        self.forget_wake();
+        self.paused_until = now;
+        self.start += 1;
+        self.disk.cut(now, remains);
     }
 
     /// Loses everything, and the machine with it.

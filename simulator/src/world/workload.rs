@@ -57,7 +57,12 @@ impl World {
         Ok(())
     }
 
-    fn propose_to(&mut self, number: usize, burst: u64, len: usize) -> Result<(), Violation> {
+    pub(crate) fn propose_to(
+        &mut self,
+        number: usize,
+        burst: u64,
+        len: usize,
+    ) -> Result<(), Violation> {
         self.stats.add(Count::Event);
         let host = &mut self.hosts[number];
         let Some(raft) = host.raft.as_mut() else {

@@ -179,6 +179,22 @@ impl Journal {
         }
     }
 
+    /// How many bytes, and how many records.
+    pub(super) fn extent(&self) -> (usize, usize) {
+        (self.bytes.len(), self.ends.len())
+    }
+
+    /// Flips a bit of the record at this place.
+    pub(super) fn flip(&mut self, place: usize, bit: usize) {
+        let start = place
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before))
+            .map_or(0, |(end, _)| *end);
+        if let Some(byte) = self.bytes.get_mut(start + bit / 8) {
+            *byte ^= 1 << (bit % 8);
+        }
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.bytes.len() + size_of_val(&self.ends[..])
     }
