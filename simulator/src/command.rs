@@ -5,3 +5,4 @@ pub(crate) mod hostile;
 pub(crate) mod museum;
 pub(crate) mod report;
 pub(crate) mod topologies;
+pub(crate) mod search;

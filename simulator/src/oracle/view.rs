@@ -1,5 +1,6 @@
 //! What a machine says of itself when asked.
 
+use quorum::NodeId;
 use raft_core::{EntryId, HardState, Identity, LogIndex, Role};
 
 use crate::world::host::{Machine, host_of};
@@ -39,6 +40,12 @@ impl Members {
     pub(super) const fn is_joint(&self) -> bool {
         self.outgoing.is_some()
     }
+
+    /// Whether these hosts contain every majority that is asked for.
+    pub(super) fn has_quorum(&self, hosts: u64) -> bool {
+        let has = |voters: u64| (hosts & voters).count_ones() > voters.count_ones() / 2;
+        has(self.incoming) && self.outgoing.is_none_or(has)
+    }
 }
 
 /// The public facts of one machine.
@@ -46,6 +53,7 @@ impl Members {
 pub(super) struct View {
     pub(super) hard: HardState,
     pub(super) role: Role,
+    pub(super) leader: Option<NodeId>,
     pub(super) commit: LogIndex,
     pub(super) delivered: LogIndex,
     pub(super) base: EntryId,
@@ -58,6 +66,7 @@ impl Default for View {
         View {
             hard: HardState::default(),
             role: Role::Follower,
+            leader: None,
             commit: LogIndex::ZERO,
             delivered: LogIndex::ZERO,
             base: EntryId::ZERO,
@@ -74,6 +83,7 @@ impl View {
         View {
             hard: raft.hard_state(),
             role: raft.role(),
+            leader: raft.leader(),
             commit: raft.commit(),
             delivered: raft.delivered(),
             base: raft.base(),

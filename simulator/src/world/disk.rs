@@ -9,7 +9,7 @@ mod record;
 
 use std::collections::VecDeque;
 
-use raft_core::{EntryId, LogIndex, Piece, Receipt, Snapshot, Ticket, Write};
+use raft_core::{EntryId, HardState, LogIndex, Piece, Receipt, Snapshot, Ticket, Write};
 
 use crate::world::app::{App, checksum};
 use crate::world::chain::Chain;
@@ -74,8 +74,8 @@ pub enum Outcome {
     Stored(Option<Ticket>),
     /// A record was not stored, as far as the driver knows.
     Failed(Option<Ticket>),
-    /// A piece is stored.
-    Piece(Receipt),
+    /// A piece of this snapshot is stored.
+    Piece(Snapshot, Receipt),
     /// The last piece came, and the whole is not what its name says.
     Damaged(Snapshot),
     /// Nothing to report.
@@ -321,14 +321,14 @@ impl Disk {
             None => self.received.push((index, stored)),
         }
         if stored < name.size {
-            return Outcome::Piece(receipt);
+            return Outcome::Piece(name, receipt);
         }
         if checksum(&incoming.bytes) != name.checksum {
             return Outcome::Damaged(name);
         }
         self.is_receiving = false;
         keep_snapshot(&mut self.snapshots, &mut self.incoming);
-        Outcome::Piece(receipt)
+        Outcome::Piece(name, receipt)
     }
 
     /// The host crashes: what is under way is lost, kept or torn.
@@ -391,6 +391,11 @@ impl Disk {
     /// A disk that forgets its latest record, as a disk must never do: a seeded fault.
     pub fn forget_latest(&mut self) {
         self.journal.forget_latest();
+    }
+
+    /// What it holds means this: for a disk that forgot something.
+    pub fn believe(&mut self, hard: HardState, log: Chain) {
+        self.durable = Durable { hard, log };
     }
 
     /// Where the log ends.

@@ -5,16 +5,17 @@ use raft_core::{
     Body, ChunkData, Committed, DropReason, Event, Message, Piece, Ready, Snapshot, wire,
 };
 
-use crate::oracle::{Oracle, Violation};
+use crate::oracle::{Oracle, Violation, bounded_output};
 use crate::world::World;
 use crate::world::app::{App, checksum};
 use crate::world::clock::Moment;
-use crate::world::host::{host_of, node};
+use crate::world::host::{Host, host_of, node};
 use crate::world::queue::Due;
 use crate::world::random::Random;
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
 use crate::world::swarm::{HOSTS_MAX, Swarm};
+use crate::world::tamper;
 use crate::world::trace::describe;
 
 impl World {
@@ -93,7 +94,15 @@ impl World {
             busy[count] = node(rest.trailing_zeros() as usize);
             (rest, count) = (rest & (rest - 1), count + 1);
         }
-        while self.transmit_one(number, Ready::Except(&busy[..count]))? {}
+        let raft = self.hosts[number].raft.as_ref();
+        let bound = raft.map_or(0, bounded_output::bound);
+        let mut sent = 0;
+        while sent <= bound && self.transmit_one(number, Ready::Except(&busy[..count]))? {
+            sent += 1;
+        }
+        if sent > 0 {
+            self.oracles.on_sent(number, sent, bound)?;
+        }
         Ok(())
     }
 
@@ -103,6 +112,10 @@ impl World {
         let Some(raft) = host.raft.as_mut() else {
             return Ok(false);
         };
+        // Not for long: the world would drown in frames.
+        let forgets =
+            self.sabotage == Sabotage::ForgetsSending && self.stats.count(Count::FrameSent) < 1_000;
+        let unsent = forgets.then(|| raft.clone());
         let Some(transmit) = raft.poll_transmit(local, ready) else {
             return Ok(false);
         };
@@ -118,6 +131,7 @@ impl World {
                 return Ok(false);
             }
         };
+        let echo = tamper::echo(self.sabotage, &message);
         if matches!(message.body, Body::Chunk(_)) {
             host.sent_piece = now;
         }
@@ -140,6 +154,12 @@ impl World {
         let (network, queue) = (&mut self.network, &mut self.queue);
         let (swarm, stats) = (&self.swarm, &mut self.stats);
         let arrives = network.send(now, (number, to), encoded, swarm, queue, stats);
+        if unsent.is_some() {
+            self.hosts[number].raft = unsent;
+        }
+        if !arrives && let Some(body) = echo {
+            self.echo(number, to, body)?;
+        }
         if !arrives && self.work_random.chance(200) {
             // A transport that notices tells the machine.
             let host = &mut self.hosts[number];
@@ -151,9 +171,28 @@ impl World {
         Ok(true)
     }
 
+    /// A seeded fault: a frame that never arrived is answered.
+    fn echo(&mut self, number: usize, from: usize, body: Body<'_>) -> Result<(), Violation> {
+        let identity = self.hosts[from].identity;
+        let host = &mut self.hosts[number];
+        let local = host.clock.show(self.now);
+        if let (Some(raft), Some(identity)) = (host.raft.as_mut(), identity) {
+            let message = Message {
+                group: raft.group(),
+                incarnation: identity.incarnation,
+                term: raft.term(),
+                body,
+            };
+            let _ = raft.handle_message(local, identity.node, message);
+        }
+        self.observe(number)
+    }
+
     /// Hands what is committed to the application.
     fn apply(&mut self, number: usize) -> Result<(), Violation> {
-        let mut progressed = false;
+        // What is the machine's own is passed over without a word.
+        let delivered = |host: &Host| host.raft.as_ref().map(|raft| raft.delivered());
+        let before_all = delivered(&self.hosts[number]);
         loop {
             let host = &mut self.hosts[number];
             let Some(raft) = host.raft.as_mut() else {
@@ -163,7 +202,6 @@ impl World {
             match raft.poll_committed() {
                 None => break,
                 Some(Committed::Command(entry)) => {
-                    progressed = true;
                     let index = entry.id.index;
                     let is_odd = index.value() % 16 == 7;
                     if self.sabotage == Sabotage::SkipsCommands && is_odd {
@@ -172,6 +210,9 @@ impl World {
                     host.app.apply(index, entry.payload);
                     let state = host.app.state;
                     self.stats.add(Count::Applied);
+                    if let Some(applied) = &mut self.applied {
+                        applied.push((number, entry.id));
+                    }
                     self.trace.record(index.value(), state);
                     self.oracles.on_applied(number, before, index, state)?;
                     if self.sabotage == Sabotage::RepeatsCommands && is_odd {
@@ -179,7 +220,6 @@ impl World {
                     }
                 }
                 Some(Committed::Snapshot(name)) => {
-                    progressed = true;
                     let loaded = host.disk.snapshot(&name).and_then(App::load);
                     host.app = loaded.unwrap_or_default();
                     let state = loaded.map(|app| app.state);
@@ -190,7 +230,7 @@ impl World {
                 }
             }
         }
-        if progressed {
+        if delivered(&self.hosts[number]) != before_all {
             self.observe(number)?;
         }
         Ok(())
@@ -213,8 +253,8 @@ impl World {
         }
         host.compacted = self.now;
         let bytes = &mut self.snapshot;
-        host.app
-            .write_snapshot(index, self.swarm.snapshot_padding, bytes);
+        let app = self.sabotage.spoil(host.app);
+        app.write_snapshot(index, self.swarm.snapshot_padding, bytes);
         let (size, sum) = (bytes.len() as u64, checksum(bytes));
         if raft.compact(index, size, sum).is_err() {
             return Ok(false);
@@ -236,6 +276,7 @@ impl World {
         );
         let done = host.disk.start_snapshot(now, time, name, bytes);
         self.queue.push(done, Due::DiskDone(number, host.start));
+        self.oracles.on_compact(number, index, app.state)?;
         self.observe(number)?;
         Ok(true)
     }

@@ -2,10 +2,11 @@
 
 use raft_core::wire;
 
-use crate::oracle::{Oracle, Violation};
+use crate::oracle::{Oracle, Violation, rebuild};
 use crate::world::World;
+use crate::world::chain::Chain;
 use crate::world::disk::Outcome;
-use crate::world::host::node;
+use crate::world::host::{Host, node};
 use crate::world::network::FrameId;
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
@@ -15,15 +16,25 @@ impl World {
     pub(super) fn deliver(&mut self, id: FrameId) -> Result<(), Violation> {
         let mut bytes = core::mem::take(&mut self.arrived);
         let link = self.network.take(id, &mut bytes);
+        // Oracles judge by what was sent, whatever a seeded fault makes of it.
+        let sent = (self.sabotage != Sabotage::None).then(|| bytes.clone());
         let result = match link {
-            Some((from, to)) if self.sabotage.tamper(&mut bytes) => self.receive(from, to, &bytes),
+            Some((from, to)) if self.sabotage.tamper(&mut bytes) => {
+                self.receive(from, to, &bytes, sent.as_deref())
+            }
             Some(_) | None => Ok(()),
         };
         self.arrived = bytes;
         result
     }
 
-    fn receive(&mut self, from: usize, to: usize, bytes: &[u8]) -> Result<(), Violation> {
+    fn receive(
+        &mut self,
+        from: usize,
+        to: usize,
+        bytes: &[u8],
+        sent: Option<&[u8]>,
+    ) -> Result<(), Violation> {
         let host = &mut self.hosts[to];
         let Some(raft) = host.raft.as_mut() else {
             return Ok(());
@@ -45,11 +56,20 @@ impl World {
             (to as u64) << 32 | (from as u64) << 24 | bytes.len() as u64,
         );
         let local = host.clock.show(now);
+        let twin = self.oracles.wants_twin().then(|| raft.clone());
         // A machine that has stopped says so to the oracle of invariants.
         let piece = raft.handle_message(local, node(from), message);
+        if let Some(twin) = twin {
+            let seen = self.sabotage.misread(local);
+            let (oracles, from) = (&mut self.oracles, node(from));
+            oracles.on_twin(twin, raft, seen, from, message)?;
+        }
         if let Ok(Some(piece)) = piece {
             self.store_piece(to, piece);
         }
+        let sent = sent.and_then(|bytes| wire::decode(bytes).ok());
+        let message = sent.unwrap_or(message);
+        self.oracles.on_received(to, from, &message, &self.hosts)?;
         self.observe(to)?;
         self.drain(to)
     }
@@ -121,6 +141,9 @@ impl World {
         let outcome = disk.finish(fails, &mut self.disk_random, &mut self.stats);
         self.trace.say(now, host, || disk_words(&outcome));
         self.trace.record(now.as_micros(), 2 << 40 | host as u64);
+        if matches!(outcome, Outcome::Stored(_)) {
+            self.oracles.on_disk(host, &self.hosts)?;
+        }
         let owner = &mut self.hosts[host];
         let local = owner.clock.show(now);
         let Some(raft) = owner.raft.as_mut() else {
@@ -129,13 +152,13 @@ impl World {
         let reported = match outcome {
             Outcome::Stored(Some(ticket)) => raft.handle_persisted(local, ticket),
             Outcome::Failed(Some(ticket)) => raft.handle_persist_failed(local, ticket),
-            Outcome::Piece(receipt) => {
+            Outcome::Piece(name, receipt) => {
                 self.stats.add(Count::PieceStored);
+                self.oracles.on_told(host, &name);
                 raft.handle_stored(local, receipt)
             }
             Outcome::Damaged(name) => {
-                let what = format!("host {} received a damaged {name:?}", host + 1);
-                return self.judge(Oracle::StateMachineSafety, Err(what));
+                return self.oracles.on_damaged(host, &name);
             }
             Outcome::Stored(None) | Outcome::Failed(None) | Outcome::Silent => Ok(()),
         };
@@ -144,6 +167,7 @@ impl World {
             self.judge(Oracle::Invariants, Err(what))?;
         }
         self.observe(host)?;
+        self.oracles.on_own_disk(host, &self.hosts)?;
         self.drain(host)
     }
 
@@ -160,9 +184,26 @@ impl World {
             // Nothing it ever said rests on anything: it starts over.
             return self.begin_anew(host);
         }
+        if self.sabotage == Sabotage::LosesRecord {
+            self.hosts[host].disk.forget_latest();
+        }
         let restored = self.hosts[host].restore(now, &mut self.stats);
+        if self.sabotage == Sabotage::LosesRecord {
+            self.accept_loss(host);
+        }
+        self.oracles.on_disk(host, &self.hosts)?;
         self.stats.add(Count::Restart);
         self.came_up(host, restored.map_err(|error| error.to_string()))
+    }
+
+    /// A seeded fault: what a host came back with is all that it ever stored.
+    fn accept_loss(&mut self, host: usize) {
+        let Host { raft, disk, .. } = &mut self.hosts[host];
+        if let Some(raft) = raft {
+            let mut log = Chain::default();
+            rebuild(&mut log, raft, &disk.durable().log);
+            disk.believe(raft.hard_state(), log);
+        }
     }
 
     /// A host that lost even its name asks to be let in under a new one.
@@ -203,7 +244,7 @@ fn disk_words(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Stored(_) => "disk: record stored".into(),
         Outcome::Failed(_) => "disk: write failed".into(),
-        Outcome::Piece(receipt) => format!("disk: piece stored, {receipt:?}"),
+        Outcome::Piece(_, receipt) => format!("disk: piece stored, {receipt:?}"),
         Outcome::Damaged(name) => format!("disk: damaged snapshot {name:?}"),
         Outcome::Silent => "disk: done".into(),
     }

@@ -232,7 +232,10 @@ impl World {
             return Ok(());
         };
         match liveness.is_well(&self.hosts) {
-            Ok(()) => self.end(),
+            Ok(()) => {
+                self.judge(Oracle::Liveness, Ok(()))?;
+                self.end();
+            }
             Err(what) if liveness.is_over(self.now) => {
                 let elapsed = liveness.elapsed(self.now).as_millis();
                 let what = format!("{elapsed} ms after the storm: {what}");
