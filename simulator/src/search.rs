@@ -7,3 +7,4 @@ pub mod explore;
 pub mod raft;
 mod seen;
 pub mod space;
+pub mod textbook;

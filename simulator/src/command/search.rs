@@ -23,6 +23,9 @@ pub(crate) struct Arguments {
     /// The size of the worlds: 1 for minutes, 2 for campaigns.
     #[arg(long, default_value_t = 1)]
     scale: u8,
+    /// Change a bound of the profiles, as in `terms=3`; may be given several times.
+    #[arg(long = "bound", value_name = "NAME=VALUE", value_parser = bound)]
+    bounds: Vec<(String, u8)>,
     /// Explore the i-th of every n profiles only.
     #[arg(long, value_name = "I/N", value_parser = shard, default_value = "0/1")]
     shard: (usize, usize),
@@ -54,6 +57,16 @@ fn shard(text: &str) -> Result<(usize, usize), String> {
     }
 }
 
+fn bound(text: &str) -> Result<(String, u8), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("a bound is written name=value")?;
+    let value = value.parse().map_err(|_| "a bound is a small number")?;
+    let known = profiles(1)[0].with(name, value);
+    known.ok_or_else(|| format!("{name} is no bound"))?;
+    Ok((name.into(), value))
+}
+
 fn sabotage(name: &str) -> Result<Sabotage, String> {
     let found = Sabotage::ALL.iter().find(|(known, _)| *known == name);
     found.map(|(_, sabotage)| *sabotage).ok_or_else(|| {
@@ -64,7 +77,13 @@ fn sabotage(name: &str) -> Result<Sabotage, String> {
 
 /// Explores them.
 pub(crate) fn main(arguments: &Arguments) -> ExitCode {
-    let all = profiles(arguments.scale);
+    let change = |profile: Profile, (name, value): &(String, u8)| {
+        profile.with(name, *value).unwrap_or(profile)
+    };
+    let mut all = profiles(arguments.scale);
+    for profile in &mut all {
+        *profile = arguments.bounds.iter().fold(*profile, change);
+    }
     if arguments.list {
         all.iter().for_each(print_profile);
         return ExitCode::SUCCESS;

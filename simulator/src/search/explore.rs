@@ -141,6 +141,9 @@ impl<T: Copy> Search<T> {
                 steps.clear();
                 space.expand(state, &mut steps);
                 let from = space.fingerprint(state);
+                self.report.steps += steps.len() as u64;
+                // All looks into the table first: one alone would wait for the memory.
+                steps.retain(|step| step.broken.is_some() || !self.seen.has_at_home(step.print));
                 for step in &steps {
                     self.take(space, from, step)?;
                 }
@@ -160,12 +163,10 @@ impl<T: Copy> Search<T> {
         from: u64,
         step: &Step<T, S::Action>,
     ) -> Result<(), End> {
-        self.report.steps += 1;
         if let Some(invariant) = step.broken {
             return Err(self.caught(space, invariant, from, Some(step.action)));
         }
-        let fingerprint = space.fingerprint(&step.state);
-        match self.seen.insert(fingerprint, from) {
+        match self.seen.insert(step.print, from) {
             Ok(true) => {}
             Ok(false) => return Ok(()),
             Err(_) => return Err(End::Stopped("memory")),
@@ -231,9 +232,9 @@ impl<T: Copy> Search<T> {
         while let Some(fingerprint) = way.pop() {
             steps.clear();
             space.expand(&state, &mut steps);
-            let found = steps.iter().find(|step| {
-                step.broken.is_none() && space.fingerprint(&step.state) == fingerprint
-            });
+            let found = steps
+                .iter()
+                .find(|step| step.broken.is_none() && step.print == fingerprint);
             let Some(step) = found else { break };
             words.push(space.describe(&state, step.action));
             state = step.state;

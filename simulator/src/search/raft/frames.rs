@@ -11,8 +11,6 @@ use super::names::{Lens, Renaming, name, print_of};
 pub(super) struct Frame {
     pub(super) from: u8,
     pub(super) to: u8,
-    /// Whose pre-vote attempt it speaks of, and which.
-    pub(super) attempt: Option<(u8, u32)>,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -20,6 +18,7 @@ pub(super) struct Frame {
 pub(super) struct Frames {
     known: HashMap<(u8, u8, Vec<u8>), u32>,
     all: Vec<Frame>,
+    attempts: Vec<Option<(u8, u32)>>,
     prints: Vec<u64>,
     renamings: Vec<Renaming>,
     seed: u64,
@@ -30,6 +29,7 @@ impl Frames {
         Frames {
             known: HashMap::new(),
             all: Vec::new(),
+            attempts: Vec::new(),
             prints: Vec::new(),
             renamings: renamings.to_vec(),
             seed,
@@ -60,15 +60,21 @@ impl Frames {
         self.all.push(Frame {
             from: key.0,
             to: key.1,
-            attempt,
             bytes: key.2.clone(),
         });
+        self.attempts.push(attempt);
         self.known.insert(key, id);
         id
     }
 
     pub(super) fn get(&self, id: u32) -> &Frame {
         &self.all[id as usize]
+    }
+
+    /// Whose pre-vote attempt a frame speaks of, and which.
+    #[inline]
+    pub(super) fn attempt(&self, id: u32) -> Option<(u8, u32)> {
+        self.attempts[id as usize]
     }
 
     /// The fingerprints under each renaming.

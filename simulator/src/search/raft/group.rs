@@ -16,6 +16,30 @@ pub(super) const FRAMES_MAX: usize = 8;
 /// The most frames that are there before some get lost.
 const CROWD: usize = 16;
 const NONE: u32 = u32::MAX;
+/// The most renamings: those of three nodes.
+const RENAMINGS_MAX: usize = 6;
+
+type Sums = [u64; RENAMINGS_MAX];
+
+#[inline]
+fn add(sums: &mut Sums, others: &Sums) {
+    for (sum, other) in sums.iter_mut().zip(others) {
+        *sum = sum.wrapping_add(*other);
+    }
+}
+
+/// All sets of `kept` out of `all`, as bits, ascending.
+fn subsets(all: usize, kept: usize) -> impl Iterator<Item = u32> {
+    let mut next = Some((1_u32 << kept) - 1);
+    std::iter::from_fn(move || {
+        let set = next.filter(|set| *set < 1 << all)?;
+        // The next number with as many bits.
+        let lowest = set & set.wrapping_neg();
+        let ripple = set + lowest;
+        next = Some(ripple | ((set ^ ripple) / lowest) >> 2);
+        Some(set)
+    })
+}
 
 /// A state of a group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,7 +73,8 @@ impl RaftSpace {
     /// The world of a profile. The seed is that of the fingerprints.
     pub fn new(profile: Profile, sabotage: Sabotage, seed: u64) -> Self {
         let seed = mix(seed);
-        let renamings = renamings(profile.members - usize::from(profile.changes > 0));
+        let equals = profile.members - usize::from(profile.changes > 0);
+        let renamings = renamings(equals.min(3));
         let formed = prelude::form(profile.members, profile.joiners);
         let nodes = Nodes::new(
             profile,
@@ -102,7 +127,7 @@ impl RaftSpace {
         if !view.is_leader {
             inputs.push((Input::Calm, None));
         }
-        if view.is_asking || (view.is_leader && profile.rounds > 1) {
+        if profile.rounds > 1 && (view.is_asking || view.is_leader) {
             inputs.push((Input::Beat, None));
         }
         if view.is_leader && may(Counter::Proposal, profile.proposals) {
@@ -151,6 +176,7 @@ impl RaftSpace {
             return steps.push(Step {
                 action,
                 state: *state,
+                print: 0,
                 broken,
             });
         }
@@ -177,30 +203,80 @@ impl RaftSpace {
         after.nodes[place] = outcome.local;
         let (past, broken) = self.enter(state, &after, place, counter);
         after.past = past;
-        let frames_max = self.nodes.profile.frames;
-        if len <= frames_max {
+        let mut sums = self.node_sums(&after);
+        if len <= self.nodes.profile.frames {
             after.frames.copy_from_slice(&crowd[..FRAMES_MAX]);
+            crowd[..len]
+                .iter()
+                .for_each(|frame| self.add_frame(&after, *frame, &mut sums));
+            let print = self.print(&sums);
             return steps.push(Step {
                 action,
                 state: after,
+                print,
                 broken,
             });
         }
-        for kept in 0_u32..1 << len {
-            if kept.count_ones() as usize != frames_max {
-                continue;
-            }
+        let mut weighed = [[0; RENAMINGS_MAX]; CROWD];
+        for (sums, frame) in weighed.iter_mut().zip(&crowd[..len]) {
+            self.add_frame(&after, *frame, sums);
+        }
+        for kept in subsets(len, self.nodes.profile.frames) {
+            let mut sums = sums;
             after.frames = [NONE; FRAMES_MAX];
             let survivors = (0..len).filter(|place| kept & 1 << place != 0);
             for (to, from) in survivors.enumerate() {
                 after.frames[to] = crowd[from];
+                add(&mut sums, &weighed[from]);
             }
             steps.push(Step {
                 action,
                 state: after,
+                print: self.print(&sums),
                 broken,
             });
         }
+    }
+
+    /// For each renaming, the sum of the fingerprints of past and nodes.
+    fn node_sums(&self, state: &State) -> Sums {
+        let locals = &self.nodes.locals;
+        let mut sums = [0; RENAMINGS_MAX];
+        sums[..self.renamings].copy_from_slice(self.pasts.prints(state.past));
+        for id in &state.nodes[..self.count] {
+            let mut weight = 0;
+            for (of, attempt) in &locals.view(*id).attempts {
+                let of = locals.view(state.nodes[usize::from(*of)]);
+                weight = weight * 8 + standing_of(*attempt, of) + 1;
+            }
+            for (sum, print) in sums.iter_mut().zip(locals.prints(*id)) {
+                *sum = sum.wrapping_add(weigh(*print, weight));
+            }
+        }
+        sums
+    }
+
+    /// Adds a frame under way to the sums.
+    #[inline]
+    fn add_frame(&self, state: &State, id: u32, sums: &mut Sums) {
+        let weight = match self.nodes.frames.attempt(id) {
+            Some((of, attempt)) => {
+                let of = state.nodes[usize::from(of)];
+                standing_of(attempt, self.nodes.locals.view(of))
+            }
+            None => 0,
+        };
+        for (sum, print) in sums.iter_mut().zip(self.nodes.frames.prints(id)) {
+            *sum = sum.wrapping_add(weigh(*print, weight));
+        }
+    }
+
+    /// A sum over all renamings: the same for states that are renamings of each other.
+    #[inline]
+    fn print(&self, sums: &Sums) -> u64 {
+        let sums = sums[..self.renamings].iter();
+        sums.fold(0_u64, |all, sum| all.wrapping_add(mix(*sum)))
+            .max(1)
     }
 
     /// The past after a step, and the invariant that the step breaks.
@@ -268,38 +344,11 @@ impl Space for RaftSpace {
         }
     }
 
-    /// A sum over all renamings: the same for states that are renamings of each other.
     fn fingerprint(&self, state: &State) -> u64 {
-        let locals = &self.nodes.locals;
-        let mut sums = [0_u64; 24];
-        let sums = &mut sums[..self.renamings];
-        sums.copy_from_slice(self.pasts.prints(state.past));
-        for id in &state.nodes[..self.count] {
-            let view = locals.view(*id);
-            let mut weight = 0;
-            for (of, attempt) in &view.attempts {
-                let of = locals.view(state.nodes[usize::from(*of)]);
-                weight = weight * 8 + standing_of(*attempt, of) + 1;
-            }
-            for (sum, print) in sums.iter_mut().zip(locals.prints(*id)) {
-                *sum = sum.wrapping_add(weigh(*print, weight));
-            }
-        }
-        for id in state.frames {
-            if id == NONE {
-                break;
-            }
-            let weight = match self.nodes.frames.get(id).attempt {
-                Some((of, attempt)) => {
-                    standing_of(attempt, locals.view(state.nodes[usize::from(of)]))
-                }
-                None => 0,
-            };
-            for (sum, print) in sums.iter_mut().zip(self.nodes.frames.prints(id)) {
-                *sum = sum.wrapping_add(weigh(*print, weight));
-            }
-        }
-        sums.iter().fold(0, |all, sum| all.wrapping_add(mix(*sum)))
+        let mut sums = self.node_sums(state);
+        let frames = state.frames.iter().filter(|frame| **frame != NONE);
+        frames.for_each(|frame| self.add_frame(state, *frame, &mut sums));
+        self.print(&sums)
     }
 
     fn describe(&self, before: &State, action: Action) -> String {

@@ -58,14 +58,65 @@ const BASE: Profile = Profile {
 pub fn profiles(scale: u8) -> Vec<Profile> {
     let is_large = scale >= 2;
     let pick = |small, large| if is_large { large } else { small };
-    vec![Profile {
-        name: "elections",
-        purpose: "votes and terms: who may lead",
-        terms: pick(2, 4),
-        frames: pick(2, 3) as usize,
-        crashes: 1,
-        ..BASE
-    }]
+    vec![
+        Profile {
+            name: "elections",
+            purpose: "votes and terms over restarts: who may lead",
+            terms: pick(1, 3),
+            frames: pick(2, 3) as usize,
+            crashes: 1,
+            ..BASE
+        },
+        Profile {
+            name: "replication",
+            purpose: "entries, refusals and repeated frames under changing leaders",
+            terms: pick(1, 2),
+            proposals: pick(1, 2) as u8,
+            crashes: pick(0, 1) as u8,
+            frames: pick(2, 3) as usize,
+            rounds: pick(1, 2) as u8,
+            repeats: is_large,
+            ..BASE
+        },
+        Profile {
+            name: "figure-8",
+            purpose: "old entries on a majority that are not committed, [Ongaro14 §3.6.2]",
+            terms: 3,
+            frames: 1,
+            single_entries: true,
+            ..BASE
+        },
+        Profile {
+            name: "joining-and-leaving",
+            purpose: "one joint change of the voters, the newcomer fed with a snapshot",
+            joiners: 1,
+            terms: pick(1, 2),
+            changes: 1,
+            frames: pick(1, 2) as usize,
+            rounds: 2,
+            ..BASE
+        },
+        Profile {
+            name: "snapshots",
+            purpose: "logs that are compacted under the feet of who lags",
+            terms: pick(1, 2),
+            compactions: pick(1, 2) as u8,
+            frames: pick(1, 2) as usize,
+            rounds: 2,
+            crashes: pick(0, 1) as u8,
+            ..BASE
+        },
+        Profile {
+            name: "unsynced",
+            purpose: "writes under way that a crash cuts anywhere, messages that wait for them",
+            terms: 1,
+            crashes: 1,
+            frames: pick(1, 2) as usize,
+            slow_disks: true,
+            failures: pick(0, 1) as u8,
+            ..BASE
+        },
+    ]
 }
 
 /// The profile of this name.
@@ -75,6 +126,24 @@ pub fn profile(name: &str, scale: u8) -> Option<Profile> {
 }
 
 impl Profile {
+    /// The same world with one bound changed: its name as [`bounds`](Profile::bounds) writes it.
+    pub fn with(mut self, bound: &str, value: u8) -> Option<Profile> {
+        match bound {
+            "members" => self.members = usize::from(value),
+            "joiners" => self.joiners = usize::from(value),
+            "terms" => self.terms = u32::from(value),
+            "proposals" => self.proposals = value,
+            "changes" => self.changes = value,
+            "compactions" => self.compactions = value,
+            "crashes" => self.crashes = value,
+            "rounds" => self.rounds = value,
+            "frames" => self.frames = usize::from(value),
+            "failures" => self.failures = value,
+            _ => return None,
+        }
+        Some(self)
+    }
+
     /// The bounds in words.
     pub fn bounds(&self) -> String {
         let mut words = format!(
