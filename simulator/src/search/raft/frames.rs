@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use raft_core::wire;
+use raft_core::{Body, wire};
 
 use super::names::{Lens, Renaming, name, print_of};
 
@@ -19,6 +19,7 @@ pub(super) struct Frames {
     known: HashMap<(u8, u8, Vec<u8>), u32>,
     all: Vec<Frame>,
     attempts: Vec<Option<(u8, u32)>>,
+    electoral: Vec<bool>,
     prints: Vec<u64>,
     renamings: Vec<Renaming>,
     seed: u64,
@@ -30,6 +31,7 @@ impl Frames {
             known: HashMap::new(),
             all: Vec::new(),
             attempts: Vec::new(),
+            electoral: Vec::new(),
             prints: Vec::new(),
             renamings: renamings.to_vec(),
             seed,
@@ -63,6 +65,11 @@ impl Frames {
             bytes: key.2.clone(),
         });
         self.attempts.push(attempt);
+        let is_other = matches!(
+            message.body,
+            Body::Append(_) | Body::Ack(_) | Body::Chunk(_)
+        );
+        self.electoral.push(!is_other);
         self.known.insert(key, id);
         id
     }
@@ -75,6 +82,12 @@ impl Frames {
     #[inline]
     pub(super) fn attempt(&self, id: u32) -> Option<(u8, u32)> {
         self.attempts[id as usize]
+    }
+
+    /// Whether it asks for a vote or a pre-vote, or answers.
+    #[inline]
+    pub(super) fn is_electoral(&self, id: u32) -> bool {
+        self.electoral[id as usize]
     }
 
     /// The fingerprints under each renaming.

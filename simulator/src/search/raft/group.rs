@@ -198,13 +198,21 @@ impl RaftSpace {
                 len += 1;
             }
         }
-        crowd[..len].sort_unstable();
+        // Those that are in a hurry come last and are not counted.
+        crowd[..len].sort_unstable_by_key(|frame| (self.is_urgent(*frame), *frame));
+        let urgent = crowd[..len].iter().filter(|frame| self.is_urgent(**frame));
+        let urgent = urgent.count();
+        let (frames_max, usual) = (self.nodes.profile.frames, len - urgent);
+        if usual.min(frames_max) + urgent > FRAMES_MAX {
+            self.left_out += 1;
+            return;
+        }
         let mut after = *state;
         after.nodes[place] = outcome.local;
         let (past, broken) = self.enter(state, &after, place, counter);
         after.past = past;
         let mut sums = self.node_sums(&after);
-        if len <= self.nodes.profile.frames {
+        if usual <= frames_max {
             after.frames.copy_from_slice(&crowd[..FRAMES_MAX]);
             crowd[..len]
                 .iter()
@@ -221,10 +229,11 @@ impl RaftSpace {
         for (sums, frame) in weighed.iter_mut().zip(&crowd[..len]) {
             self.add_frame(&after, *frame, sums);
         }
-        for kept in subsets(len, self.nodes.profile.frames) {
+        for kept in subsets(usual, frames_max) {
             let mut sums = sums;
             after.frames = [NONE; FRAMES_MAX];
-            let survivors = (0..len).filter(|place| kept & 1 << place != 0);
+            let is_kept = |place: &usize| *place >= usual || kept & 1 << place != 0;
+            let survivors = (0..len).filter(is_kept);
             for (to, from) in survivors.enumerate() {
                 after.frames[to] = crowd[from];
                 add(&mut sums, &weighed[from]);
@@ -279,6 +288,34 @@ impl RaftSpace {
             .max(1)
     }
 
+    /// Whether a frame arrives before anything else happens, or never.
+    fn is_urgent(&self, frame: u32) -> bool {
+        self.nodes.profile.swift_elections && self.nodes.frames.is_electoral(frame)
+    }
+
+    /// Frames that are in a hurry arrive, in any order, or are lost.
+    fn hurry(&mut self, state: &State, steps: &mut Vec<Step<State, Action>>) {
+        for (place, frame) in state.frames.into_iter().enumerate() {
+            if frame == NONE || !self.is_urgent(frame) {
+                continue;
+            }
+            let to = usize::from(self.nodes.frames.get(frame).to);
+            self.take(state, to, Input::Deliver(frame), None, steps);
+            let mut after = *state;
+            after.frames[place..].rotate_left(1);
+            after.frames[FRAMES_MAX - 1] = NONE;
+            steps.push(Step {
+                action: Action {
+                    place: to as u8,
+                    input: Input::Lose(frame),
+                },
+                state: after,
+                print: self.fingerprint(&after),
+                broken: None,
+            });
+        }
+    }
+
     /// The past after a step, and the invariant that the step breaks.
     fn enter(
         &mut self,
@@ -328,6 +365,11 @@ impl Space for RaftSpace {
     }
 
     fn expand(&mut self, state: &State, steps: &mut Vec<Step<State, Action>>) {
+        let frames = state.frames.iter().take_while(|frame| **frame != NONE);
+        let is_hurried = frames.clone().any(|frame| self.is_urgent(*frame));
+        if is_hurried {
+            return self.hurry(state, steps);
+        }
         let mut inputs = Vec::new();
         for place in 0..self.count {
             self.inputs(state, place, &mut inputs);

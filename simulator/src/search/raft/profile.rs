@@ -30,6 +30,9 @@ pub struct Profile {
     pub repeats: bool,
     /// Whether a frame carries at most one entry.
     pub single_entries: bool,
+    /// Whether questions and answers of elections arrive before anything else happens, or never,
+    /// and do not count as frames under way. Fewer orders, so that more terms can be reached.
+    pub swift_elections: bool,
     /// Whether writes take time: what is not stored yet can be lost in any part.
     pub slow_disks: bool,
     /// Writes that fail, of those that take time.
@@ -50,6 +53,7 @@ const BASE: Profile = Profile {
     frames: 2,
     repeats: false,
     single_entries: false,
+    swift_elections: false,
     slow_disks: false,
     failures: 0,
 };
@@ -81,9 +85,10 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
         Profile {
             name: "figure-8",
             purpose: "old entries on a majority that are not committed, [Ongaro14 §3.6.2]",
-            terms: 3,
+            terms: 4,
             frames: 1,
             single_entries: true,
+            swift_elections: true,
             ..BASE
         },
         Profile {
@@ -164,6 +169,9 @@ impl Profile {
         }
         if self.single_entries {
             words.push_str(", one entry in a frame");
+        }
+        if self.swift_elections {
+            words.push_str(", swift elections");
         }
         if self.slow_disks {
             words.push_str(&format!(", writes take time, failures {}", self.failures));

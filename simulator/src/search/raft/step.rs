@@ -25,6 +25,8 @@ use super::table::Table;
 pub enum Input {
     /// A frame arrives.
     Deliver(u32),
+    /// A frame is lost.
+    Lose(u32),
     /// It has waited so long that every deadline has passed.
     Wait,
     /// The time in which it helps nobody to replace a leader has passed.
@@ -50,7 +52,7 @@ impl Input {
     fn code(self) -> u32 {
         let part = |cut: Option<u8>| cut.map_or(0, |cut| u32::from(cut) + 1);
         match self {
-            Input::Deliver(frame) => frame,
+            Input::Deliver(frame) | Input::Lose(frame) => frame,
             Input::Wait => 1 << 31,
             Input::Calm => 1 << 31 | 1,
             Input::Beat => 1 << 31 | 2,
@@ -262,6 +264,8 @@ impl Acting<'_> {
         let now = self.local.now;
         match input {
             Input::Deliver(frame) => self.deliver(frame),
+            // Nobody notices.
+            Input::Lose(_) => {}
             Input::Wait => self.pass(now.saturating_add(LONG)),
             Input::Calm => self.pass(now.saturating_add(ELECTION_MIN)),
             Input::Beat => {

@@ -10,6 +10,7 @@ pub(super) fn describe(nodes: &Nodes, local: u32, action: Action) -> String {
     let (node, view) = (action.node(), nodes.locals.view(local));
     let what = match action.input() {
         Input::Deliver(frame) => return deliver(nodes, frame),
+        Input::Lose(frame) => return format!("lost: {}", deliver(nodes, frame)),
         Input::Wait if view.is_leader => "is silent so long that it loses office".into(),
         Input::Wait => "hears nothing and asks for pre-votes".into(),
         Input::Calm => "has heard from no leader for a while".into(),
