@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use simulator::figures::{Figures, Merge};
 use simulator::search::explore::{End, Limits, Report, explore};
-use simulator::search::raft::{Profile, RaftSpace, Sabotage, profiles};
+use simulator::search::lasso::lasso;
+use simulator::search::raft::{Ending, Profile, RaftSpace, Sabotage, profiles};
 
 /// Options of `search`.
 #[derive(Args, Debug)]
@@ -136,7 +137,16 @@ fn run(
         ..Limits::default()
     };
     let mut space = RaftSpace::new(*profile, arguments.sabotage, arguments.hash_seed);
-    let report = explore(&mut space, &limits);
+    let report = if profile.ending == Ending::Calm {
+        let (report, waiting) = lasso(&mut space, &limits);
+        println!(
+            "    {} waiting states, {} lassos",
+            waiting.states, waiting.traps
+        );
+        report
+    } else {
+        explore(&mut space, &limits)
+    };
     print_report(&space, &report);
     let millis = report.time.as_millis() as u64;
     figures.add("states", report.states, Merge::Sum);

@@ -11,6 +11,7 @@ use super::names::{Lens, Renaming, name, print_of};
 pub(super) struct Frame {
     pub(super) from: u8,
     pub(super) to: u8,
+    pub(super) term: u32,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -62,6 +63,7 @@ impl Frames {
         self.all.push(Frame {
             from: key.0,
             to: key.1,
+            term: message.term.value(),
             bytes: key.2.clone(),
         });
         self.attempts.push(attempt);

@@ -1,6 +1,6 @@
 //! A group as a space: states of nodes, frames under way and the past, all as numbers.
 
-use super::ghost::{Counter, Past, Pasts};
+use super::ghost::{Counter, Past, Pasts, Phase};
 use super::judge::Group;
 use super::names::{NODES_MAX, renamings};
 use super::node::{Locals, standing_of, weigh};
@@ -15,7 +15,7 @@ use crate::search::space::{Space, Step, mix};
 pub(super) const FRAMES_MAX: usize = 8;
 /// The most frames that are there before some get lost.
 const CROWD: usize = 16;
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 /// The most renamings: those of three nodes.
 const RENAMINGS_MAX: usize = 6;
 
@@ -44,29 +44,31 @@ fn subsets(all: usize, kept: usize) -> impl Iterator<Item = u32> {
 /// A state of a group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct State {
-    nodes: [u32; NODES_MAX],
-    past: u32,
-    /// Ascending, then [`NONE`].
-    frames: [u32; FRAMES_MAX],
+    pub(super) nodes: [u32; NODES_MAX],
+    pub(super) past: u32,
+    /// Ascending, those in a hurry last; then `NONE`.
+    pub(super) frames: [u32; FRAMES_MAX],
 }
 
 /// Something happens to a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Action {
-    place: u8,
-    input: Input,
+    pub(super) place: u8,
+    pub(super) input: Input,
 }
 
 /// A group of nodes that run the shipping code.
 pub struct RaftSpace {
     pub(super) nodes: Nodes,
-    pasts: Pasts,
+    pub(super) pasts: Pasts,
     initial: State,
-    count: usize,
+    pub(super) count: usize,
     renamings: usize,
     term: u32,
     index: u32,
     left_out: u64,
+    /// A step from the state that was expanded last was left out.
+    pub(super) is_cut: bool,
 }
 
 impl RaftSpace {
@@ -97,6 +99,7 @@ impl RaftSpace {
             term: formed.term,
             index: formed.index,
             left_out: 0,
+            is_cut: false,
         };
         space.nodes.term_max = formed.term + profile.terms;
         space.nodes.identities = formed.identities;
@@ -123,6 +126,9 @@ impl RaftSpace {
         let counts = self.pasts.get(state.past).counts;
         let may = |counter: Counter, max: u8| counts[counter as usize] < max;
         inputs.clear();
+        if !self.has_time(state, place) {
+            return;
+        }
         inputs.push((Input::Wait, None));
         if !view.is_leader {
             inputs.push((Input::Calm, None));
@@ -164,7 +170,9 @@ impl RaftSpace {
         let local = state.nodes[place];
         let id = self.nodes.step(local, input);
         let outcome = self.nodes.outcome(id);
-        if outcome.is_idle {
+        // What changes nothing may as well be lost; in the calm nothing is.
+        let is_frame = matches!(input, Input::Deliver(_));
+        if outcome.is_idle && !(is_frame && self.phase(state) == Phase::Calm) {
             return;
         }
         let action = Action {
@@ -182,6 +190,7 @@ impl RaftSpace {
         }
         if outcome.is_beyond {
             self.left_out += 1;
+            self.is_cut = true;
             return;
         }
         let mut crowd = [NONE; CROWD];
@@ -199,18 +208,22 @@ impl RaftSpace {
             }
         }
         // Those that are in a hurry come last and are not counted.
-        crowd[..len].sort_unstable_by_key(|frame| (self.is_urgent(*frame), *frame));
-        let urgent = crowd[..len].iter().filter(|frame| self.is_urgent(**frame));
+        let phase = self.phase(state);
+        let is_urgent = |frame: u32| self.is_urgent(frame, phase);
+        crowd[..len].sort_unstable_by_key(|frame| (is_urgent(*frame), *frame));
+        let urgent = crowd[..len].iter().filter(|frame| is_urgent(**frame));
         let urgent = urgent.count();
         let (frames_max, usual) = (self.nodes.profile.frames, len - urgent);
         if usual.min(frames_max) + urgent > FRAMES_MAX {
             self.left_out += 1;
+            self.is_cut = true;
             return;
         }
         let mut after = *state;
         after.nodes[place] = outcome.local;
         let (past, broken) = self.enter(state, &after, place, counter);
         after.past = past;
+        let broken = broken.or_else(|| self.disturbance(&after));
         let mut sums = self.node_sums(&after);
         if usual <= frames_max {
             after.frames.copy_from_slice(&crowd[..FRAMES_MAX]);
@@ -289,18 +302,22 @@ impl RaftSpace {
     }
 
     /// Whether a frame arrives before anything else happens, or never.
-    fn is_urgent(&self, frame: u32) -> bool {
-        self.nodes.profile.swift_elections && self.nodes.frames.is_electoral(frame)
+    fn is_urgent(&self, frame: u32, phase: Phase) -> bool {
+        phase == Phase::Calm
+            || (self.nodes.profile.swift_elections && self.nodes.frames.is_electoral(frame))
     }
 
     /// Frames that are in a hurry arrive, in any order, or are lost.
-    fn hurry(&mut self, state: &State, steps: &mut Vec<Step<State, Action>>) {
+    fn hurry(&mut self, state: &State, phase: Phase, steps: &mut Vec<Step<State, Action>>) {
         for (place, frame) in state.frames.into_iter().enumerate() {
-            if frame == NONE || !self.is_urgent(frame) {
+            if frame == NONE || !self.is_urgent(frame, phase) {
                 continue;
             }
             let to = usize::from(self.nodes.frames.get(frame).to);
             self.take(state, to, Input::Deliver(frame), None, steps);
+            if phase == Phase::Calm {
+                continue;
+            }
             let mut after = *state;
             after.frames[place..].rotate_left(1);
             after.frames[FRAMES_MAX - 1] = NONE;
@@ -365,11 +382,14 @@ impl Space for RaftSpace {
     }
 
     fn expand(&mut self, state: &State, steps: &mut Vec<Step<State, Action>>) {
-        let frames = state.frames.iter().take_while(|frame| **frame != NONE);
-        let is_hurried = frames.clone().any(|frame| self.is_urgent(*frame));
+        self.is_cut = false;
+        let mut frames = state.frames.iter().take_while(|frame| **frame != NONE);
+        let phase = self.phase(state);
+        let is_hurried = frames.any(|frame| self.is_urgent(*frame, phase));
         if is_hurried {
-            return self.hurry(state, steps);
+            return self.hurry(state, phase, steps);
         }
+        self.end(state, steps);
         let mut inputs = Vec::new();
         for place in 0..self.count {
             self.inputs(state, place, &mut inputs);
@@ -399,16 +419,5 @@ impl Space for RaftSpace {
 
     fn left_out(&self) -> u64 {
         self.left_out
-    }
-}
-
-impl Action {
-    /// The node's number.
-    pub(super) fn node(self) -> u8 {
-        self.place + 1
-    }
-
-    pub(super) fn input(self) -> Input {
-        self.input
     }
 }

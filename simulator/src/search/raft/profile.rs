@@ -1,5 +1,19 @@
 //! Profiles: small worlds, each with its bounds, chosen for what can be seen in it.
 
+/// How a world ends, if it does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// It does not.
+    None,
+    /// At any moment the storm may stop: from then on nobody crashes, every frame arrives before
+    /// anything else happens, and time passes for everybody. Then there must be a leader at last.
+    Calm,
+    /// At any moment at which a leader and a follower of it make a majority they may stay in
+    /// touch: time stands still for them, because they always hear from each other in time,
+    /// while it goes on for the other node, whose frames come and go. The leader must stay.
+    Majority,
+}
+
 /// A world to explore. Terms and entries are counted from the beginning, where a formed group
 /// has just been restarted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +49,8 @@ pub struct Profile {
     pub swift_elections: bool,
     /// Whether writes take time: what is not stored yet can be lost in any part.
     pub slow_disks: bool,
+    /// How it ends.
+    pub ending: Ending,
     /// Writes that fail, of those that take time.
     pub failures: u8,
 }
@@ -55,6 +71,7 @@ const BASE: Profile = Profile {
     single_entries: false,
     swift_elections: false,
     slow_disks: false,
+    ending: Ending::None,
     failures: 0,
 };
 
@@ -109,6 +126,24 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
             frames: pick(1, 2) as usize,
             rounds: 2,
             crashes: pick(0, 1) as u8,
+            ..BASE
+        },
+        Profile {
+            name: "calm",
+            purpose: "pre-votes, votes and check-quorum lead to a leader, no lasso without one",
+            terms: pick(2, 3),
+            frames: 1,
+            swift_elections: true,
+            ending: Ending::Calm,
+            ..BASE
+        },
+        Profile {
+            name: "undisturbed",
+            purpose: "pre-votes protect a majority that is well from a node that is not",
+            terms: pick(2, 3),
+            frames: pick(1, 2) as usize,
+            swift_elections: true,
+            ending: Ending::Majority,
             ..BASE
         },
         Profile {
@@ -172,6 +207,11 @@ impl Profile {
         }
         if self.swift_elections {
             words.push_str(", swift elections");
+        }
+        match self.ending {
+            Ending::None => {}
+            Ending::Calm => words.push_str(", then calm"),
+            Ending::Majority => words.push_str(", then a majority that is well"),
         }
         if self.slow_disks {
             words.push_str(&format!(", writes take time, failures {}", self.failures));

@@ -76,9 +76,17 @@ pub struct State<S: Server> {
 }
 
 /// The register on some kind of servers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Register<S> {
     kind: std::marker::PhantomData<S>,
+}
+
+impl<S> Default for Register<S> {
+    fn default() -> Self {
+        Register {
+            kind: std::marker::PhantomData,
+        }
+    }
 }
 
 impl<S: Server> State<S> {
