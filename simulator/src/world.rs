@@ -34,7 +34,7 @@ use crate::world::random::{Random, Stream};
 use crate::world::reuse::{Shelf, copies_in_place};
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Stats;
-use crate::world::swarm::{FRAME_BYTES_MAX, Swarm};
+use crate::world::swarm::{FRAME_BYTES_MAX, HOSTS_MAX, Swarm};
 use crate::world::trace::{Trace, Verbosity};
 
 /// A history has some thousand steps; one with so many is a storm that feeds itself.
@@ -151,8 +151,20 @@ impl World {
         Ok(world)
     }
 
-    /// A world without hosts, to be [`reset`](World::reset).
+    /// A world without hosts, to be [`reset`](World::reset) or to become a copy. It has room for
+    /// what worlds need, so that hardly any asks for more.
     pub fn blank() -> Self {
+        let mut world = World::empty();
+        world.swarm.hosts = HOSTS_MAX;
+        world.queue.reset();
+        world.network.reset(Random::new(0, Stream::Network));
+        world.oracles.reset(Bench::ALL);
+        world.reset_hosts(0);
+        world.hosts.clear();
+        world
+    }
+
+    fn empty() -> Self {
         let random = |stream| Random::new(0, stream);
         World {
             now: Moment::default(),
@@ -229,11 +241,7 @@ impl World {
             let own = Random::new(random.next_u64(), Stream::Hosts);
             let swarm = &self.swarm;
             self.hosts.add_with(
-                || {
-                    let mut host = Host::new(number, swarm, clock.clone(), own.clone());
-                    host.disk.reset();
-                    host
-                },
+                || Host::new(number, swarm, clock.clone(), own.clone()),
                 |host| host.reset(number, swarm, clock.clone(), own.clone()),
             );
         }

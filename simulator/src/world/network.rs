@@ -14,7 +14,7 @@ use crate::world::stats::{Count, Stats};
 use crate::world::swarm::{FRAME_BYTES_MAX, HOSTS_MAX, Swarm};
 
 /// Frames for which a world has room before it runs: more than are ever on their way at once.
-const FRAMES: usize = 512;
+const FRAMES: usize = 1024;
 
 /// A frame on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,7 +33,7 @@ impl FrameId {
 }
 
 /// What the network carries.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Frame {
     /// The host that sent it.
     pub from: usize,
@@ -68,6 +68,19 @@ pub struct Arrival {
 
 /// Old frames that are kept to be replayed.
 const RECORDED: usize = 8;
+
+/// With room for any.
+impl Default for Frame {
+    fn default() -> Self {
+        Frame {
+            from: 0,
+            to: 0,
+            bytes: Vec::with_capacity(FRAME_BYTES_MAX),
+            sum: 0,
+            generation: 0,
+        }
+    }
+}
 
 /// The network between the hosts.
 #[derive(Debug)]
@@ -141,12 +154,8 @@ impl Network {
             ..Network::new(random)
         };
         self.free.reserve(FRAMES);
-        let room = || Frame {
-            bytes: Vec::with_capacity(FRAME_BYTES_MAX),
-            ..Frame::default()
-        };
-        self.slab.reserve_with(FRAMES, room);
-        self.recorded.reserve_with(RECORDED, room);
+        self.slab.reserve_with(FRAMES, Frame::default);
+        self.recorded.reserve_with(RECORDED, Frame::default);
     }
 
     /// Loses everything that is on its way.

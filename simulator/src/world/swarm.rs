@@ -166,8 +166,9 @@ pub struct Weights {
     pub rot: u64,
 }
 
-/// Shortest election timeouts, in milliseconds. Few groups are fast; most wait for seconds.
-const ELECTION_TIMEOUTS: [u64; 6] = [150, 600, 1000, 1000, 2000, 3000];
+/// Shortest election timeouts, in milliseconds; the longest are twice as long. Some groups are
+/// fast; most wait for seconds, as deployments do.
+const ELECTION_TIMEOUTS: [u64; 6] = [150, 500, 1000, 1000, 1000, 1200];
 
 impl Swarm {
     /// The options of a seed.
@@ -205,7 +206,7 @@ impl Swarm {
             busy: random.pick(&[0, 0, 100, 400]),
             busy_time: random.pick(&[part(2), part(10)]),
             calm_delay: calm_delay(random, shortest, delay, heartbeat),
-            fault_interval: random.pick(&[part(80), part(200), part(500)]),
+            fault_interval: random.pick(&[part(50), part(100), part(200)]),
             weights: Weights::draw(random),
             write: random.pick(&[
                 (fine(0), fine(0)),
@@ -221,7 +222,7 @@ impl Swarm {
             has_kept_writes: random.chance(500),
             clock_rate_ppm: random.pick(&[0, 0, 100, 10_000, 100_000]),
             propose_interval: random.pick(&[part(3), part(10), part(50)]),
-            burst: random.pick(&[1, 1, 4, 20]),
+            burst: random.pick(&[1, 1, 1, 2, 4, 20]),
             payload_bytes_max: random.pick(&[8, 24, 60]),
             reconfigure_interval: random.pick(&[None, Some(part(60)), Some(part(250))]),
             has_wipes: random.chance(500),
@@ -272,9 +273,9 @@ impl Weights {
             }
         };
         Weights {
-            crash: weight(10),
-            crash_leader: weight(6),
-            crash_writing: weight(10),
+            crash: weight(12),
+            crash_leader: weight(8),
+            crash_writing: weight(12),
             crash_all: weight(1),
             pause: weight(5),
             isolate: weight(4),

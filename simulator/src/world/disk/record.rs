@@ -5,6 +5,7 @@ use raft_core::{
 };
 
 use crate::world::chain::{Chain, Link};
+use crate::world::memory::WINDOW_BYTES_MAX;
 use crate::world::random::Random;
 use crate::world::reuse::copies_in_place;
 
@@ -55,6 +56,15 @@ copies_in_place!(Record {
 });
 
 impl Record {
+    /// An empty one that can become any without asking for memory.
+    pub(super) fn with_room() -> Self {
+        Record {
+            bytes: Vec::with_capacity(2 * WINDOW_BYTES_MAX),
+            links: Vec::with_capacity(WINDOW_BYTES_MAX / 32),
+            ..Record::default()
+        }
+    }
+
     /// Becomes what a write says. `log` is the log of the writer, by which the hashes go on.
     pub(super) fn fill(&mut self, write: Write<'_>, log: &Chain) {
         let mut scratch = [0; RECORD_HEADER_BYTES_MAX];
@@ -190,6 +200,22 @@ impl Journal {
             for (later, _) in &mut self.ends[*place..] {
                 *later -= end - start;
             }
+        }
+    }
+
+    /// How many bytes, and how many records.
+    pub(super) fn extent(&self) -> (usize, usize) {
+        (self.bytes.len(), self.ends.len())
+    }
+
+    /// Flips a bit of the record at this place.
+    pub(super) fn flip(&mut self, place: usize, bit: usize) {
+        let start = place
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before))
+            .map_or(0, |(end, _)| *end);
+        if let Some(byte) = self.bytes.get_mut(start + bit / 8) {
+            *byte ^= 1 << (bit % 8);
         }
     }
 
