@@ -9,7 +9,7 @@ pub mod clock;
 pub mod disk;
 mod driver;
 mod event;
-mod faults;
+pub mod faults;
 pub mod host;
 pub mod memory;
 pub mod network;
@@ -92,6 +92,8 @@ pub struct World {
     arrived: Vec<u8>,
     /// The snapshot that is being made.
     pub(crate) snapshot: Vec<u8>,
+    /// Which host sent the latest acknowledgement.
+    pub(crate) acker: Option<usize>,
     /// An earlier image of a host, for the seeded fault that goes back to it.
     pub(crate) image: Option<(usize, Box<Host>)>,
     /// The commands that were applied and by whom, if somebody collects them.
@@ -121,6 +123,7 @@ copies_in_place!(World {
     frame,
     arrived,
     snapshot,
+    acker,
     image,
     applied,
     steps,
@@ -184,6 +187,7 @@ impl World {
             frame: Vec::with_capacity(FRAME_BYTES_MAX),
             arrived: Vec::with_capacity(FRAME_BYTES_MAX),
             snapshot: Vec::with_capacity(FRAME_BYTES_MAX),
+            acker: None,
             image: None,
             applied: None,
             steps: 0,
@@ -218,6 +222,7 @@ impl World {
         self.disk_random = Random::new(seed, Stream::Disk);
         self.work_random = Random::new(seed, Stream::Workload);
         (self.group, self.liveness, self.image) = (None, None, None);
+        self.acker = None;
         (self.is_calm, self.has_grown, self.is_over) = (false, false, false);
         (self.commands, self.steps) = (0, 0);
         self.frame.resize(self.swarm.frame_bytes, 0);
@@ -322,6 +327,7 @@ impl World {
             Due::Fault => self.strike()?,
             Due::LinksFree(host) => self.links_free(host)?,
             Due::Heal => self.heal(),
+            Due::Relieve(host) => self.relieve(host),
             Due::Propose => self.propose()?,
             Due::Reconfigure => self.reconfigure()?,
             Due::Calm => self.calm(),
@@ -358,6 +364,7 @@ impl World {
             Due::Restart(_)
             | Due::Fault
             | Due::Heal
+            | Due::Relieve(_)
             | Due::Propose
             | Due::Reconfigure
             | Due::Calm

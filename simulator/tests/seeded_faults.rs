@@ -158,3 +158,13 @@ fn purity_notices_a_machine_that_reads_the_clock() {
 fn bounded_output_notices_a_machine_that_forgets_what_it_sent() {
     assert_caught(Sabotage::ForgetsSending, Oracle::BoundedOutput);
 }
+
+#[test]
+fn invariants_notice_drivers_that_trust_damaged_frames() {
+    assert_caught(Sabotage::TrustsFrames, Oracle::Invariants);
+}
+
+#[test]
+fn recovery_notices_drivers_that_trust_rotten_records() {
+    assert_caught(Sabotage::TrustsRecords, Oracle::Recovery);
+}

@@ -139,8 +139,10 @@ impl World {
             }
         };
         let echo = tamper::echo(self.sabotage, &message);
-        if matches!(message.body, Body::Chunk(_)) {
-            host.sent_piece = now;
+        match message.body {
+            Body::Chunk(_) => host.sent_piece = now,
+            Body::Ack(_) => self.acker = Some(number),
+            _ => {}
         }
         let encoded = match wire::encode_chunk(&message, data, &mut self.frame) {
             Ok(encoded) => encoded,
@@ -329,6 +331,10 @@ impl World {
         let deadline = host.raft.as_ref().and_then(|raft| raft.poll_timeout());
         let Some(deadline) = deadline else { return };
         if host.armed_for == Some(deadline) {
+            return;
+        }
+        if !host.clock.is_running() && deadline > host.clock.show(self.now) {
+            // It looks again when its clock goes on.
             return;
         }
         host.armed_for = Some(deadline);

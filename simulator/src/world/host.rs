@@ -6,7 +6,7 @@ use raft_core::{Config, GroupId, Identity, LogIndex, Raft, Recovered, error::Res
 
 use crate::world::app::App;
 use crate::world::clock::{HostClock, Moment};
-use crate::world::disk::Disk;
+use crate::world::disk::{Disk, Remains};
 use crate::world::memory::Memory;
 use crate::world::random::{Random, Stream};
 use crate::world::reuse::copies_in_place;
@@ -39,6 +39,8 @@ pub struct Host {
     pub armed_for: Option<Instant>,
     /// It stays in its bad state whatever happens.
     pub is_frozen: bool,
+    /// Its disk lost something for good; it may come back as another node, once it is out.
+    pub is_rotten: bool,
     /// Its window is short of room.
     pub needs_room: bool,
     /// When its driver last sent a piece of its snapshot.
@@ -65,6 +67,7 @@ copies_in_place!(Host {
     wake_at,
     armed_for,
     is_frozen,
+    is_rotten,
     needs_room,
     sent_piece,
     compacted,
@@ -121,6 +124,7 @@ impl Host {
             wake_at: None,
             armed_for: None,
             is_frozen: false,
+            is_rotten: false,
             needs_room: false,
             sent_piece: Moment::default(),
             compacted: Moment::default(),
@@ -199,12 +203,24 @@ impl Host {
         self.disk.crash(now, swarm, random, stats);
     }
 
+    /// Loses what was not stored, but for what remains.
+    pub fn cut(&mut self, now: Moment, remains: Remains) {
+        self.raft = None;
+        self.forget_wake();
+        self.paused_until = now;
+        self.start += 1;
+        self.disk.cut(now, remains);
+    }
+
     /// Loses everything, and the machine with it.
     pub fn wipe(&mut self) {
         self.raft = None;
         self.forget_wake();
         self.disk.reset();
         self.start += 1;
+        if core::mem::take(&mut self.is_rotten) {
+            self.is_frozen = false;
+        }
     }
 
     /// Comes back with what was stored.

@@ -24,6 +24,8 @@ pub enum Due {
     Fault,
     /// A partition heals.
     Heal,
+    /// A host's links and clock work again.
+    Relieve(usize),
     /// Somebody proposes commands.
     Propose,
     /// Somebody changes the membership.
@@ -52,6 +54,7 @@ impl Due {
             Due::Reconfigure => (8, 0),
             Due::Calm => (9, 0),
             Due::Look => (10, 0),
+            Due::Relieve(host) => (11, host as u32),
         };
         kind << KINDS | rest
     }
@@ -69,6 +72,7 @@ impl Due {
             7 => Due::Propose,
             8 => Due::Reconfigure,
             9 => Due::Calm,
+            11 => Due::Relieve(rest as usize),
             _ => Due::Look,
         }
     }

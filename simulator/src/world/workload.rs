@@ -57,7 +57,12 @@ impl World {
         Ok(())
     }
 
-    fn propose_to(&mut self, number: usize, burst: u64, len: usize) -> Result<(), Violation> {
+    pub(crate) fn propose_to(
+        &mut self,
+        number: usize,
+        burst: u64,
+        len: usize,
+    ) -> Result<(), Violation> {
         self.stats.add(Count::Event);
         let host = &mut self.hosts[number];
         let Some(raft) = host.raft.as_mut() else {
@@ -154,6 +159,12 @@ impl World {
             seats.map(|seat| seat.identity.node).collect::<Few<_>>()
         };
         let (voters, learners) = (with(Standing::Voter), with(Standing::Learner));
+        let rotten = self.hosts.iter().filter(|host| host.is_rotten);
+        let mut rotten = rotten.filter_map(|host| host.identity);
+        if let Some(lost) = rotten.find(|identity| is_member(identity)) {
+            // No other change until a host that can never come back is out.
+            return core::iter::once(Change::Remove(lost.node)).collect();
+        }
         let up = self.hosts.iter().filter(|host| host.raft.is_some());
         // Whoever does not remember its name yet must not be let in under it.
         let known = up.filter(|host| host.has_past());
@@ -190,7 +201,8 @@ impl World {
         let outside = (0..self.hosts.len()).find(|number| {
             let host = &self.hosts[*number];
             let name = host.identity.map(|identity| identity.node);
-            host.raft.is_some() && name.is_some_and(|name| !members.contains(&name))
+            (host.raft.is_some() || host.is_rotten)
+                && name.is_some_and(|name| !members.contains(&name))
         });
         let (Some(number), true) = (outside, is_settled) else {
             return Ok(());
@@ -214,9 +226,12 @@ impl World {
         for number in 0..self.hosts.len() {
             let host = &mut self.hosts[number];
             host.paused_until = self.now;
+            host.clock.go_on(self.now, false);
+            host.forget_wake();
             if host.raft.is_none() {
                 self.queue.push(self.now, Due::Restart(number));
             }
+            self.arm(number);
         }
         self.queue
             .push(self.now.plus(self.swarm.part(1)), Due::Look);
@@ -259,6 +274,9 @@ impl World {
         let first = self.fault_random.index(self.hosts.len());
         for step in 0..self.hosts.len() {
             let number = (first + step) % self.hosts.len();
+            if self.hosts[number].is_frozen {
+                continue;
+            }
             self.hosts[number].is_frozen = true;
             if !self.live_quorums() {
                 self.hosts[number].is_frozen = false;
@@ -280,7 +298,7 @@ impl World {
     }
 
     /// Whether every configuration in force has its majorities without the frozen hosts.
-    fn live_quorums(&self) -> bool {
+    pub(crate) fn live_quorums(&self) -> bool {
         let mut rafts = self.hosts.iter().filter_map(|host| host.raft.as_ref());
         rafts.all(|raft| {
             let majority = |is_in: fn(Standing) -> bool| {
