@@ -222,7 +222,7 @@ impl World {
         self.disk_random = Random::new(seed, Stream::Disk);
         self.work_random = Random::new(seed, Stream::Workload);
         (self.group, self.liveness, self.image) = (None, None, None);
-        self.acker = None;
+        (self.acker, self.applied) = (None, None);
         (self.is_calm, self.has_grown, self.is_over) = (false, false, false);
         (self.commands, self.steps) = (0, 0);
         self.frame.resize(self.swarm.frame_bytes, 0);
