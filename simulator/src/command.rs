@@ -2,6 +2,7 @@
 
 pub(crate) mod crash_points;
 pub(crate) mod determinism;
+pub(crate) mod explore;
 pub(crate) mod histories;
 pub(crate) mod hostile;
 pub(crate) mod museum;

@@ -5,6 +5,7 @@ pub mod contract;
 pub mod crash_points;
 pub mod determinism;
 pub mod figures;
+pub mod guide;
 pub mod hostile;
 pub mod model;
 pub mod museum;

@@ -247,6 +247,23 @@ impl World {
         }
     }
 
+    /// Goes on with other chance, as if everything that is random had been drawn from this seed.
+    pub fn reseed(&mut self, seed: u64) {
+        self.network.reseed(Random::new(seed, Stream::Network));
+        self.fault_random = Random::new(seed, Stream::Faults);
+        self.disk_random = Random::new(seed, Stream::Disk);
+        self.work_random = Random::new(seed, Stream::Workload);
+        let mut random = Random::new(seed, Stream::Hosts);
+        for host in &mut self.hosts[..] {
+            host.random = Random::new(random.next_u64(), Stream::Hosts);
+        }
+    }
+
+    /// Whether the faults have stopped.
+    pub fn is_over_the_storm(&self) -> bool {
+        self.is_calm
+    }
+
     /// Becomes a copy of another world.
     pub fn copy_from(&mut self, other: &World) {
         self.clone_from(other);

@@ -158,6 +158,11 @@ impl Network {
         self.recorded.reserve_with(RECORDED, Frame::default);
     }
 
+    /// From now on its chance is this.
+    pub fn reseed(&mut self, random: Random) {
+        self.random = random;
+    }
+
     /// Loses everything that is on its way.
     pub fn lose_all(&mut self) {
         self.generation += 1;
