@@ -232,18 +232,14 @@ impl World {
 
     fn reset_hosts(&mut self, seed: u64) {
         let mut random = Random::new(seed, Stream::Hosts);
-        self.hosts.clear();
+        self.hosts.set_len(self.swarm.hosts);
         for number in 0..self.swarm.hosts {
             let most = self.swarm.clock_rate_ppm;
             let rate = random.between(0, 2 * most.unsigned_abs()) as i64 - most;
             let offset = clocks::Duration::from_micros(random.between(1, 1 << 40));
             let clock = HostClock::new(offset, rate);
             let own = Random::new(random.next_u64(), Stream::Hosts);
-            let swarm = &self.swarm;
-            self.hosts.add_with(
-                || Host::new(number, swarm, clock.clone(), own.clone()),
-                |host| host.reset(number, swarm, clock.clone(), own.clone()),
-            );
+            self.hosts[number].reset(number, &self.swarm, clock, own);
         }
     }
 

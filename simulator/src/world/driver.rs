@@ -122,7 +122,7 @@ impl World {
         // Not for long: the world would drown in frames.
         let forgets =
             self.sabotage == Sabotage::ForgetsSending && self.stats.count(Count::FrameSent) < 1_000;
-        let unsent = forgets.then(|| raft.clone());
+        let unsent = forgets.then(|| Box::new(raft.clone()));
         let Some(transmit) = raft.poll_transmit(local, ready) else {
             return Ok(false);
         };
@@ -163,8 +163,8 @@ impl World {
         let (network, queue) = (&mut self.network, &mut self.queue);
         let (swarm, stats) = (&self.swarm, &mut self.stats);
         let arrives = network.send(now, (number, to), encoded, swarm, queue, stats);
-        if unsent.is_some() {
-            self.hosts[number].raft = unsent;
+        if let Some(unsent) = unsent {
+            self.hosts[number].raft = Some(*unsent);
         }
         if !arrives && let Some(body) = echo {
             self.echo(number, to, body)?;

@@ -1,6 +1,8 @@
 //! What can happen to one host: a frame arrives, it wakes, its disk is done, it comes back.
 
-use raft_core::wire;
+use clocks::Instant;
+use quorum::NodeId;
+use raft_core::{Message, Piece, wire};
 
 use crate::oracle::{Oracle, Violation, rebuild};
 use crate::world::World;
@@ -61,15 +63,14 @@ impl World {
             (to as u64) << 32 | (from as u64) << 24 | bytes.len() as u64,
         );
         let local = host.clock.show(now);
-        let twin = self.oracles.wants_twin().then(|| raft.clone());
         // A machine that has stopped says so to the oracle of invariants.
-        let piece = raft.handle_message(local, node(from), message);
-        if let Some(twin) = twin {
-            let seen = self.sabotage.misread(local);
-            let (oracles, from) = (&mut self.oracles, node(from));
-            oracles.on_twin(twin, raft, seen, from, message)?;
-        }
-        if let Ok(Some(piece)) = piece {
+        let piece = if self.oracles.wants_twin() {
+            self.handle_twice(to, local, node(from), message)?
+        } else {
+            raft.handle_message(local, node(from), message)
+                .unwrap_or_default()
+        };
+        if let Some(piece) = piece {
             self.store_piece(to, piece);
         }
         let sent = sent.and_then(|bytes| wire::decode(bytes).ok());
@@ -77,6 +78,26 @@ impl World {
         self.oracles.on_received(to, from, &message, &self.hosts)?;
         self.observe(to)?;
         self.drain(to)
+    }
+
+    /// Gives a message to a machine and to a copy of it, which must do the same.
+    #[cold]
+    #[inline(never)]
+    fn handle_twice<'m>(
+        &mut self,
+        to: usize,
+        local: Instant,
+        from: NodeId,
+        message: Message<'m>,
+    ) -> Result<Option<Piece<'m>>, Violation> {
+        let Some(raft) = self.hosts[to].raft.as_mut() else {
+            return Ok(None);
+        };
+        let twin = raft.clone();
+        let piece = raft.handle_message(local, from, message);
+        let seen = self.sabotage.misread(local);
+        self.oracles.on_twin(twin, raft, seen, from, message)?;
+        Ok(piece.unwrap_or_default())
     }
 
     /// A host that had too much for its links sends the rest. Where there is none, nothing

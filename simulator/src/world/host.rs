@@ -99,41 +99,23 @@ impl Default for Host {
     }
 }
 
+fn config(number: usize, swarm: &Swarm) -> Config {
+    let (min, max) = swarm.election_timeout;
+    Config::builder(node(number))
+        .election_timeout(min, max)
+        .heartbeat_interval(swarm.heartbeat)
+        .persist_timeout(swarm.persist_timeout)
+        .frame_bytes_max(swarm.frame_bytes)
+        .build()
+        .expect("every option of a swarm is a sound setting")
+}
+
 impl Host {
     /// A host that is down and has nothing stored.
     pub fn new(number: usize, swarm: &Swarm, clock: HostClock, random: Random) -> Self {
-        let useless = Vec::with_capacity(256);
-        Host::with_buffers(number, swarm, clock, random, Disk::new(), useless)
-    }
-
-    /// Becomes a new host with an empty disk; buffers stay.
-    pub fn reset(&mut self, number: usize, swarm: &Swarm, clock: HostClock, random: Random) {
-        self.disk.reset();
-        self.useless.clear();
-        let (disk, useless) = (&mut self.disk, &mut self.useless);
-        let (disk, useless) = (core::mem::take(disk), core::mem::take(useless));
-        *self = Host::with_buffers(number, swarm, clock, random, disk, useless);
-    }
-
-    fn with_buffers(
-        number: usize,
-        swarm: &Swarm,
-        clock: HostClock,
-        random: Random,
-        disk: Disk,
-        useless: Vec<usize>,
-    ) -> Self {
-        let (min, max) = swarm.election_timeout;
-        let config = Config::builder(node(number))
-            .election_timeout(min, max)
-            .heartbeat_interval(swarm.heartbeat)
-            .persist_timeout(swarm.persist_timeout)
-            .frame_bytes_max(swarm.frame_bytes)
-            .build()
-            .expect("every option of a swarm is a sound setting");
         Host {
             raft: None,
-            disk,
+            disk: Disk::new(),
             clock,
             app: App::default(),
             identity: None,
@@ -147,11 +129,28 @@ impl Host {
             sent_piece: Moment::default(),
             compacted: Moment::default(),
             random,
-            config,
+            config: config(number, swarm),
             window_bytes: swarm.window_bytes,
             rots_after: None,
-            useless,
+            useless: Vec::with_capacity(256),
         }
+    }
+
+    /// Becomes what [`new`](Host::new) makes; buffers stay.
+    pub fn reset(&mut self, number: usize, swarm: &Swarm, clock: HostClock, random: Random) {
+        self.raft = None;
+        self.disk.reset();
+        (self.clock, self.random) = (clock, random);
+        self.config = config(number, swarm);
+        self.app = App::default();
+        (self.identity, self.start) = (None, 0);
+        self.forget_wake();
+        let begin = Moment::default();
+        (self.paused_until, self.sent_piece, self.compacted) = (begin, begin, begin);
+        (self.is_frozen, self.needs_room) = (false, false);
+        self.window_bytes = swarm.window_bytes;
+        self.rots_after = None;
+        self.useless.clear();
     }
 
     fn memory(&self) -> Memory {
