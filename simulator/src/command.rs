@@ -2,6 +2,7 @@
 
 pub(crate) mod histories;
 pub(crate) mod hostile;
+pub(crate) mod linear;
 pub(crate) mod museum;
 pub(crate) mod report;
 pub(crate) mod topologies;

@@ -3,6 +3,7 @@
 
 pub mod figures;
 pub mod hostile;
+pub mod linear;
 pub mod museum;
 pub mod oracle;
 mod run;

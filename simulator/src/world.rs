@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod chain;
+pub mod clients;
 pub mod clock;
 pub mod disk;
 mod driver;
@@ -25,6 +26,7 @@ mod workload;
 
 use raft_core::GroupId;
 
+use crate::linear::Operation;
 use crate::oracle::{Bench, Judged, Liveness, Oracle, Oracles, Violation};
 use crate::world::clock::{HostClock, Moment};
 use crate::world::host::Host;
@@ -33,7 +35,7 @@ use crate::world::queue::{Due, Queue};
 use crate::world::random::{Random, Stream};
 use crate::world::reuse::{Shelf, copies_in_place};
 use crate::world::sabotage::Sabotage;
-use crate::world::stats::Stats;
+use crate::world::stats::{Count, Stats};
 use crate::world::swarm::{FRAME_BYTES_MAX, Swarm};
 use crate::world::trace::{Trace, Verbosity};
 
@@ -85,7 +87,6 @@ pub struct World {
     pub(crate) liveness: Option<Liveness>,
     pub(crate) is_calm: bool,
     pub(crate) has_grown: bool,
-    pub(crate) commands: u64,
     /// The frame that is being sent.
     pub(crate) frame: Vec<u8>,
     /// The frame that has arrived.
@@ -115,7 +116,6 @@ copies_in_place!(World {
     liveness,
     is_calm,
     has_grown,
-    commands,
     frame,
     arrived,
     snapshot,
@@ -165,7 +165,6 @@ impl World {
             liveness: None,
             is_calm: false,
             has_grown: false,
-            commands: 0,
             frame: Vec::with_capacity(FRAME_BYTES_MAX),
             arrived: Vec::with_capacity(FRAME_BYTES_MAX),
             snapshot: Vec::with_capacity(FRAME_BYTES_MAX),
@@ -194,7 +193,7 @@ impl World {
         self.work_random = Random::new(seed, Stream::Workload);
         (self.group, self.liveness, self.image) = (None, None, None);
         (self.is_calm, self.has_grown, self.is_over) = (false, false, false);
-        (self.commands, self.steps) = (0, 0);
+        self.steps = 0;
         self.frame.resize(self.swarm.frame_bytes, 0);
         self.reset_hosts(seed);
         self.found()
@@ -325,6 +324,20 @@ impl World {
     pub fn run_to_end(&mut self) -> Result<(), Violation> {
         while self.step()? == Progress::Goes {}
         Ok(())
+    }
+
+    /// After the end: gives what the clients saw in one of eight histories to the checker of
+    /// [`crate::linear`].
+    pub fn look_back(&mut self, seed: u64) -> Result<(), Violation> {
+        if seed.is_multiple_of(8) && self.oracles.on_end()? {
+            self.stats.add(Count::HistorySearched);
+        }
+        Ok(())
+    }
+
+    /// What the clients saw so far.
+    pub fn client_history(&self) -> Vec<Operation> {
+        self.oracles.clients.history().collect()
     }
 
     /// Whether machines are being set up: what they write then is stored before anything else

@@ -6,10 +6,12 @@ use raft_core::{Body, EntryKind, LogIndex, Message, Role, Snapshot};
 
 use super::view::{Members, View};
 use super::{
-    Oracle, Oracles, Violation, bounded_output, commit_rule, persist_before_send, pre_vote_inert,
-    purity, recovery, snapshot, state_machine_safety,
+    Oracle, Oracles, Violation, bounded_output, commit_rule, exactly_once, linearizability,
+    persist_before_send, pre_vote_inert, purity, recovery, snapshot, state_machine_safety,
 };
+use crate::world::app::Command;
 use crate::world::chain::{Chain, Link};
+use crate::world::clients::Outcome;
 use crate::world::host::{Host, Machine};
 
 impl Oracles {
@@ -206,6 +208,34 @@ impl Oracles {
     ) -> Result<(), Violation> {
         let found = snapshot::check_state(host, snapshot.last.index, state, &self.ledger);
         self.court.judge(Oracle::Snapshot, found)
+    }
+
+    /// The client of the command with this number was told something.
+    pub fn on_answered(&mut self, number: u64) -> Result<(), Violation> {
+        let Some(asked) = self.clients.asked(number) else {
+            return Ok(());
+        };
+        let Outcome::Answered(told) = asked.outcome else {
+            return Ok(());
+        };
+        let floor = asked.floor;
+        if told.is_logged {
+            let found = exactly_once::check_answered(number, told.at, &self.ledger);
+            self.court.judge(Oracle::ExactlyOnce, found)?;
+        }
+        let found = linearizability::check(Command::new(number), floor, &told, &self.ledger);
+        self.court.judge(Oracle::Linearizability, found)
+    }
+
+    /// The history is over: what clients saw of it is looked at as a whole, unless it is too much.
+    /// Says whether it was.
+    pub fn on_end(&mut self) -> Result<bool, Violation> {
+        let found = linearizability::check_history(self.clients.history());
+        let is_decided = found.is_some();
+        if let Some(found) = found {
+            self.court.judge(Oracle::Linearizability, found)?;
+        }
+        Ok(is_decided)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use raft_core::{EntryId, EntryKind, LogIndex, Term};
 
-use crate::world::app::{Answer, App};
+use crate::world::app::{Answer, App, Command};
 use crate::world::chain::Chain;
 use crate::world::host::Machine;
 use crate::world::reuse::copies_in_place;
@@ -19,7 +19,6 @@ pub(super) struct Committed {
     /// Whether the application is given it.
     pub(super) is_command: bool,
     /// What the application answers to it.
-    #[expect(dead_code, reason = "clients come next")]
     pub(super) answer: Option<Answer>,
 }
 
@@ -77,6 +76,15 @@ impl Ledger {
     pub(super) fn configuration_at(&self, index: LogIndex) -> Option<EntryId> {
         let mut latest_first = self.configurations.iter().rev();
         latest_first.find(|id| id.index <= index).copied()
+    }
+
+    /// What the register holds after `index`.
+    pub(super) fn register_at(&self, index: LogIndex, register: usize) -> Option<u64> {
+        let count = usize::try_from(index.value()).ok()?;
+        let mut latest_first = self.entries.get(..count)?.iter().rev();
+        let is_there = |answer: &Answer| Command::new(answer.number).register == register;
+        let answer = latest_first.find_map(|entry| entry.answer.filter(is_there));
+        Some(answer.map_or(0, |answer| answer.value))
     }
 
     /// Writes down what a machine committed up to `commit` in `term`.

@@ -10,12 +10,14 @@ pub(crate) mod bounded_output;
 mod commit_rule;
 mod configurations;
 mod election_safety;
+mod exactly_once;
 mod follow;
 mod hooks;
 mod invariants;
 mod leader_append_only;
 mod leader_completeness;
 mod ledger;
+mod linearizability;
 mod liveness;
 mod log_matching;
 mod match_index;
@@ -39,6 +41,7 @@ mod vote_quorum;
 use raft_core::{EntryId, LogIndex};
 
 use crate::world::chain::Chain;
+use crate::world::clients::Clients;
 use crate::world::reuse::copies_in_place;
 use crate::world::swarm::HOSTS_MAX;
 
@@ -85,6 +88,9 @@ pub struct Oracles {
     commit_rule: commit_rule::CommitRule,
     configurations: configurations::Configurations,
     purity: purity::Purity,
+    exactly_once: exactly_once::ExactlyOnce,
+    /// What clients asked for and were told.
+    pub(crate) clients: Clients,
 }
 
 copies_in_place!(Oracles {
@@ -102,6 +108,8 @@ copies_in_place!(Oracles {
     commit_rule,
     configurations,
     purity,
+    exactly_once,
+    clients,
 });
 
 impl Oracles {
@@ -122,6 +130,8 @@ impl Oracles {
             commit_rule: Default::default(),
             configurations: Default::default(),
             purity: Default::default(),
+            exactly_once: Default::default(),
+            clients: Clients::default(),
         }
     }
 
@@ -144,6 +154,8 @@ impl Oracles {
         self.commit_rule = Default::default();
         self.configurations.reset();
         self.purity = Default::default();
+        self.exactly_once.clear();
+        self.clients.reset();
     }
 
     /// Bytes that a copy copies, beside itself.

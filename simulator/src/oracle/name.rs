@@ -65,6 +65,10 @@ oracles! {
     Purity = "purity";
     /// An input makes no more frames than the log and the members account for.
     BoundedOutput = "bounded-output";
+    /// What a client was told is done is in the log, once; and nothing that nobody asked for.
+    ExactlyOnce = "exactly-once";
+    /// What clients were told agrees with one order of all commands, in real time.
+    Linearizability = "linearizability";
     /// When the faults are over somebody comes into office.
     Liveness = "liveness";
 }

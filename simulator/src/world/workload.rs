@@ -5,8 +5,10 @@ use raft_core::{Change, Identity, Standing, error::ProposeError};
 
 use crate::oracle::{Liveness, Oracle, Violation};
 use crate::world::World;
+use crate::world::app::Command;
 use crate::world::host::host_of;
 use crate::world::queue::Due;
+use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
 
 impl World {
@@ -60,22 +62,42 @@ impl World {
             return Ok(());
         };
         for _ in 0..burst {
-            self.commands += 1;
+            let (clients, now) = (&mut self.oracles.clients, self.now);
+            let asked = clients.ask(now);
             let mut payload = [0xa5; 80];
-            payload[..8].copy_from_slice(&self.commands.to_le_bytes());
+            payload[..8].copy_from_slice(&asked.to_le_bytes());
+            let command = Command::new(asked);
+            if self.sabotage == Sabotage::ReadsLocally && command.is_read {
+                let (at, value) = (host.app.applied, host.app.registers[command.register]);
+                clients.answer(asked, at, false, value, now);
+                self.oracles.on_answered(asked)?;
+                continue;
+            }
             match raft.propose(&payload[..len]) {
                 Ok(id) => {
+                    clients.on_proposed(number, asked, id);
                     self.stats.add(Count::Proposed);
+                    if self.sabotage == Sabotage::ProposesTwice {
+                        let _ = raft.propose(&payload[..len]);
+                    }
+                    if self.sabotage == Sabotage::AnswersEarly {
+                        clients.answer(asked, id.index, true, asked, now);
+                        self.oracles.on_answered(asked)?;
+                    }
                     if let Some(liveness) = &mut self.liveness {
                         liveness.on_proposed(id);
                     }
                 }
                 Err(ProposeError::Full) => {
+                    clients.on_refused(asked);
                     self.stats.add(Count::ProposalRefused);
                     host.needs_room = true;
                     break;
                 }
-                Err(_) => break,
+                Err(_) => {
+                    clients.on_refused(asked);
+                    break;
+                }
             }
         }
         self.observe(number)?;
@@ -198,6 +220,7 @@ impl World {
         self.stats.add(Count::Wipe);
         self.trace.say(self.now, number, || "IS WIPED".into());
         self.oracles.on_wipe(number);
+        self.oracles.clients.on_crash(number);
         self.hosts[number].wipe();
         let now = self.now;
         let joined = self.hosts[number].join(group, now);
