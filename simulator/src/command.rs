@@ -6,3 +6,4 @@ pub(crate) mod linear;
 pub(crate) mod museum;
 pub(crate) mod report;
 pub(crate) mod topologies;
+pub(crate) mod search;

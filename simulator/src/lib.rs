@@ -1,13 +1,17 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+pub mod contract;
 pub mod figures;
 pub mod hostile;
 pub mod linear;
 pub mod museum;
+pub mod model;
 pub mod oracle;
 mod run;
+pub mod stage;
 pub mod topology;
+pub mod search;
 pub mod world;
 
 pub use oracle::{Bench, Oracle, Violation};

@@ -28,6 +28,8 @@ enum Word {
     Report(command::report::Arguments),
     /// Runs groups on every link graph of three, four and five nodes.
     Topologies(command::topologies::Arguments),
+    /// Explores every state of small worlds that run the shipping code.
+    Search(command::search::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -38,5 +40,6 @@ fn main() -> ExitCode {
         Word::Museum(arguments) => command::museum::main(&arguments),
         Word::Report(arguments) => command::report::main(&arguments),
         Word::Topologies(arguments) => command::topologies::main(&arguments),
+        Word::Search(arguments) => command::search::main(&arguments),
     }
 }

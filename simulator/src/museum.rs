@@ -8,20 +8,25 @@
 //! With the code as it is every hunt must end empty-handed, which is the control.
 
 mod coverage;
+mod hostile;
 mod seeded;
+mod stopwatch;
+mod topologies;
 mod worlds;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::oracle::Bench;
+
+pub use stopwatch::Stopwatch;
 
 /// One attempt to find something.
 #[derive(Clone, Copy, Debug)]
 pub struct Trial {
     /// Attempts with different numbers look at different seeds.
     pub number: u32,
-    /// Nothing new is started after so long.
+    /// Nothing new is started after so long, see [`Stopwatch`].
     pub budget: Duration,
     /// The oracles that judge.
     pub bench: Bench,
@@ -63,7 +68,13 @@ pub trait Checker: Sync {
 }
 
 /// All of them.
-pub const CHECKERS: &[&dyn Checker] = &[&worlds::Worlds, &coverage::Coverage, &seeded::Seeded];
+pub const CHECKERS: &[&dyn Checker] = &[
+    &worlds::Worlds,
+    &hostile::Hostile,
+    &topologies::Topologies,
+    &coverage::Coverage,
+    &seeded::Seeded,
+];
 
 /// The checker with this name.
 pub fn checker(name: &str) -> Option<&'static dyn Checker> {
@@ -77,7 +88,7 @@ fn try_each<T>(
     trials: impl IntoIterator<Item = T>,
     mut attempt: impl FnMut(T) -> Option<Caught>,
 ) -> Hunt {
-    let began = Instant::now();
+    let began = Stopwatch::start();
     let mut tries = 0;
     for trial in trials {
         if began.elapsed() >= budget {

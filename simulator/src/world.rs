@@ -24,7 +24,7 @@ pub mod tamper;
 pub mod trace;
 mod workload;
 
-use raft_core::GroupId;
+use raft_core::{EntryId, GroupId};
 
 use crate::linear::Operation;
 use crate::oracle::{Bench, Judged, Liveness, Oracle, Oracles, Violation};
@@ -95,6 +95,8 @@ pub struct World {
     pub(crate) snapshot: Vec<u8>,
     /// An earlier image of a host, for the seeded fault that goes back to it.
     pub(crate) image: Option<(usize, Box<Host>)>,
+    /// The commands that were applied and by whom, if somebody collects them.
+    pub(crate) applied: Option<Vec<(usize, EntryId)>>,
     steps: u64,
     is_over: bool,
 }
@@ -120,6 +122,7 @@ copies_in_place!(World {
     arrived,
     snapshot,
     image,
+    applied,
     steps,
     is_over
 });
@@ -169,6 +172,7 @@ impl World {
             arrived: Vec::with_capacity(FRAME_BYTES_MAX),
             snapshot: Vec::with_capacity(FRAME_BYTES_MAX),
             image: None,
+            applied: None,
             steps: 0,
             is_over: true,
         }
@@ -180,7 +184,16 @@ impl World {
     ///
     /// What an oracle noticed already while the machines were set up.
     pub fn reset(&mut self, seed: u64, options: Options) -> Result<(), Violation> {
-        self.swarm = Swarm::draw(seed);
+        self.reset_as(Swarm::draw(seed), seed, options)
+    }
+
+    /// Becomes a world of this kind at its beginning; the seed chooses what else is left to chance.
+    ///
+    /// # Errors
+    ///
+    /// As [`reset`](World::reset).
+    pub fn reset_as(&mut self, swarm: Swarm, seed: u64, options: Options) -> Result<(), Violation> {
+        self.swarm = swarm;
         self.now = Moment::default();
         self.sabotage = options.sabotage;
         self.queue.reset();

@@ -1,11 +1,11 @@
 //! One hunt of one checker: what `cargo xtask museum` asks of its copy with the mutants.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use simulator::figures::{Figures, Merge};
-use simulator::museum::{self, Checker, Trial};
+use simulator::museum::{self, Checker, Stopwatch, Trial};
 use simulator::{Bench, Oracle};
 
 /// Options of `museum`.
@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
     /// Which trial: each has its own seeds.
     #[arg(long, default_value_t = 0)]
     trial: u32,
-    /// Try nothing new after so many seconds.
+    /// Try nothing new after so many seconds of processor time.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
     /// Leave an oracle out; may be given several times.
@@ -50,7 +50,7 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
     let Some(checker) = museum::checker(arguments.checker) else {
         return ExitCode::from(2);
     };
-    let began = Instant::now();
+    let began = Stopwatch::start();
     let hunt = checker.hunt(&Trial {
         number: arguments.trial,
         budget: Duration::from_secs(arguments.seconds),

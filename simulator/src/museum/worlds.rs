@@ -1,8 +1,8 @@
 //! The large worlds with all their oracles, one history per seed.
 
 use super::{Caught, Checker, Hunt, Trial, try_each};
-use crate::world::Options;
-use crate::{Sabotage, run};
+use crate::world::{Options, World};
+use crate::{Sabotage, run_in};
 
 /// Runs histories.
 pub(super) struct Worlds;
@@ -22,8 +22,9 @@ impl Checker for Worlds {
             sabotage: Sabotage::None,
             ..Options::default()
         };
+        let mut world = World::blank();
         try_each(trial.budget, trial.first_seed().., |seed| {
-            let violation = run(seed, options).violation?;
+            let violation = run_in(&mut world, seed, options).violation?;
             Some(Caught {
                 by: violation.oracle.name().into(),
                 what: format!("seed {seed}: {violation}"),

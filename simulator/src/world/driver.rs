@@ -211,6 +211,9 @@ impl World {
                     let answer = host.app.apply(index, entry.payload);
                     let state = host.app.state;
                     self.stats.add(Count::Applied);
+                    if let Some(applied) = &mut self.applied {
+                        applied.push((number, entry.id));
+                    }
                     self.trace.record(index.value(), state);
                     self.oracles.on_applied(number, before, index, state)?;
                     let clients = &mut self.oracles.clients;

@@ -114,6 +114,12 @@ impl Queue {
         self.heap[place] = key;
     }
 
+    /// When the next thing is due.
+    pub fn next(&self) -> Option<Moment> {
+        let first = self.heap.first()?;
+        Some(Moment::from_micros((first >> 64) as u64))
+    }
+
     /// Takes what is due next.
     #[inline]
     pub fn pop(&mut self) -> Option<(Moment, Due)> {

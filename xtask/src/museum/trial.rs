@@ -1,5 +1,6 @@
 //! One mutant, one checker, one trial: a process of its own, because a mutant may loop without end.
 
+use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -9,8 +10,11 @@ use anyhow::{Context as _, Result};
 
 use super::scratch::SELECTOR;
 
-/// How long after the end of its budget a checker may still be at its last try.
+/// How much longer than its budget a checker may take for its last try, in processor time.
 const GRACE: Duration = Duration::from_secs(20);
+
+/// How much longer a process may take than its processor time, on a machine that does other things too.
+const BUSY: u32 = 20;
 
 /// The checker that is made of the tests of the core crates.
 pub(super) const TESTS: &str = "tests";
@@ -158,6 +162,7 @@ struct Ended {
 /// Runs a command, and ends it when it takes longer than `limit`.
 fn run(command: &mut Command, limit: Duration) -> Result<Ended> {
     let began = Instant::now();
+    let before = children_time();
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -175,20 +180,46 @@ fn run(command: &mut Command, limit: Duration) -> Result<Ended> {
         if let Some(status) = child.try_wait()? {
             break Some(status);
         }
-        if began.elapsed() > limit {
+        let used = process_time(child.id());
+        if used.is_some_and(|used| used > limit) || began.elapsed() > limit * BUSY {
             child.kill()?;
             child.wait()?;
             break None;
         }
         std::thread::sleep(Duration::from_millis(2));
     };
-    let micros = u64::try_from(began.elapsed().as_micros())?;
+    let took = match (before, children_time()) {
+        (Some(before), Some(after)) => after.saturating_sub(before),
+        _ => began.elapsed(),
+    };
+    let micros = u64::try_from(took.as_micros())?;
     let output = reader.join().unwrap_or_default();
     Ok(Ended {
         output: status.map(|_| output),
         success: status.is_some_and(|status| status.success()),
         micros,
     })
+}
+
+/// The processor time of a process.
+fn process_time(process: u32) -> Option<Duration> {
+    ticks(&process.to_string(), [13, 14])
+}
+
+/// The processor time of all processes that were started here and have ended.
+fn children_time() -> Option<Duration> {
+    ticks("self", [15, 16])
+}
+
+/// The sum of two fields of Linux's `stat`, which count hundredths of a second.
+fn ticks(process: &str, fields: [usize; 2]) -> Option<Duration> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The second field is a name in parentheses, which may hold anything.
+    let (_, rest) = text.rsplit_once(") ")?;
+    let words: Vec<&str> = rest.split(' ').collect();
+    let field = |at: usize| words.get(at - 2)?.parse::<u64>().ok();
+    let [first, second] = fields;
+    Some(Duration::from_millis((field(first)? + field(second)?) * 10))
 }
 
 #[cfg(test)]
@@ -216,8 +247,18 @@ mod tests {
 
     #[test]
     fn a_checker_that_does_not_end_is_ended() {
-        let ended = run(Command::new("sleep").arg("60"), Duration::from_millis(50)).unwrap();
+        let ended = run(Command::new("sleep").arg("60"), Duration::from_millis(5)).unwrap();
         assert!(ended.output.is_none());
+    }
+
+    #[test]
+    fn processor_time_is_told_apart_from_waiting() {
+        let Some(before) = children_time() else {
+            return;
+        };
+        let ended = run(Command::new("sleep").arg("0.2"), Duration::from_secs(60)).unwrap();
+        assert!(ended.success && ended.micros < 200_000);
+        assert!(children_time().is_some_and(|after| after >= before));
     }
 
     #[test]
