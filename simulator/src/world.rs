@@ -4,6 +4,7 @@
 //! like chance comes from the seed, so a seed is a history.
 
 pub mod app;
+mod calm;
 pub mod chain;
 pub mod clients;
 pub mod clock;
@@ -27,7 +28,7 @@ mod workload;
 use raft_core::{EntryId, GroupId};
 
 use crate::linear::Operation;
-use crate::oracle::{Bench, Judged, Liveness, Oracle, Oracles, Violation};
+use crate::oracle::{Bench, Judged, Liveness, NoMajority, Oracle, Oracles, Violation};
 use crate::world::clock::{HostClock, Moment};
 use crate::world::host::Host;
 use crate::world::network::Network;
@@ -85,6 +86,8 @@ pub struct World {
     group: Option<GroupId>,
     /// Set once the faults are over.
     pub(crate) liveness: Option<Liveness>,
+    /// Set once every link is cut for good.
+    pub(crate) apart: Option<NoMajority>,
     pub(crate) is_calm: bool,
     pub(crate) has_grown: bool,
     /// The frame that is being sent.
@@ -116,6 +119,7 @@ copies_in_place!(World {
     work_random,
     group,
     liveness,
+    apart,
     is_calm,
     has_grown,
     frame,
@@ -166,6 +170,7 @@ impl World {
             work_random: random(Stream::Workload),
             group: None,
             liveness: None,
+            apart: None,
             is_calm: false,
             has_grown: false,
             frame: Vec::with_capacity(FRAME_BYTES_MAX),
@@ -205,6 +210,7 @@ impl World {
         self.disk_random = Random::new(seed, Stream::Disk);
         self.work_random = Random::new(seed, Stream::Workload);
         (self.group, self.liveness, self.image) = (None, None, None);
+        self.apart = None;
         (self.is_calm, self.has_grown, self.is_over) = (false, false, false);
         self.steps = 0;
         self.frame.resize(self.swarm.frame_bytes, 0);

@@ -9,6 +9,7 @@ mod bench;
 pub(crate) mod bounded_output;
 mod commit_rule;
 mod configurations;
+mod deaf_leader;
 mod election_safety;
 mod exactly_once;
 mod follow;
@@ -23,6 +24,7 @@ mod log_matching;
 mod match_index;
 mod monotonic;
 mod name;
+mod no_majority;
 mod one_vote;
 mod order;
 mod persist_before_send;
@@ -51,8 +53,18 @@ use view::{Members, View};
 pub(crate) use hooks::rebuild;
 
 pub use bench::{Bench, Court, Judged, Violation};
-pub use liveness::Liveness;
+pub use liveness::{Liveness, Recovery};
 pub use name::Oracle;
+pub use no_majority::NoMajority;
+
+/// What is judged when a group is well after the storm.
+pub(crate) const WELL: [Oracle; 5] = [
+    Oracle::Liveness,
+    Oracle::JointLeft,
+    Oracle::Progress,
+    Oracle::CatchUp,
+    Oracle::StableLeader,
+];
 
 /// What the harness remembers of a host that is up.
 #[derive(Debug, Default)]
@@ -89,6 +101,7 @@ pub struct Oracles {
     configurations: configurations::Configurations,
     purity: purity::Purity,
     exactly_once: exactly_once::ExactlyOnce,
+    deaf_leader: deaf_leader::DeafLeader,
     /// What clients asked for and were told.
     pub(crate) clients: Clients,
 }
@@ -109,6 +122,7 @@ copies_in_place!(Oracles {
     configurations,
     purity,
     exactly_once,
+    deaf_leader,
     clients,
 });
 
@@ -131,6 +145,7 @@ impl Oracles {
             configurations: Default::default(),
             purity: Default::default(),
             exactly_once: Default::default(),
+            deaf_leader: Default::default(),
             clients: Clients::default(),
         }
     }
@@ -155,6 +170,7 @@ impl Oracles {
         self.configurations.reset();
         self.purity = Default::default();
         self.exactly_once.clear();
+        self.deaf_leader = Default::default();
         self.clients.reset();
     }
 

@@ -71,6 +71,18 @@ oracles! {
     Linearizability = "linearizability";
     /// When the faults are over somebody comes into office.
     Liveness = "liveness";
+    /// Then what a leader takes is committed.
+    Progress = "progress";
+    /// Then every live member catches up.
+    CatchUp = "catch-up";
+    /// Then a change of members comes to its end.
+    JointLeft = "joint-left";
+    /// A leader whose majority is well is not disturbed by anybody else.
+    StableLeader = "stable-leader";
+    /// A leader that no majority reaches gives way.
+    DeafLeader = "deaf-leader";
+    /// Without a majority nothing new is committed, and terms do not grow.
+    NoMajority = "no-majority";
 }
 
 impl Oracle {

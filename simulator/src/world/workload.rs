@@ -3,10 +3,9 @@
 use clocks::Duration;
 use raft_core::{Change, Identity, Standing, error::ProposeError};
 
-use crate::oracle::{Liveness, Oracle, Violation};
+use crate::oracle::Violation;
 use crate::world::World;
 use crate::world::app::Command;
-use crate::world::host::host_of;
 use crate::world::queue::Due;
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
@@ -85,7 +84,7 @@ impl World {
                         self.oracles.on_answered(asked)?;
                     }
                     if let Some(liveness) = &mut self.liveness {
-                        liveness.on_proposed(id);
+                        liveness.on_proposed(now, id);
                     }
                 }
                 Err(ProposeError::Full) => {
@@ -225,101 +224,5 @@ impl World {
         let now = self.now;
         let joined = self.hosts[number].join(group, now);
         self.came_up(number, joined.map_err(|error| error.to_string()))
-    }
-
-    /// The storm is over: links work, hosts come back.
-    pub(crate) fn calm(&mut self) {
-        self.stats.add(Count::Event);
-        self.is_calm = true;
-        self.network.calm();
-        self.trace
-            .say(self.now, 0, || "---- THE STORM IS OVER ----".into());
-        for number in 0..self.hosts.len() {
-            let host = &mut self.hosts[number];
-            host.paused_until = self.now;
-            if host.raft.is_none() {
-                self.queue.push(self.now, Due::Restart(number));
-            }
-        }
-        self.queue
-            .push(self.now.plus(self.swarm.part(1)), Due::Look);
-    }
-
-    /// Looks whether the group is well.
-    pub(crate) fn look(&mut self) -> Result<(), Violation> {
-        let Some(liveness) = &self.liveness else {
-            self.liveness = Some(Liveness::new(self.now, self.swarm.election_timeout.1));
-            self.freeze();
-            self.queue
-                .push(self.now.plus(self.swarm.part(10)), Due::Look);
-            return Ok(());
-        };
-        match liveness.is_well(&self.hosts) {
-            Ok(()) => {
-                self.judge(Oracle::Liveness, Ok(()))?;
-                self.end();
-            }
-            Err(what) if liveness.is_over(self.now) => {
-                let elapsed = liveness.elapsed(self.now).as_millis();
-                let what = format!("{elapsed} ms after the storm: {what}");
-                self.judge(Oracle::Liveness, Err(what))?;
-                self.end();
-            }
-            Err(_) => self
-                .queue
-                .push(self.now.plus(self.swarm.part(10)), Due::Look),
-        }
-        Ok(())
-    }
-
-    /// Leaves a minority in a bad state: down, cut off, or deaf but not mute.
-    fn freeze(&mut self) {
-        if !self.swarm.has_frozen_minority {
-            return;
-        }
-        // A configuration that only a frame remembers could need other hosts than these.
-        self.network.lose_all();
-        let first = self.fault_random.index(self.hosts.len());
-        for step in 0..self.hosts.len() {
-            let number = (first + step) % self.hosts.len();
-            self.hosts[number].is_frozen = true;
-            if !self.live_quorums() {
-                self.hosts[number].is_frozen = false;
-                continue;
-            }
-            self.stats.add(Count::FrozenMinority);
-            self.trace.say(self.now, number, || "STAYS UNWELL".into());
-            let kind = self.fault_random.below(3);
-            for other in (0..self.hosts.len()).filter(|other| *other != number) {
-                self.network.cut(other, number);
-                if kind == 1 {
-                    self.network.cut(number, other);
-                }
-            }
-            if kind == 2 {
-                self.hosts[number].raft = None;
-            }
-        }
-    }
-
-    /// Whether every configuration in force has its majorities without the frozen hosts.
-    fn live_quorums(&self) -> bool {
-        let mut rafts = self.hosts.iter().filter_map(|host| host.raft.as_ref());
-        rafts.all(|raft| {
-            let majority = |is_in: fn(Standing) -> bool| {
-                let voters = raft.members().filter(|seat| is_in(seat.standing));
-                let (mut all, mut live) = (0, 0);
-                for seat in voters {
-                    let host = host_of(seat.identity.node).and_then(|at| self.hosts.get(at));
-                    all += 1;
-                    live += usize::from(host.is_some_and(|host| {
-                        !host.is_frozen && host.identity == Some(seat.identity)
-                    }));
-                }
-                all == 0 || live > all / 2
-            };
-            majority(Standing::is_in_incoming)
-                && (!raft.is_joint() || majority(Standing::is_in_outgoing))
-        })
     }
 }
