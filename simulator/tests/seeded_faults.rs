@@ -191,3 +191,33 @@ fn the_search_notices_reads_of_whatever_was_applied_without_the_log() {
     };
     assert!((1..=SEEDS).find(is_noticed).is_some());
 }
+
+#[test]
+fn progress_notices_that_commands_never_arrive() {
+    assert_caught(Sabotage::LosesCommands, Oracle::Progress);
+}
+
+#[test]
+fn catch_up_notices_that_snapshots_never_arrive() {
+    assert_caught(Sabotage::LosesChunks, Oracle::CatchUp);
+}
+
+#[test]
+fn joint_left_notices_that_configurations_never_arrive() {
+    assert_caught(Sabotage::LosesConfigurations, Oracle::JointLeft);
+}
+
+#[test]
+fn stable_leader_notices_outsiders_that_depose_it() {
+    assert_caught(Sabotage::DeposesByPreVotes, Oracle::StableLeader);
+}
+
+#[test]
+fn deaf_leader_notices_answers_that_nobody_gave() {
+    assert_caught(Sabotage::EchoesAppends, Oracle::DeafLeader);
+}
+
+#[test]
+fn no_majority_notices_pre_votes_that_nobody_granted() {
+    assert_caught(Sabotage::EchoesPreVotes, Oracle::NoMajority);
+}

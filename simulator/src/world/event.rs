@@ -90,7 +90,10 @@ impl World {
 
     pub(super) fn heal(&mut self) {
         self.stats.add(Count::Event);
-        self.network.heal();
+        // What is cut after the storm stays cut.
+        if !self.is_calm {
+            self.network.heal();
+        }
     }
 
     pub(super) fn wake(&mut self, host: usize) -> Result<(), Violation> {
