@@ -1,5 +1,7 @@
 //! What can be run, a module for each word.
 
+pub(crate) mod crash_points;
+pub(crate) mod determinism;
 pub(crate) mod histories;
 pub(crate) mod hostile;
 pub(crate) mod linear;

@@ -2,6 +2,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod contract;
+pub mod crash_points;
+pub mod determinism;
 pub mod figures;
 pub mod hostile;
 pub mod linear;

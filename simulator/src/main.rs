@@ -16,6 +16,10 @@ struct Arguments {
 
 #[derive(Subcommand, Debug)]
 enum Word {
+    /// Compares each seed with itself, and prints one hash of many for other builds to compare.
+    Determinism(command::determinism::Arguments),
+    /// Crashes scripted histories at every persist boundary, on every node and on pairs.
+    CrashPoints(command::crash_points::Arguments),
     /// Runs groups through simulated storms, one history per seed, and checks every step.
     Histories(command::histories::Arguments),
     /// Tells one machine everything that nobody would say, and checks the rules that it keeps alone.
@@ -34,6 +38,8 @@ enum Word {
 
 fn main() -> ExitCode {
     match Arguments::parse().word {
+        Word::Determinism(arguments) => command::determinism::main(&arguments),
+        Word::CrashPoints(arguments) => command::crash_points::main(&arguments),
         Word::Histories(arguments) => command::histories::main(&arguments),
         Word::Hostile(arguments) => command::hostile::main(&arguments),
         Word::Linear(arguments) => command::linear::main(&arguments),

@@ -11,7 +11,7 @@ pub mod clock;
 pub mod disk;
 mod driver;
 mod event;
-mod faults;
+pub mod faults;
 pub mod host;
 pub mod memory;
 pub mod network;
@@ -37,7 +37,7 @@ use crate::world::random::{Random, Stream};
 use crate::world::reuse::{Shelf, copies_in_place};
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::{Count, Stats};
-use crate::world::swarm::{FRAME_BYTES_MAX, Swarm};
+use crate::world::swarm::{FRAME_BYTES_MAX, HOSTS_MAX, Swarm};
 use crate::world::trace::{Trace, Verbosity};
 
 /// A history has some thousand steps; one with so many is a storm that feeds itself.
@@ -96,6 +96,8 @@ pub struct World {
     arrived: Vec<u8>,
     /// The snapshot that is being made.
     pub(crate) snapshot: Vec<u8>,
+    /// Which host sent the latest acknowledgement.
+    pub(crate) acker: Option<usize>,
     /// An earlier image of a host, for the seeded fault that goes back to it.
     pub(crate) image: Option<(usize, Box<Host>)>,
     /// The commands that were applied and by whom, if somebody collects them.
@@ -125,6 +127,7 @@ copies_in_place!(World {
     frame,
     arrived,
     snapshot,
+    acker,
     image,
     applied,
     steps,
@@ -152,8 +155,20 @@ impl World {
         Ok(world)
     }
 
-    /// A world without hosts, to be [`reset`](World::reset).
+    /// A world without hosts, to be [`reset`](World::reset) or to become a copy. It has room for
+    /// what worlds need, so that hardly any asks for more.
     pub fn blank() -> Self {
+        let mut world = World::empty();
+        world.swarm.hosts = HOSTS_MAX;
+        world.queue.reset();
+        world.network.reset(Random::new(0, Stream::Network));
+        world.oracles.reset(Bench::ALL);
+        world.reset_hosts(0);
+        world.hosts.clear();
+        world
+    }
+
+    fn empty() -> Self {
         let random = |stream| Random::new(0, stream);
         World {
             now: Moment::default(),
@@ -176,6 +191,7 @@ impl World {
             frame: Vec::with_capacity(FRAME_BYTES_MAX),
             arrived: Vec::with_capacity(FRAME_BYTES_MAX),
             snapshot: Vec::with_capacity(FRAME_BYTES_MAX),
+            acker: None,
             image: None,
             applied: None,
             steps: 0,
@@ -211,6 +227,7 @@ impl World {
         self.work_random = Random::new(seed, Stream::Workload);
         (self.group, self.liveness, self.image) = (None, None, None);
         self.apart = None;
+        self.acker = None;
         (self.is_calm, self.has_grown, self.is_over) = (false, false, false);
         self.steps = 0;
         self.frame.resize(self.swarm.frame_bytes, 0);
@@ -229,11 +246,7 @@ impl World {
             let own = Random::new(random.next_u64(), Stream::Hosts);
             let swarm = &self.swarm;
             self.hosts.add_with(
-                || {
-                    let mut host = Host::new(number, swarm, clock.clone(), own.clone());
-                    host.disk.reset();
-                    host
-                },
+                || Host::new(number, swarm, clock.clone(), own.clone()),
                 |host| host.reset(number, swarm, clock.clone(), own.clone()),
             );
         }
@@ -323,6 +336,7 @@ impl World {
             Due::Fault => self.strike()?,
             Due::LinksFree(host) => self.links_free(host)?,
             Due::Heal => self.heal(),
+            Due::Relieve(host) => self.relieve(host),
             Due::Propose => self.propose()?,
             Due::Reconfigure => self.reconfigure()?,
             Due::Calm => self.calm(),
@@ -373,6 +387,7 @@ impl World {
             Due::Restart(_)
             | Due::Fault
             | Due::Heal
+            | Due::Relieve(_)
             | Due::Propose
             | Due::Reconfigure
             | Due::Calm

@@ -221,3 +221,13 @@ fn deaf_leader_notices_answers_that_nobody_gave() {
 fn no_majority_notices_pre_votes_that_nobody_granted() {
     assert_caught(Sabotage::EchoesPreVotes, Oracle::NoMajority);
 }
+
+#[test]
+fn invariants_notice_drivers_that_trust_damaged_frames() {
+    assert_caught(Sabotage::TrustsFrames, Oracle::Invariants);
+}
+
+#[test]
+fn recovery_notices_drivers_that_trust_rotten_records() {
+    assert_caught(Sabotage::TrustsRecords, Oracle::Recovery);
+}

@@ -87,6 +87,21 @@ impl Oracles {
         Ok(())
     }
 
+    /// A machine handed over what it had; that changes nothing else of it.
+    pub fn on_delivered(&mut self, number: usize, host: &Host) -> Result<(), Violation> {
+        let view = &mut self.shadows[number].view;
+        let delivered = host.raft.as_ref().map(|raft| raft.delivered());
+        let Some(delivered) = delivered.filter(|index| *index != view.delivered) else {
+            return Ok(());
+        };
+        let before = *view;
+        view.delivered = delivered;
+        let found = monotonic::check(&before, view);
+        self.court.judge(Oracle::Monotonic, found)?;
+        let found = order::check(number, view, host.disk.last().index);
+        self.court.judge(Oracle::Order, found)
+    }
+
     /// A host came into office.
     fn follow_election(&mut self, number: usize, host: &Host) -> Result<(), Violation> {
         let shadow = &self.shadows[number];
@@ -223,6 +238,7 @@ impl Oracles {
         }
         let found = quorum_durability::check(host, hosts, members, commit, &self.ledger);
         self.court.judge(Oracle::QuorumDurability, found)?;
+        self.forget(hosts);
         let found = self.leader_completeness.on_commit(known, &self.ledger);
         self.court.judge(Oracle::LeaderCompleteness, found)?;
         if let Some(id) = self

@@ -40,7 +40,7 @@ pub(super) fn check(
     } else {
         ledger.register_at(at, command.register)
     };
-    if there == Some(value) {
+    if there == Some(value) || (there.is_none() && !told.is_logged) {
         return Ok(());
     }
     Err(format!(

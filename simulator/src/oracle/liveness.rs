@@ -14,7 +14,10 @@
 //! applied by all live members within a few round trips ([`Oracle::Progress`] again). It is never
 //! asked whether all is well *now*: a moment in the window is enough.
 
+use core::fmt;
+
 use clocks::Duration;
+use quorum::NodeId;
 use raft_core::{EntryId, LogIndex, Term};
 
 use super::name::Oracle;
@@ -36,8 +39,44 @@ pub(super) const PARTS: [Oracle; 4] = [
     Oracle::CatchUp,
 ];
 
-/// A part that does not hold, and why.
-type Lack = (usize, String);
+/// What a group lacks to be well.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unwell {
+    /// Nobody leads who has committed anything in its term.
+    NoLeader,
+    /// The leader does not finish its change of members.
+    Joint(NodeId),
+    /// The leader was given no command since the storm.
+    NoCommand(NodeId),
+    /// The leader does not commit this.
+    NoCommit(NodeId, LogIndex),
+    /// A member is behind.
+    Behind {
+        /// Who.
+        member: NodeId,
+        /// What it has delivered, and its term.
+        delivered: EntryId,
+        /// Who leads.
+        leader: NodeId,
+        /// What it should have delivered.
+        wanted: LogIndex,
+    },
+    /// This host led this term when all was well, and does no more.
+    Deposed(usize, Term),
+}
+
+impl Unwell {
+    /// How many parts held.
+    const fn part(self) -> usize {
+        match self {
+            Unwell::NoLeader => 0,
+            Unwell::Joint(_) => 1,
+            Unwell::NoCommand(_) | Unwell::NoCommit(..) => 2,
+            Unwell::Behind { .. } => 3,
+            Unwell::Deposed(..) => PARTS.len(),
+        }
+    }
+}
 
 /// A stretch in which the group should stay well.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -124,13 +163,14 @@ impl Liveness {
             None if self.was_stable => Oracle::Progress,
             None => Oracle::StableLeader,
         };
-        let what = lack
-            .err()
-            .map_or("no stretch was long enough".into(), |(_, what)| what);
+        let what = match lack {
+            Ok(()) => "no stretch was long enough".into(),
+            Err(lack) => lack.to_string(),
+        };
         Recovery::Failed(oracle, format!("{waited} ms after the storm: {what}"))
     }
 
-    fn look_for_well(&mut self, now: Moment, hosts: &[Host]) -> Result<(), Lack> {
+    fn look_for_well(&mut self, now: Moment, hosts: &[Host]) -> Result<(), Unwell> {
         match self.parts(hosts) {
             Ok((leader, term)) => {
                 self.held = PARTS.len();
@@ -142,9 +182,9 @@ impl Liveness {
                 });
                 Ok(())
             }
-            Err((part, what)) => {
-                self.held = self.held.max(part);
-                Err((part, what))
+            Err(lack) => {
+                self.held = self.held.max(lack.part());
+                Err(lack)
             }
         }
     }
@@ -155,15 +195,11 @@ impl Liveness {
         now: Moment,
         stretch: Stretch,
         hosts: &[Host],
-    ) -> Option<Result<(), Lack>> {
-        let lack = |what| Some(Err((PARTS.len(), what)));
+    ) -> Option<Result<(), Unwell>> {
         let leader = hosts[stretch.leader].raft.as_ref();
         let Some(leader) = leader.filter(|raft| raft.is_leader() && raft.term() == stretch.term)
         else {
-            let (host, term) = (stretch.leader + 1, stretch.term);
-            return lack(format!(
-                "host {host} led term {term} in peace, and does no more"
-            ));
+            return Some(Err(Unwell::Deposed(stretch.leader, stretch.term)));
         };
         if elapsed(stretch.since, now) < self.timeout.saturating_mul(STRETCH) {
             return None;
@@ -171,43 +207,33 @@ impl Liveness {
         self.was_stable = true;
         match behind(leader, stretch.goal, hosts) {
             None => Some(Ok(())),
-            Some(what) => lack(what),
+            Some(lack) => Some(Err(lack)),
         }
     }
 
     /// The leader and its term, or the first part that does not hold.
-    fn parts(&self, hosts: &[Host]) -> Result<(usize, Term), Lack> {
+    fn parts(&self, hosts: &[Host]) -> Result<(usize, Term), Unwell> {
         let established = |(number, host): (usize, &Host)| {
             let raft = host.raft.as_ref().filter(|raft| raft.is_established())?;
             Some((raft.term(), number))
         };
         let latest = hosts.iter().enumerate().filter_map(established).max();
-        let Some((term, number)) = latest else {
-            return Err((0, "there is no leader that has committed anything".into()));
-        };
-        let Some(leader) = &hosts[number].raft else {
-            return Err((0, "there is no leader".into()));
-        };
+        let (term, number) = latest.ok_or(Unwell::NoLeader)?;
+        let leader = hosts[number].raft.as_ref().ok_or(Unwell::NoLeader)?;
         let name = leader.identity().node;
         if leader.is_joint() || leader.configuration_index() > leader.commit() {
-            return Err((
-                1,
-                format!("node {name} does not finish its change of members"),
-            ));
+            return Err(Unwell::Joint(name));
         }
         let wanted = self.proposed[term.value() as usize % TERMS];
         if wanted.term != term {
-            return Err((2, format!("node {name} leads and takes no command")));
+            return Err(Unwell::NoCommand(name));
         }
         if leader.commit() < wanted.index {
-            return Err((
-                2,
-                format!("node {name} does not commit entry {}", wanted.index),
-            ));
+            return Err(Unwell::NoCommit(name, wanted.index));
         }
         match behind(leader, wanted.index, hosts) {
             None => Ok((number, term)),
-            Some(what) => Err((3, what)),
+            Some(lack) => Err(lack),
         }
     }
 }
@@ -217,20 +243,45 @@ fn elapsed(since: Moment, now: Moment) -> Duration {
 }
 
 /// A live member of the leader's configuration that has not applied this entry.
-fn behind(leader: &Machine, wanted: LogIndex, hosts: &[Host]) -> Option<String> {
+fn behind(leader: &Machine, wanted: LogIndex, hosts: &[Host]) -> Option<Unwell> {
     leader.members().find_map(|seat| {
         let mut all = hosts.iter();
         let host = all.find(|host| host.identity == Some(seat.identity))?;
         let raft = host.raft.as_ref().filter(|_| !host.is_frozen)?;
         let is_level = raft.delivered() >= wanted && raft.term() == leader.term();
-        (!is_level).then(|| {
-            format!(
-                "node {} has delivered {} in term {}, and not entry {wanted} of node {}",
-                seat.identity.node,
-                raft.delivered(),
-                raft.term(),
-                leader.identity().node
-            )
+        (!is_level).then(|| Unwell::Behind {
+            member: seat.identity.node,
+            delivered: EntryId::new(raft.delivered(), raft.term()),
+            leader: leader.identity().node,
+            wanted,
         })
     })
+}
+
+impl fmt::Display for Unwell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unwell::NoLeader => f.write_str("there is no leader that has committed anything"),
+            Unwell::Joint(node) => write!(f, "node {node} does not finish its change of members"),
+            Unwell::NoCommand(node) => write!(f, "node {node} leads and takes no command"),
+            Unwell::NoCommit(node, index) => write!(f, "node {node} does not commit entry {index}"),
+            Unwell::Behind {
+                member,
+                delivered,
+                leader,
+                wanted,
+            } => write!(
+                f,
+                "node {member} has delivered {} in term {}, and not entry {wanted} of node {leader}",
+                delivered.index, delivered.term
+            ),
+            Unwell::Deposed(host, term) => {
+                write!(
+                    f,
+                    "host {} led term {term} in peace, and does no more",
+                    host + 1
+                )
+            }
+        }
+    }
 }

@@ -44,6 +44,7 @@ use raft_core::{EntryId, LogIndex};
 
 use crate::world::chain::Chain;
 use crate::world::clients::Clients;
+use crate::world::host::Host;
 use crate::world::reuse::copies_in_place;
 use crate::world::swarm::HOSTS_MAX;
 
@@ -65,6 +66,9 @@ pub(crate) const WELL: [Oracle; 5] = [
     Oracle::CatchUp,
     Oracle::StableLeader,
 ];
+
+/// So many more commits, and the beginning of history may be forgotten.
+const FORGET_EVERY: usize = 64;
 
 /// What the harness remembers of a host that is up.
 #[derive(Debug, Default)]
@@ -94,6 +98,8 @@ pub struct Oracles {
     up_to_date_vote: up_to_date_vote::UpToDateVote,
     log_matching: log_matching::LogMatching,
     leader_completeness: leader_completeness::LeaderCompleteness,
+    /// How many committed entries there are when the next are forgotten.
+    forget_at: usize,
     vote_quorum: vote_quorum::VoteQuorum,
     quorum_log: quorum_log::QuorumLog,
     match_index: match_index::MatchIndex,
@@ -115,6 +121,7 @@ copies_in_place!(Oracles {
     up_to_date_vote,
     log_matching,
     leader_completeness,
+    forget_at,
     vote_quorum,
     quorum_log,
     match_index,
@@ -138,6 +145,7 @@ impl Oracles {
             up_to_date_vote: Default::default(),
             log_matching: Default::default(),
             leader_completeness: Default::default(),
+            forget_at: FORGET_EVERY,
             vote_quorum: Default::default(),
             quorum_log: Default::default(),
             match_index: Default::default(),
@@ -163,6 +171,7 @@ impl Oracles {
         self.up_to_date_vote = Default::default();
         self.log_matching.clear();
         self.leader_completeness.clear();
+        self.forget_at = FORGET_EVERY;
         self.vote_quorum = Default::default();
         self.quorum_log = Default::default();
         self.match_index = Default::default();
@@ -198,5 +207,19 @@ impl Oracles {
     /// The last index that anybody committed.
     pub fn committed(&self) -> LogIndex {
         self.ledger.last()
+    }
+
+    /// Forgets the part of history that stands before every log, on disk or in memory.
+    fn forget(&mut self, hosts: &[Host]) {
+        if self.ledger.len() < self.forget_at {
+            return;
+        }
+        let logs = hosts.iter().map(|host| &host.disk.durable().log);
+        let used = logs.filter(|log| log.last().index > LogIndex::ZERO);
+        if let Some(floor) = used.map(|log| log.base().index).min() {
+            self.ledger.forget_before(floor);
+            self.log_matching.forget_before(floor);
+        }
+        self.forget_at = self.ledger.len() + FORGET_EVERY;
     }
 }

@@ -20,9 +20,12 @@ impl World {
         for number in 0..self.hosts.len() {
             let host = &mut self.hosts[number];
             host.paused_until = self.now;
+            host.clock.go_on(self.now, false);
+            host.forget_wake();
             if host.raft.is_none() {
                 self.queue.push(self.now, Due::Restart(number));
             }
+            self.arm(number);
         }
         self.queue
             .push(self.now.plus(self.swarm.part(1)), Due::Look);
@@ -88,6 +91,9 @@ impl World {
         let first = self.fault_random.index(self.hosts.len());
         for step in 0..self.hosts.len() {
             let number = (first + step) % self.hosts.len();
+            if self.hosts[number].is_frozen {
+                continue;
+            }
             self.hosts[number].is_frozen = true;
             if !self.live_quorums() {
                 self.hosts[number].is_frozen = false;
@@ -109,7 +115,7 @@ impl World {
     }
 
     /// Whether every configuration in force has its majorities without the frozen hosts.
-    fn live_quorums(&self) -> bool {
+    pub(crate) fn live_quorums(&self) -> bool {
         let mut rafts = self.hosts.iter().filter_map(|host| host.raft.as_ref());
         rafts.all(|raft| {
             let majority = |is_in: fn(Standing) -> bool| {

@@ -7,7 +7,7 @@ use crate::world::World;
 use crate::world::chain::Chain;
 use crate::world::disk::Outcome;
 use crate::world::host::{Host, node};
-use crate::world::network::FrameId;
+use crate::world::network::{Arrival, FrameId};
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
 use crate::world::trace::describe;
@@ -15,11 +15,16 @@ use crate::world::trace::describe;
 impl World {
     pub(super) fn deliver(&mut self, id: FrameId) -> Result<(), Violation> {
         let mut bytes = core::mem::take(&mut self.arrived);
-        let link = self.network.take(id, &mut bytes);
+        let arrival = self.network.take(id, &mut bytes, &self.swarm);
         // Oracles judge by what was sent, whatever a seeded fault makes of it.
         let sent = (self.sabotage != Sabotage::None).then(|| bytes.clone());
-        let result = match link {
-            Some((from, to)) if self.sabotage.tamper(&mut bytes) => {
+        let result = match arrival {
+            Some(arrival) if !arrival.is_whole && self.sabotage != Sabotage::TrustsFrames => {
+                // The driver's checksum tells. Decoding it would do no harm either.
+                let _ = wire::decode(&bytes);
+                Ok(())
+            }
+            Some(Arrival { from, to, .. }) if self.sabotage.tamper(&mut bytes) => {
                 self.receive(from, to, &bytes, sent.as_deref())
             }
             Some(_) | None => Ok(()),
@@ -210,6 +215,24 @@ impl World {
             rebuild(&mut log, raft, &disk.durable().log);
             disk.believe(raft.hard_state(), log);
         }
+    }
+
+    /// A host whose disk lost something for good does not come back as itself. It stays down
+    /// until it is out of the group, and then joins as a new node.
+    pub(crate) fn refuse_rotten(&mut self, host: usize) -> Result<(), Violation> {
+        let now = self.now;
+        if self.hosts[host].disk.is_sound() {
+            let what = format!("host {} does not see that its journal is damaged", host + 1);
+            return self.judge(Oracle::Recovery, Err(what));
+        }
+        if self.sabotage == Sabotage::TrustsRecords {
+            let restored = self.hosts[host].restore(now, &mut self.stats);
+            return self.came_up(host, restored.map_err(|error| error.to_string()));
+        }
+        self.hosts[host].is_frozen = true;
+        self.hosts[host].is_rotten = true;
+        self.stats.add(Count::Rot);
+        Ok(())
     }
 
     /// A host that lost even its name asks to be let in under a new one.

@@ -6,9 +6,9 @@ use raft_core::{Config, GroupId, Identity, LogIndex, Raft, Recovered, error::Res
 
 use crate::world::app::App;
 use crate::world::clock::{HostClock, Moment};
-use crate::world::disk::Disk;
+use crate::world::disk::{Disk, Remains};
 use crate::world::memory::Memory;
-use crate::world::random::Random;
+use crate::world::random::{Random, Stream};
 use crate::world::reuse::copies_in_place;
 use crate::world::stats::{Count, Stats};
 use crate::world::swarm::{HOSTS_MAX, Swarm};
@@ -39,6 +39,8 @@ pub struct Host {
     pub armed_for: Option<Instant>,
     /// It stays in its bad state whatever happens.
     pub is_frozen: bool,
+    /// Its disk lost something for good; it may come back as another node, once it is out.
+    pub is_rotten: bool,
     /// Its window is short of room.
     pub needs_room: bool,
     /// When its driver last sent a piece of its snapshot.
@@ -65,6 +67,7 @@ copies_in_place!(Host {
     wake_at,
     armed_for,
     is_frozen,
+    is_rotten,
     needs_room,
     sent_piece,
     compacted,
@@ -76,19 +79,50 @@ copies_in_place!(Host {
 });
 
 /// The name of the machine on the host with this number.
+#[inline]
 pub fn node(host: usize) -> NodeId {
     NodeId::new(host as u64 + 1)
 }
 
 /// The number of the host of this machine.
+#[inline]
 pub fn host_of(node: NodeId) -> Option<usize> {
     let place = usize::try_from(node.value()).ok()?.checked_sub(1)?;
     (place < HOSTS_MAX).then_some(place)
 }
 
+/// A host of no world, with buffers.
+impl Default for Host {
+    fn default() -> Self {
+        let clock = HostClock::new(clocks::Duration::ZERO, 0);
+        Host::new(0, &Swarm::draw(0), clock, Random::new(0, Stream::Hosts))
+    }
+}
+
 impl Host {
     /// A host that is down and has nothing stored.
     pub fn new(number: usize, swarm: &Swarm, clock: HostClock, random: Random) -> Self {
+        let useless = Vec::with_capacity(256);
+        Host::with_buffers(number, swarm, clock, random, Disk::new(), useless)
+    }
+
+    /// Becomes a new host with an empty disk; buffers stay.
+    pub fn reset(&mut self, number: usize, swarm: &Swarm, clock: HostClock, random: Random) {
+        self.disk.reset();
+        self.useless.clear();
+        let (disk, useless) = (&mut self.disk, &mut self.useless);
+        let (disk, useless) = (core::mem::take(disk), core::mem::take(useless));
+        *self = Host::with_buffers(number, swarm, clock, random, disk, useless);
+    }
+
+    fn with_buffers(
+        number: usize,
+        swarm: &Swarm,
+        clock: HostClock,
+        random: Random,
+        disk: Disk,
+        useless: Vec<usize>,
+    ) -> Self {
         let (min, max) = swarm.election_timeout;
         let config = Config::builder(node(number))
             .election_timeout(min, max)
@@ -99,7 +133,7 @@ impl Host {
             .expect("every option of a swarm is a sound setting");
         Host {
             raft: None,
-            disk: Disk::default(),
+            disk,
             clock,
             app: App::default(),
             identity: None,
@@ -108,6 +142,7 @@ impl Host {
             wake_at: None,
             armed_for: None,
             is_frozen: false,
+            is_rotten: false,
             needs_room: false,
             sent_piece: Moment::default(),
             compacted: Moment::default(),
@@ -115,21 +150,8 @@ impl Host {
             config,
             window_bytes: swarm.window_bytes,
             rots_after: None,
-            useless: Vec::new(),
-        }
-    }
-
-    /// Becomes a new host with an empty disk; buffers stay.
-    pub fn reset(&mut self, number: usize, swarm: &Swarm, clock: HostClock, random: Random) {
-        let mut disk = core::mem::take(&mut self.disk);
-        let mut useless = core::mem::take(&mut self.useless);
-        disk.reset();
-        useless.reserve(64);
-        *self = Host {
-            disk,
             useless,
-            ..Host::new(number, swarm, clock, random)
-        };
+        }
     }
 
     fn memory(&self) -> Memory {
@@ -182,12 +204,24 @@ impl Host {
         self.disk.crash(now, swarm, random, stats);
     }
 
+    /// Loses what was not stored, but for what remains.
+    pub fn cut(&mut self, now: Moment, remains: Remains) {
+        self.raft = None;
+        self.forget_wake();
+        self.paused_until = now;
+        self.start += 1;
+        self.disk.cut(now, remains);
+    }
+
     /// Loses everything, and the machine with it.
     pub fn wipe(&mut self) {
         self.raft = None;
         self.forget_wake();
         self.disk.reset();
         self.start += 1;
+        if core::mem::take(&mut self.is_rotten) {
+            self.is_frozen = false;
+        }
     }
 
     /// Comes back with what was stored.

@@ -65,13 +65,17 @@ pub enum Sabotage {
     EchoesAppends,
     /// Pre-votes that meet a partition are granted all the same.
     EchoesPreVotes,
+    /// Drivers take damaged frames for what was sent.
+    TrustsFrames,
+    /// Drivers read a damaged journal as if it were sound.
+    TrustsRecords,
     /// Votes never arrive, not even when the storm is over.
     LosesVotes,
 }
 
 impl Sabotage {
     /// All of them, with their names on the command line.
-    pub const ALL: [(&'static str, Sabotage); 28] = [
+    pub const ALL: [(&'static str, Sabotage); 30] = [
         ("none", Sabotage::None),
         ("reports-early", Sabotage::ReportsEarly),
         ("forgets-record", Sabotage::ForgetsRecord),
@@ -99,6 +103,8 @@ impl Sabotage {
         ("loses-configurations", Sabotage::LosesConfigurations),
         ("echoes-appends", Sabotage::EchoesAppends),
         ("echoes-pre-votes", Sabotage::EchoesPreVotes),
+        ("trusts-frames", Sabotage::TrustsFrames),
+        ("trusts-records", Sabotage::TrustsRecords),
         ("loses-votes", Sabotage::LosesVotes),
     ];
 

@@ -9,6 +9,10 @@ use crate::world::app::Command;
 use crate::world::queue::Due;
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
+use crate::world::swarm::HOSTS_MAX;
+
+/// As many as there are hosts, at most.
+type Few<T> = heapless::Vec<T, HOSTS_MAX>;
 
 impl World {
     /// Every node that believes to lead is given commands.
@@ -54,7 +58,12 @@ impl World {
         Ok(())
     }
 
-    fn propose_to(&mut self, number: usize, burst: u64, len: usize) -> Result<(), Violation> {
+    pub(crate) fn propose_to(
+        &mut self,
+        number: usize,
+        burst: u64,
+        len: usize,
+    ) -> Result<(), Violation> {
         self.stats.add(Count::Event);
         let host = &mut self.hosts[number];
         let Some(raft) = host.raft.as_mut() else {
@@ -148,7 +157,7 @@ impl World {
         self.drain(leader)
     }
 
-    fn first_members(&self) -> Vec<Change> {
+    fn first_members(&self) -> Few<Change> {
         let others = self.hosts.iter().take(self.swarm.founders).skip(1);
         let up = others.filter(|host| host.raft.is_some());
         let known = up.filter(|host| host.has_past());
@@ -157,43 +166,45 @@ impl World {
             .collect()
     }
 
-    fn draw_changes(&mut self, leader: usize) -> Vec<Change> {
+    fn draw_changes(&mut self, leader: usize) -> Few<Change> {
         let Some(raft) = self.hosts[leader].raft.as_ref() else {
-            return Vec::new();
+            return Few::new();
         };
-        let seats: Vec<_> = raft.members().collect();
+        let seats: Few<_> = raft.members().collect();
         let is_member = |identity: &Identity| {
             let mut names = seats.iter().map(|seat| seat.identity.node);
             names.any(|name| name == identity.node)
         };
         let with = |standing: Standing| {
             let seats = seats.iter().filter(move |seat| seat.standing == standing);
-            seats.map(|seat| seat.identity.node).collect::<Vec<_>>()
+            seats.map(|seat| seat.identity.node).collect::<Few<_>>()
         };
         let (voters, learners) = (with(Standing::Voter), with(Standing::Learner));
+        let rotten = self.hosts.iter().filter(|host| host.is_rotten);
+        let mut rotten = rotten.filter_map(|host| host.identity);
+        if let Some(lost) = rotten.find(|identity| is_member(identity)) {
+            // No other change until a host that can never come back is out.
+            return core::iter::once(Change::Remove(lost.node)).collect();
+        }
         let up = self.hosts.iter().filter(|host| host.raft.is_some());
         // Whoever does not remember its name yet must not be let in under it.
         let known = up.filter(|host| host.has_past());
         let identities = known.filter_map(|host| host.identity);
-        let strangers: Vec<_> = identities.filter(|identity| !is_member(identity)).collect();
+        let strangers: Few<_> = identities.filter(|identity| !is_member(identity)).collect();
         let random = &mut self.work_random;
-        let mut changes = Vec::new();
+        let mut changes = Few::new();
         for _ in 0..random.between(1, 2) {
-            match random.below(5) {
-                0 if !strangers.is_empty() => {
-                    changes.push(Change::AddLearner(random.pick(&strangers)));
-                }
-                1 if !strangers.is_empty() => {
-                    changes.push(Change::AddVoter(random.pick(&strangers)));
-                }
-                2 if !learners.is_empty() => changes.push(Change::Promote(random.pick(&learners))),
-                3 if voters.len() > 2 => changes.push(Change::Remove(random.pick(&voters))),
-                4 if !learners.is_empty() => changes.push(Change::Remove(random.pick(&learners))),
-                _ => {}
-            }
+            changes.extend(match random.below(5) {
+                0 if !strangers.is_empty() => Some(Change::AddLearner(random.pick(&strangers))),
+                1 if !strangers.is_empty() => Some(Change::AddVoter(random.pick(&strangers))),
+                2 if !learners.is_empty() => Some(Change::Promote(random.pick(&learners))),
+                3 if voters.len() > 2 => Some(Change::Remove(random.pick(&voters))),
+                4 if !learners.is_empty() => Some(Change::Remove(random.pick(&learners))),
+                _ => None,
+            });
         }
         if changes.is_empty() && !strangers.is_empty() {
-            changes.push(Change::AddVoter(random.pick(&strangers)));
+            changes.extend([Change::AddVoter(random.pick(&strangers))]);
         }
         changes
     }
@@ -206,12 +217,13 @@ impl World {
         let is_settled = raft.is_established()
             && !raft.is_joint()
             && raft.configuration_index() <= raft.commit();
-        let members: Vec<_> = raft.members().map(|seat| seat.identity.node).collect();
+        let members: Few<_> = raft.members().map(|seat| seat.identity.node).collect();
         let group = raft.group();
         let outside = (0..self.hosts.len()).find(|number| {
             let host = &self.hosts[*number];
             let name = host.identity.map(|identity| identity.node);
-            host.raft.is_some() && name.is_some_and(|name| !members.contains(&name))
+            (host.raft.is_some() || host.is_rotten)
+                && name.is_some_and(|name| !members.contains(&name))
         });
         let (Some(number), true) = (outside, is_settled) else {
             return Ok(());

@@ -69,6 +69,8 @@ pub(crate) struct Patch {
     /// Why nobody can notice.
     pub(crate) equivalent: Option<String>,
     pub(crate) hunks: Vec<Hunk>,
+    /// What the patch changes, as a text.
+    pub(crate) diff: String,
 }
 
 /// One place of a patch.
@@ -161,6 +163,7 @@ pub(crate) fn parse(name: &str, text: &str) -> Result<Patch> {
             .collect(),
         equivalent: field("Equivalent:"),
         hunks: hunks(&format!("--- {diff}"))?,
+        diff: diff.to_owned(),
     })
 }
 

@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 
 use super::compose::{compose, unconst};
+use super::findings::hash;
 use super::patch::Patch;
 use crate::gates::CORE_CRATES;
 use crate::tools::{self, Context};
@@ -43,15 +44,17 @@ fn read() -> u32 {
 "#;
 
 /// What is copied of the repository: the workspaces of their own are of no use here.
-const LEFT_OUT: [&str; 4] = ["fuzz/", "examples/firmware/", "docs/", ".ci/"];
+const LEFT_OUT: [&str; 3] = ["fuzz/", "examples/firmware/", ".ci/"];
 
 /// Test programs that look at types and threads, not at the protocol.
 const TESTS_LEFT_OUT: [&str; 3] = ["ui-", "loom_status-", "serde-"];
 
 /// The copy.
 pub(super) struct Copy {
+    home: PathBuf,
     source: PathBuf,
     target: PathBuf,
+    protocol: u64,
 }
 
 impl Copy {
@@ -59,9 +62,11 @@ impl Copy {
     /// little has to be built again.
     pub(super) fn make(context: &Context, patches: &[Patch]) -> Result<Self> {
         let home = context.target.join("museum");
-        let copy = Copy {
+        let mut copy = Copy {
             source: home.join("source"),
             target: home.join("build"),
+            home,
+            protocol: 0,
         };
         let mutated: BTreeSet<&str> = patches
             .iter()
@@ -76,11 +81,18 @@ impl Copy {
         let mut kept = BTreeSet::new();
         let mut sources: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
         let mut names: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        let mut protocol = Vec::new();
         for path in tracked(context)? {
             // A file that was deleted and not committed yet.
             let Ok(bytes) = fs::read(context.root.join(&path)) else {
                 continue;
             };
+            if CORE_CRATES
+                .iter()
+                .any(|name| path.starts_with(&format!("{name}/src/")))
+            {
+                protocol.push(bytes.clone());
+            }
             let owner = crates
                 .iter()
                 .find(|name| path.starts_with(&format!("{name}/src/")));
@@ -119,7 +131,18 @@ impl Copy {
             );
         }
         remove_others(&copy.source, &copy.source, &kept)?;
+        copy.protocol = hash(&protocol);
         Ok(copy)
+    }
+
+    /// Where the copy and what is known of its mutants stands.
+    pub(super) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Tells one state of the protocol's sources from another.
+    pub(super) const fn protocol(&self) -> u64 {
+        self.protocol
     }
 
     fn put(&self, path: &str, bytes: &[u8], kept: &mut BTreeSet<String>) -> Result<()> {
