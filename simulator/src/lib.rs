@@ -7,6 +7,7 @@ pub mod determinism;
 pub mod figures;
 pub mod guide;
 pub mod hostile;
+pub mod linear;
 pub mod model;
 pub mod museum;
 pub mod oracle;

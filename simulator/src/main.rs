@@ -26,6 +26,8 @@ enum Word {
     Explore(command::explore::Arguments),
     /// Tells one machine everything that nobody would say, and checks the rules that it keeps alone.
     Hostile(command::hostile::Arguments),
+    /// Compares the checker of client histories with one that tries every order.
+    Linear(command::linear::Arguments),
     /// Lets one checker look for anything that is wrong, as the bug museum does with each mutant.
     Museum(command::museum::Arguments),
     /// Adds up what the slices of a campaign reported.
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Word::Histories(arguments) => command::histories::main(&arguments),
         Word::Explore(arguments) => command::explore::main(&arguments),
         Word::Hostile(arguments) => command::hostile::main(&arguments),
+        Word::Linear(arguments) => command::linear::main(&arguments),
         Word::Museum(arguments) => command::museum::main(&arguments),
         Word::Report(arguments) => command::report::main(&arguments),
         Word::Topologies(arguments) => command::topologies::main(&arguments),

@@ -4,7 +4,9 @@
 //! like chance comes from the seed, so a seed is a history.
 
 pub mod app;
+mod calm;
 pub mod chain;
+pub mod clients;
 pub mod clock;
 pub mod disk;
 mod driver;
@@ -25,7 +27,8 @@ mod workload;
 
 use raft_core::{EntryId, GroupId};
 
-use crate::oracle::{Bench, Judged, Liveness, Oracle, Oracles, Violation};
+use crate::linear::Operation;
+use crate::oracle::{Bench, Judged, Liveness, NoMajority, Oracle, Oracles, Violation};
 use crate::world::clock::{HostClock, Moment};
 use crate::world::host::Host;
 use crate::world::network::Network;
@@ -33,7 +36,7 @@ use crate::world::queue::{Due, Queue};
 use crate::world::random::{Random, Stream};
 use crate::world::reuse::{Shelf, copies_in_place};
 use crate::world::sabotage::Sabotage;
-use crate::world::stats::Stats;
+use crate::world::stats::{Count, Stats};
 use crate::world::swarm::{FRAME_BYTES_MAX, HOSTS_MAX, Swarm};
 use crate::world::trace::{Trace, Verbosity};
 
@@ -83,9 +86,10 @@ pub struct World {
     group: Option<GroupId>,
     /// Set once the faults are over.
     pub(crate) liveness: Option<Liveness>,
+    /// Set once every link is cut for good.
+    pub(crate) apart: Option<NoMajority>,
     pub(crate) is_calm: bool,
     pub(crate) has_grown: bool,
-    pub(crate) commands: u64,
     /// The frame that is being sent.
     pub(crate) frame: Vec<u8>,
     /// The frame that has arrived.
@@ -117,9 +121,9 @@ copies_in_place!(World {
     work_random,
     group,
     liveness,
+    apart,
     is_calm,
     has_grown,
-    commands,
     frame,
     arrived,
     snapshot,
@@ -181,9 +185,9 @@ impl World {
             work_random: random(Stream::Workload),
             group: None,
             liveness: None,
+            apart: None,
             is_calm: false,
             has_grown: false,
-            commands: 0,
             frame: Vec::with_capacity(FRAME_BYTES_MAX),
             arrived: Vec::with_capacity(FRAME_BYTES_MAX),
             snapshot: Vec::with_capacity(FRAME_BYTES_MAX),
@@ -222,9 +226,10 @@ impl World {
         self.disk_random = Random::new(seed, Stream::Disk);
         self.work_random = Random::new(seed, Stream::Workload);
         (self.group, self.liveness, self.image) = (None, None, None);
+        self.apart = None;
         self.acker = None;
         (self.is_calm, self.has_grown, self.is_over) = (false, false, false);
-        (self.commands, self.steps) = (0, 0);
+        self.steps = 0;
         self.frame.resize(self.swarm.frame_bytes, 0);
         self.reset_hosts(seed);
         self.found()
@@ -365,6 +370,20 @@ impl World {
     pub fn run_to_end(&mut self) -> Result<(), Violation> {
         while self.step()? == Progress::Goes {}
         Ok(())
+    }
+
+    /// After the end: gives what the clients saw in one of eight histories to the checker of
+    /// [`crate::linear`].
+    pub fn look_back(&mut self, seed: u64) -> Result<(), Violation> {
+        if seed.is_multiple_of(8) && self.oracles.on_end()? {
+            self.stats.add(Count::HistorySearched);
+        }
+        Ok(())
+    }
+
+    /// What the clients saw so far.
+    pub fn client_history(&self) -> Vec<Operation> {
+        self.oracles.clients.history().collect()
     }
 
     /// Whether machines are being set up: what they write then is stored before anything else

@@ -213,7 +213,8 @@ impl World {
                     if self.sabotage == Sabotage::SkipsCommands && is_odd {
                         continue;
                     }
-                    host.app.apply(index, entry.payload);
+                    let id = entry.id;
+                    let answer = host.app.apply(index, entry.payload);
                     let state = host.app.state;
                     self.stats.add(Count::Applied);
                     if let Some(applied) = &mut self.applied {
@@ -221,6 +222,10 @@ impl World {
                     }
                     self.trace.record(index.value(), state);
                     self.oracles.on_applied(number, before, index, state)?;
+                    let clients = &mut self.oracles.clients;
+                    if let Some(asked) = clients.on_applied(number, id, self.now, answer) {
+                        self.oracles.on_answered(asked)?;
+                    }
                     if self.sabotage == Sabotage::RepeatsCommands && is_odd {
                         self.oracles.on_applied(number, index, index, state)?;
                     }
@@ -232,6 +237,7 @@ impl World {
                     self.trace.say(self.now, number, || {
                         format!("takes over the snapshot at {}", name.last.index)
                     });
+                    self.oracles.clients.on_snapshot(number, name.last.index);
                     self.oracles.on_snapshot(number, &name, state)?;
                 }
             }

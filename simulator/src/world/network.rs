@@ -283,6 +283,10 @@ impl Network {
     fn delay(&mut self, swarm: &Swarm, stats: &mut Stats) -> Duration {
         if self.is_calm {
             let (min, max) = swarm.calm_delay;
+            // Timely, and no more than that.
+            if self.random.chance(500) {
+                return max;
+            }
             return self.random.duration(min, max);
         }
         let (min, max) = swarm.delay;
