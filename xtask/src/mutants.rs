@@ -187,6 +187,8 @@ fn parse(output: &str) -> Result<Vec<Patch>> {
             diff.push_str(line);
             diff.push('\n');
         }
+        // What stands between two differences; an empty line of a file begins with a blank.
+        diff.truncate(diff.trim_end_matches('\n').len());
         let title = lines[start - 1].to_owned();
         patches.push(Patch {
             number: u32::try_from(place)? + 1,
@@ -255,7 +257,6 @@ fn arm_at(text: &str, line: usize) -> Option<u32> {
     })?
 }
 
-/// `--shard I/N` is read, and so on: what can be tested without cargo-mutants.
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,12 +270,14 @@ q/src/a.rs:2:5: replace size -> usize with 0
 -    7
 +    0 /* changed */
  }
+
 q/src/a.rs:9:7: replace + with -
 --- q/src/a.rs
 +++ replace + with -
 @@ -9,1 +9,1 @@
 -    a + b
 +    a - b
+
 ";
 
     #[test]
@@ -289,6 +292,8 @@ q/src/a.rs:9:7: replace + with -
             (patches[1].number, patches[1].hunks[0].file.as_str()),
             (2, "q/src/a.rs")
         );
+        let edits = patches[1].hunks[0].edits(&["    a + b"]).unwrap();
+        assert_eq!(edits.len(), 1);
         assert!(parse("nothing\n").is_err());
     }
 
