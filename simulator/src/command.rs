@@ -5,5 +5,5 @@ pub(crate) mod histories;
 pub(crate) mod hostile;
 pub(crate) mod museum;
 pub(crate) mod report;
-pub(crate) mod topologies;
 pub(crate) mod search;
+pub(crate) mod topologies;

@@ -5,13 +5,13 @@ pub mod contract;
 pub mod crash_points;
 pub mod figures;
 pub mod hostile;
-pub mod museum;
 pub mod model;
+pub mod museum;
 pub mod oracle;
 mod run;
+pub mod search;
 pub mod stage;
 pub mod topology;
-pub mod search;
 pub mod world;
 
 pub use oracle::{Bench, Oracle, Violation};
