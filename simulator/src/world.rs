@@ -22,6 +22,7 @@ mod workload;
 
 use raft_core::{GroupId, wire};
 
+use crate::hostile::traitor::Traitor;
 use crate::oracle::{Bench, Judged, Liveness, Oracle, Oracles, Violation};
 use crate::world::clock::{HostClock, Moment};
 use crate::world::disk::Outcome;
@@ -82,6 +83,8 @@ pub struct World {
     pub(crate) frame: Vec<u8>,
     /// An earlier image of a host, for the seeded fault that goes back to it.
     pub(crate) image: Option<(usize, Host)>,
+    /// The host that lies, if one does.
+    pub(crate) traitor: Option<Traitor>,
     is_over: bool,
 }
 
@@ -127,6 +130,7 @@ impl World {
             commands: 0,
             frame: vec![0; swarm.frame_bytes],
             image: None,
+            traitor: None,
             is_over: false,
             swarm,
         };
@@ -154,6 +158,16 @@ impl World {
         self.queue.push(now.plus(soon), Due::Reconfigure);
         self.queue.push(now.plus(self.swarm.storm), Due::Calm);
         Ok(())
+    }
+
+    /// From now on one host lies. Drop the oracles that rest on agreement.
+    pub fn betray(&mut self, traitor: Traitor) {
+        self.traitor = Some(traitor);
+    }
+
+    /// The host that lies.
+    pub fn traitor(&self) -> Option<&Traitor> {
+        self.traitor.as_ref()
     }
 
     /// The current true time.

@@ -160,6 +160,9 @@ impl World {
         if let Ok(sent) = wire::decode(&bytes) {
             self.oracles.on_frame(number, to, &sent, &self.hosts)?;
         }
+        if let Some(traitor) = &mut self.traitor {
+            traitor.bend(number, &mut bytes);
+        }
         let frame = Frame {
             from: number,
             to,
@@ -266,7 +269,7 @@ impl World {
                 }
                 Event::Dropped { reason, from, .. } => {
                     self.stats.add(Count::MessageDropped);
-                    if reason != DropReason::Stranger {
+                    if reason != DropReason::Stranger && self.traitor.is_none() {
                         let what = format!(
                             "host {} drops a message of the honest node {from}: {reason:?}",
                             number + 1
