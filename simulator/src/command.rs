@@ -2,5 +2,7 @@
 
 pub(crate) mod histories;
 pub(crate) mod hostile;
+pub(crate) mod museum;
 pub(crate) mod report;
+pub(crate) mod search;
 pub(crate) mod topologies;
