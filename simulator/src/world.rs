@@ -27,6 +27,7 @@ mod workload;
 
 use raft_core::{EntryId, GroupId};
 
+use crate::hostile::traitor::Traitor;
 use crate::linear::Operation;
 use crate::oracle::{Bench, Judged, Liveness, NoMajority, Oracle, Oracles, Violation};
 use crate::world::clock::{HostClock, Moment};
@@ -102,6 +103,8 @@ pub struct World {
     pub(crate) image: Option<(usize, Box<Host>)>,
     /// The commands that were applied and by whom, if somebody collects them.
     pub(crate) applied: Option<Vec<(usize, EntryId)>>,
+    /// The host that lies, if one does.
+    pub(crate) traitor: Option<Traitor>,
     steps: u64,
     is_over: bool,
 }
@@ -130,6 +133,7 @@ copies_in_place!(World {
     acker,
     image,
     applied,
+    traitor,
     steps,
     is_over
 });
@@ -194,6 +198,7 @@ impl World {
             acker: None,
             image: None,
             applied: None,
+            traitor: None,
             steps: 0,
             is_over: true,
         }
@@ -229,7 +234,7 @@ impl World {
         self.apart = None;
         self.acker = None;
         (self.is_calm, self.has_grown, self.is_over) = (false, false, false);
-        self.steps = 0;
+        (self.steps, self.traitor) = (0, None);
         self.frame.resize(self.swarm.frame_bytes, 0);
         self.reset_hosts(seed);
         self.found()
@@ -296,6 +301,16 @@ impl World {
         self.queue.push(now.plus(soon), Due::Reconfigure);
         self.queue.push(now.plus(self.swarm.storm), Due::Calm);
         Ok(())
+    }
+
+    /// From now on one host lies. Drop the oracles that rest on agreement.
+    pub fn betray(&mut self, traitor: Traitor) {
+        self.traitor = Some(traitor);
+    }
+
+    /// The host that lies.
+    pub fn traitor(&self) -> Option<&Traitor> {
+        self.traitor.as_ref()
     }
 
     /// The current true time.

@@ -200,7 +200,9 @@ impl Oracles {
                 let is_leading = self.shadows[to].view.role == Role::Leader
                     && hosts[to].raft.is_some()
                     && self.shadows[to].view.hard.term == message.term;
-                let leader = is_leading.then_some(&self.shadows[to].log);
+                // Whoever is lied to acknowledges what its leader never had.
+                let is_comparable = is_leading && self.court.bench().has(Oracle::LogMatching);
+                let leader = is_comparable.then_some(&self.shadows[to].log);
                 let found =
                     persist_before_send::check_ack(from, to, ack.verified, &durable.log, leader);
                 self.court.judge(Oracle::PersistBeforeSend, found)

@@ -160,6 +160,10 @@ impl World {
         if let Ok(sent) = wire::decode(encoded) {
             self.oracles.on_frame(number, to, &sent, &self.hosts)?;
         }
+        let encoded = match &mut self.traitor {
+            Some(traitor) => traitor.bend(number, encoded),
+            None => encoded,
+        };
         let (network, queue) = (&mut self.network, &mut self.queue);
         let (swarm, stats) = (&self.swarm, &mut self.stats);
         let arrives = network.send(now, (number, to), encoded, swarm, queue, stats);
@@ -302,7 +306,7 @@ impl World {
                 }
                 Event::Dropped { reason, from, .. } => {
                     self.stats.add(Count::MessageDropped);
-                    if reason != DropReason::Stranger {
+                    if reason != DropReason::Stranger && self.traitor.is_none() {
                         let what = format!(
                             "host {} drops a message of the honest node {from}: {reason:?}",
                             number + 1
