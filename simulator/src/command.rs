@@ -2,8 +2,10 @@
 
 pub(crate) mod crash_points;
 pub(crate) mod determinism;
+pub(crate) mod explore;
 pub(crate) mod histories;
 pub(crate) mod hostile;
+pub(crate) mod linear;
 pub(crate) mod museum;
 pub(crate) mod report;
 pub(crate) mod search;

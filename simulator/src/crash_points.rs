@@ -11,6 +11,18 @@
 //!
 //! At the end of a history stored records decay, see [`decay`](Room::decay).
 //!
+//! # What is guaranteed, and what is not
+//!
+//! A power cut, whatever it leaves of what was not synced, loses nothing that left a node. A
+//! damaged record is refused when its driver keeps a checksum of each, and as long as a minority
+//! is damaged nothing that was acknowledged is lost.
+//!
+//! Not guaranteed: anything after damage that a checksum misses, after a majority was wiped, or on
+//! a medium that lies about syncs. The *latest* record, damaged after its sync, looks like a torn
+//! one unless its format tells them apart, as that of [`contract::Journal`](crate::contract::Journal)
+//! does for a flipped bit; where a medium loses a page in the middle of an unsynced record such a
+//! format refuses, which is safe, and the node has to join anew.
+//!
 //! # Bounds
 //!
 //! One power cut in each copy (of one node, two, or all). Records of up to

@@ -4,7 +4,9 @@
 //! like chance comes from the seed, so a seed is a history.
 
 pub mod app;
+mod calm;
 pub mod chain;
+pub mod clients;
 pub mod clock;
 pub mod disk;
 mod driver;
@@ -25,7 +27,9 @@ mod workload;
 
 use raft_core::{EntryId, GroupId};
 
-use crate::oracle::{Bench, Judged, Liveness, Oracle, Oracles, Violation};
+use crate::hostile::traitor::Traitor;
+use crate::linear::Operation;
+use crate::oracle::{Bench, Judged, Liveness, NoMajority, Oracle, Oracles, Violation};
 use crate::world::clock::{HostClock, Moment};
 use crate::world::host::Host;
 use crate::world::network::Network;
@@ -33,7 +37,7 @@ use crate::world::queue::{Due, Queue};
 use crate::world::random::{Random, Stream};
 use crate::world::reuse::{Shelf, copies_in_place};
 use crate::world::sabotage::Sabotage;
-use crate::world::stats::Stats;
+use crate::world::stats::{Count, Stats};
 use crate::world::swarm::{FRAME_BYTES_MAX, HOSTS_MAX, Swarm};
 use crate::world::trace::{Trace, Verbosity};
 
@@ -83,9 +87,10 @@ pub struct World {
     group: Option<GroupId>,
     /// Set once the faults are over.
     pub(crate) liveness: Option<Liveness>,
+    /// Set once every link is cut for good.
+    pub(crate) apart: Option<NoMajority>,
     pub(crate) is_calm: bool,
     pub(crate) has_grown: bool,
-    pub(crate) commands: u64,
     /// The frame that is being sent.
     pub(crate) frame: Vec<u8>,
     /// The frame that has arrived.
@@ -98,6 +103,8 @@ pub struct World {
     pub(crate) image: Option<(usize, Box<Host>)>,
     /// The commands that were applied and by whom, if somebody collects them.
     pub(crate) applied: Option<Vec<(usize, EntryId)>>,
+    /// The host that lies, if one does.
+    pub(crate) traitor: Option<Traitor>,
     steps: u64,
     is_over: bool,
 }
@@ -117,15 +124,16 @@ copies_in_place!(World {
     work_random,
     group,
     liveness,
+    apart,
     is_calm,
     has_grown,
-    commands,
     frame,
     arrived,
     snapshot,
     acker,
     image,
     applied,
+    traitor,
     steps,
     is_over
 });
@@ -181,15 +189,16 @@ impl World {
             work_random: random(Stream::Workload),
             group: None,
             liveness: None,
+            apart: None,
             is_calm: false,
             has_grown: false,
-            commands: 0,
             frame: Vec::with_capacity(FRAME_BYTES_MAX),
             arrived: Vec::with_capacity(FRAME_BYTES_MAX),
             snapshot: Vec::with_capacity(FRAME_BYTES_MAX),
             acker: None,
             image: None,
             applied: None,
+            traitor: None,
             steps: 0,
             is_over: true,
         }
@@ -222,9 +231,9 @@ impl World {
         self.disk_random = Random::new(seed, Stream::Disk);
         self.work_random = Random::new(seed, Stream::Workload);
         (self.group, self.liveness, self.image) = (None, None, None);
-        (self.acker, self.applied) = (None, None);
+        (self.acker, self.applied, self.apart) = (None, None, None);
         (self.is_calm, self.has_grown, self.is_over) = (false, false, false);
-        (self.commands, self.steps) = (0, 0);
+        (self.steps, self.traitor) = (0, None);
         self.frame.resize(self.swarm.frame_bytes, 0);
         self.reset_hosts(seed);
         self.found()
@@ -241,6 +250,23 @@ impl World {
             let own = Random::new(random.next_u64(), Stream::Hosts);
             self.hosts[number].reset(number, &self.swarm, clock, own);
         }
+    }
+
+    /// Goes on with other chance, as if everything that is random had been drawn from this seed.
+    pub fn reseed(&mut self, seed: u64) {
+        self.network.reseed(Random::new(seed, Stream::Network));
+        self.fault_random = Random::new(seed, Stream::Faults);
+        self.disk_random = Random::new(seed, Stream::Disk);
+        self.work_random = Random::new(seed, Stream::Workload);
+        let mut random = Random::new(seed, Stream::Hosts);
+        for host in &mut self.hosts[..] {
+            host.random = Random::new(random.next_u64(), Stream::Hosts);
+        }
+    }
+
+    /// Whether the faults have stopped.
+    pub fn is_over_the_storm(&self) -> bool {
+        self.is_calm
     }
 
     /// Becomes a copy of another world.
@@ -274,6 +300,16 @@ impl World {
         self.queue.push(now.plus(soon), Due::Reconfigure);
         self.queue.push(now.plus(self.swarm.storm), Due::Calm);
         Ok(())
+    }
+
+    /// From now on one host lies. Drop the oracles that rest on agreement.
+    pub fn betray(&mut self, traitor: Traitor) {
+        self.traitor = Some(traitor);
+    }
+
+    /// The host that lies.
+    pub fn traitor(&self) -> Option<&Traitor> {
+        self.traitor.as_ref()
     }
 
     /// The current true time.
@@ -348,6 +384,20 @@ impl World {
     pub fn run_to_end(&mut self) -> Result<(), Violation> {
         while self.step()? == Progress::Goes {}
         Ok(())
+    }
+
+    /// After the end: gives what the clients saw in one of eight histories to the checker of
+    /// [`crate::linear`].
+    pub fn look_back(&mut self, seed: u64) -> Result<(), Violation> {
+        if seed.is_multiple_of(8) && self.oracles.on_end()? {
+            self.stats.add(Count::HistorySearched);
+        }
+        Ok(())
+    }
+
+    /// What the clients saw so far.
+    pub fn client_history(&self) -> Vec<Operation> {
+        self.oracles.clients.history().collect()
     }
 
     /// Whether machines are being set up: what they write then is stored before anything else

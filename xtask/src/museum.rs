@@ -17,11 +17,13 @@ use std::fs;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::tools::Context;
-use findings::{Findings, hash};
-use patch::{Kind, Patch};
-use scratch::Copy;
 use table::{Ablation, Row};
-use trial::{Arms, Finding, TESTS, Trial};
+use trial::Finding;
+
+pub(crate) use findings::{Findings, hash};
+pub(crate) use patch::{Kind, Patch, hunks};
+pub(crate) use scratch::Copy;
+pub(crate) use trial::{Arms, TESTS, Trial};
 
 const PATCHES: &str = "simulator/museum";
 const PAGE: &str = "docs/museum.md";
@@ -89,7 +91,7 @@ pub(crate) fn main(context: &Context, words: &[String]) -> Result<()> {
         return gate(context);
     }
     let all = patch::read_all(&context.root.join(PATCHES))?;
-    let copy = Copy::make(context, &all)?;
+    let copy = Copy::make(context, "museum", &all)?;
     for number in &arguments.mutants {
         ensure!(
             all.iter().any(|patch| patch.number == *number),
@@ -303,7 +305,7 @@ const SMOKE_SECONDS: u64 = 30;
 /// The gate: every patch applies, and the ones that are caught fastest are caught.
 pub(crate) fn gate(context: &Context) -> Result<()> {
     let patches = patch::read_all(&context.root.join(PATCHES))?;
-    let copy = Copy::make(context, &patches)?;
+    let copy = Copy::make(context, "museum", &patches)?;
     let arms = Arms {
         simulator: copy.simulator(context)?,
         tests: Vec::new(),

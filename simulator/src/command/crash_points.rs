@@ -20,8 +20,8 @@ pub(crate) struct Arguments {
     /// The first seed.
     #[arg(long, default_value_t = 1)]
     first: u64,
-    /// Run this part of the scripts and seeds: `i/n`, i from 1.
-    #[arg(long, value_name = "I/N", default_value = "1/1", value_parser = shard)]
+    /// Run this part of the scripts and seeds: `i/n`, i from 0.
+    #[arg(long, value_name = "I/N", default_value = "0/1", value_parser = shard)]
     shard: (u64, u64),
     /// Run this script alone.
     #[arg(long, value_name = "NAME", value_parser = script)]
@@ -45,8 +45,8 @@ fn shard(text: &str) -> Result<(u64, u64), String> {
         .split_once('/')
         .and_then(|(place, count)| Some((place.parse().ok()?, count.parse().ok()?)));
     match parsed {
-        Some((place, count)) if 1 <= place && place <= count => Ok((place, count)),
-        _ => Err("a shard is i/n with 1 <= i <= n".into()),
+        Some((place, count)) if place < count => Ok((place, count)),
+        _ => Err("a shard is I/N with I below N".into()),
     }
 }
 
@@ -83,10 +83,7 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
     let units = (0..seeds).flat_map(|seed| scripts.iter().map(move |script| (seed, *script)));
     let (place, count) = arguments.shard;
     let mut findings = 0;
-    for (_, (seed, script)) in (0..)
-        .zip(units)
-        .filter(|(unit, _)| unit % count == place - 1)
-    {
+    for (_, (seed, script)) in (0..).zip(units).filter(|(unit, _)| unit % count == place) {
         let is_over = |seconds| began.elapsed().as_secs() >= seconds;
         if arguments.seconds.is_some_and(is_over) {
             break;

@@ -160,6 +160,10 @@ impl World {
         if let Ok(sent) = wire::decode(encoded) {
             self.oracles.on_frame(number, to, &sent, &self.hosts)?;
         }
+        let encoded = match &mut self.traitor {
+            Some(traitor) => traitor.bend(number, encoded),
+            None => encoded,
+        };
         let (network, queue) = (&mut self.network, &mut self.queue);
         let (swarm, stats) = (&self.swarm, &mut self.stats);
         let arrives = network.send(now, (number, to), encoded, swarm, queue, stats);
@@ -213,7 +217,8 @@ impl World {
                     if self.sabotage == Sabotage::SkipsCommands && is_odd {
                         continue;
                     }
-                    host.app.apply(index, entry.payload);
+                    let id = entry.id;
+                    let answer = host.app.apply(index, entry.payload);
                     let state = host.app.state;
                     self.stats.add(Count::Applied);
                     if let Some(applied) = &mut self.applied {
@@ -221,6 +226,10 @@ impl World {
                     }
                     self.trace.record(index.value(), state);
                     self.oracles.on_applied(number, before, index, state)?;
+                    let clients = &mut self.oracles.clients;
+                    if let Some(asked) = clients.on_applied(number, id, self.now, answer) {
+                        self.oracles.on_answered(asked)?;
+                    }
                     if self.sabotage == Sabotage::RepeatsCommands && is_odd {
                         self.oracles.on_applied(number, index, index, state)?;
                     }
@@ -232,6 +241,7 @@ impl World {
                     self.trace.say(self.now, number, || {
                         format!("takes over the snapshot at {}", name.last.index)
                     });
+                    self.oracles.clients.on_snapshot(number, name.last.index);
                     self.oracles.on_snapshot(number, &name, state)?;
                 }
             }
@@ -296,7 +306,7 @@ impl World {
                 }
                 Event::Dropped { reason, from, .. } => {
                     self.stats.add(Count::MessageDropped);
-                    if reason != DropReason::Stranger {
+                    if reason != DropReason::Stranger && self.traitor.is_none() {
                         let what = format!(
                             "host {} drops a message of the honest node {from}: {reason:?}",
                             number + 1

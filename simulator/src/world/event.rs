@@ -75,7 +75,8 @@ impl World {
         }
         let sent = sent.and_then(|bytes| wire::decode(bytes).ok());
         let message = sent.unwrap_or(message);
-        self.oracles.on_received(to, from, &message, &self.hosts)?;
+        self.oracles
+            .on_received(to, from, local, &message, &self.hosts)?;
         self.observe(to)?;
         self.drain(to)
     }
@@ -115,7 +116,10 @@ impl World {
 
     pub(super) fn heal(&mut self) {
         self.stats.add(Count::Event);
-        self.network.heal();
+        // What is cut after the storm stays cut.
+        if !self.is_calm {
+            self.network.heal();
+        }
     }
 
     pub(super) fn wake(&mut self, host: usize) -> Result<(), Violation> {
@@ -143,6 +147,8 @@ impl World {
         self.trace.record(now.as_micros(), 1 << 40 | host as u64);
         let _ = raft.handle_timeout(local);
         self.observe(host)?;
+        let patience = self.swarm.election_timeout.1.saturating_mul(2);
+        self.oracles.on_woken(host, local, patience)?;
         self.drain(host)?;
         let raft = self.hosts[host].raft.as_ref();
         let again = raft.and_then(|raft| raft.poll_timeout());

@@ -181,6 +181,7 @@ impl World {
         self.trace.say(self.now, number, || "CRASHES".into());
         let (now, swarm) = (self.now, &self.swarm);
         host.crash(now, swarm, &mut self.disk_random, &mut self.stats);
+        self.oracles.clients.on_crash(number);
         let down = self.fault_time(5, 600);
         self.queue.push(now.plus(down), Due::Restart(number));
     }

@@ -158,6 +158,11 @@ impl Network {
         self.recorded.reserve_with(RECORDED, Frame::default);
     }
 
+    /// From now on its chance is this.
+    pub fn reseed(&mut self, random: Random) {
+        self.random = random;
+    }
+
     /// Loses everything that is on its way.
     pub fn lose_all(&mut self) {
         self.generation += 1;
@@ -278,6 +283,10 @@ impl Network {
     fn delay(&mut self, swarm: &Swarm, stats: &mut Stats) -> Duration {
         if self.is_calm {
             let (min, max) = swarm.calm_delay;
+            // Timely, and no more than that.
+            if self.random.chance(500) {
+                return max;
+            }
             return self.random.duration(min, max);
         }
         let (min, max) = swarm.delay;

@@ -39,7 +39,7 @@ pub enum Sabotage {
     RaisesCommits,
     /// Pre-votes arrive as requests for the vote of the next term.
     HardensPreVotes,
-    /// Pre-votes arrive as news of the next term.
+    /// Pre-votes arrive now and then as news of later and later terms.
     DeposesByPreVotes,
     /// Configurations arrive with another standing of the last member.
     ChangesMembers,
@@ -55,7 +55,7 @@ pub enum Sabotage {
     ProposesTwice,
     /// Reads are answered from whatever the host has applied.
     ReadsLocally,
-    /// Appends with commands never arrive.
+    /// Appends with commands never arrive, but for those with a leader's first entry.
     LosesCommands,
     /// Pieces of snapshots never arrive.
     LosesChunks,

@@ -120,6 +120,10 @@ counts! {
     Rot = "hosts lost to a rotten record";
     /// The group recovered with a minority down or cut off.
     FrozenMinority = "recoveries without a minority";
+    /// Every link was cut at the end.
+    FallenApart = "groups without any majority at the end";
+    /// What clients saw was looked at without the log, and the search came to an end.
+    HistorySearched = "client histories searched for an order";
     /// A machine dropped a message as wrong.
     MessageDropped = "messages dropped by machines";
 }

@@ -93,6 +93,8 @@ pub struct Swarm {
     pub persist_timeout: Duration,
     /// Whether the group must recover with a minority in its worst state.
     pub has_frozen_minority: bool,
+    /// Whether every link is cut at the very end.
+    pub falls_apart: bool,
     /// Frames damaged on their way.
     pub corruption: u64,
 }
@@ -233,6 +235,7 @@ impl Swarm {
             heartbeat,
             persist_timeout: random.pick(&[part(100), part(400), part(2000)]),
             has_frozen_minority: random.chance(500),
+            falls_apart: random.chance(250),
             corruption: random.pick(&[0, 0, 5, 50]),
         }
     }
@@ -344,11 +347,12 @@ impl fmt::Display for Swarm {
         )?;
         writeln!(
             f,
-            "  group    hosts={} founders={} storm={} frozen_minority={} reconfigure={} wipes={}",
+            "  group    hosts={} founders={} storm={} frozen_minority={} falls_apart={} reconfigure={} wipes={}",
             self.hosts,
             self.founders,
             ms(self.storm),
             self.has_frozen_minority,
+            self.falls_apart,
             self.reconfigure_interval.map_or("never".into(), ms),
             self.has_wipes,
         )?;

@@ -3,10 +3,11 @@
 use clocks::Duration;
 use raft_core::{Change, Identity, Standing, error::ProposeError};
 
-use crate::oracle::{Liveness, Oracle, Violation};
+use crate::oracle::Violation;
 use crate::world::World;
-use crate::world::host::host_of;
+use crate::world::app::Command;
 use crate::world::queue::Due;
+use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
 use crate::world::swarm::HOSTS_MAX;
 
@@ -69,22 +70,42 @@ impl World {
             return Ok(());
         };
         for _ in 0..burst {
-            self.commands += 1;
+            let (clients, now) = (&mut self.oracles.clients, self.now);
+            let asked = clients.ask(now);
             let mut payload = [0xa5; 80];
-            payload[..8].copy_from_slice(&self.commands.to_le_bytes());
+            payload[..8].copy_from_slice(&asked.to_le_bytes());
+            let command = Command::new(asked);
+            if self.sabotage == Sabotage::ReadsLocally && command.is_read {
+                let (at, value) = (host.app.applied, host.app.registers[command.register]);
+                clients.answer(asked, at, false, value, now);
+                self.oracles.on_answered(asked)?;
+                continue;
+            }
             match raft.propose(&payload[..len]) {
                 Ok(id) => {
+                    clients.on_proposed(number, asked, id);
                     self.stats.add(Count::Proposed);
+                    if self.sabotage == Sabotage::ProposesTwice {
+                        let _ = raft.propose(&payload[..len]);
+                    }
+                    if self.sabotage == Sabotage::AnswersEarly {
+                        clients.answer(asked, id.index, true, asked, now);
+                        self.oracles.on_answered(asked)?;
+                    }
                     if let Some(liveness) = &mut self.liveness {
-                        liveness.on_proposed(id);
+                        liveness.on_proposed(now, id);
                     }
                 }
                 Err(ProposeError::Full) => {
+                    clients.on_refused(asked);
                     self.stats.add(Count::ProposalRefused);
                     host.needs_room = true;
                     break;
                 }
-                Err(_) => break,
+                Err(_) => {
+                    clients.on_refused(asked);
+                    break;
+                }
             }
         }
         self.observe(number)?;
@@ -210,111 +231,10 @@ impl World {
         self.stats.add(Count::Wipe);
         self.trace.say(self.now, number, || "IS WIPED".into());
         self.oracles.on_wipe(number);
+        self.oracles.clients.on_crash(number);
         self.hosts[number].wipe();
         let now = self.now;
         let joined = self.hosts[number].join(group, now);
         self.came_up(number, joined.map_err(|error| error.to_string()))
-    }
-
-    /// The storm is over: links work, hosts come back.
-    pub(crate) fn calm(&mut self) {
-        self.stats.add(Count::Event);
-        self.is_calm = true;
-        self.network.calm();
-        self.trace
-            .say(self.now, 0, || "---- THE STORM IS OVER ----".into());
-        for number in 0..self.hosts.len() {
-            let host = &mut self.hosts[number];
-            host.paused_until = self.now;
-            host.clock.go_on(self.now, false);
-            host.forget_wake();
-            if host.raft.is_none() {
-                self.queue.push(self.now, Due::Restart(number));
-            }
-            self.arm(number);
-        }
-        self.queue
-            .push(self.now.plus(self.swarm.part(1)), Due::Look);
-    }
-
-    /// Looks whether the group is well.
-    pub(crate) fn look(&mut self) -> Result<(), Violation> {
-        let Some(liveness) = &self.liveness else {
-            self.liveness = Some(Liveness::new(self.now, self.swarm.election_timeout.1));
-            self.freeze();
-            self.queue
-                .push(self.now.plus(self.swarm.part(10)), Due::Look);
-            return Ok(());
-        };
-        match liveness.is_well(&self.hosts) {
-            Ok(()) => {
-                self.judge(Oracle::Liveness, Ok(()))?;
-                self.end();
-            }
-            Err(what) if liveness.is_over(self.now) => {
-                let elapsed = liveness.elapsed(self.now).as_millis();
-                let what = format!("{elapsed} ms after the storm: {what}");
-                self.judge(Oracle::Liveness, Err(what))?;
-                self.end();
-            }
-            Err(_) => self
-                .queue
-                .push(self.now.plus(self.swarm.part(10)), Due::Look),
-        }
-        Ok(())
-    }
-
-    /// Leaves a minority in a bad state: down, cut off, or deaf but not mute.
-    fn freeze(&mut self) {
-        if !self.swarm.has_frozen_minority {
-            return;
-        }
-        // A configuration that only a frame remembers could need other hosts than these.
-        self.network.lose_all();
-        let first = self.fault_random.index(self.hosts.len());
-        for step in 0..self.hosts.len() {
-            let number = (first + step) % self.hosts.len();
-            if self.hosts[number].is_frozen {
-                continue;
-            }
-            self.hosts[number].is_frozen = true;
-            if !self.live_quorums() {
-                self.hosts[number].is_frozen = false;
-                continue;
-            }
-            self.stats.add(Count::FrozenMinority);
-            self.trace.say(self.now, number, || "STAYS UNWELL".into());
-            let kind = self.fault_random.below(3);
-            for other in (0..self.hosts.len()).filter(|other| *other != number) {
-                self.network.cut(other, number);
-                if kind == 1 {
-                    self.network.cut(number, other);
-                }
-            }
-            if kind == 2 {
-                self.hosts[number].raft = None;
-            }
-        }
-    }
-
-    /// Whether every configuration in force has its majorities without the frozen hosts.
-    pub(crate) fn live_quorums(&self) -> bool {
-        let mut rafts = self.hosts.iter().filter_map(|host| host.raft.as_ref());
-        rafts.all(|raft| {
-            let majority = |is_in: fn(Standing) -> bool| {
-                let voters = raft.members().filter(|seat| is_in(seat.standing));
-                let (mut all, mut live) = (0, 0);
-                for seat in voters {
-                    let host = host_of(seat.identity.node).and_then(|at| self.hosts.get(at));
-                    all += 1;
-                    live += usize::from(host.is_some_and(|host| {
-                        !host.is_frozen && host.identity == Some(seat.identity)
-                    }));
-                }
-                all == 0 || live > all / 2
-            };
-            majority(Standing::is_in_incoming)
-                && (!raft.is_joint() || majority(Standing::is_in_outgoing))
-        })
     }
 }

@@ -14,7 +14,7 @@ use anyhow::Result;
 use super::trial::{Finding, Trial};
 
 /// The file, and what it says.
-pub(super) struct Findings {
+pub(crate) struct Findings {
     path: PathBuf,
     /// Tells one state of the protocol's sources from another.
     protocol: u64,
@@ -22,7 +22,7 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    pub(super) fn read(path: PathBuf, protocol: u64) -> Self {
+    pub(crate) fn read(path: PathBuf, protocol: u64) -> Self {
         let text = fs::read_to_string(&path).unwrap_or_default();
         let known = text.lines().filter_map(parse).collect();
         Findings {
@@ -44,13 +44,13 @@ impl Findings {
     }
 
     /// What is known of a trial, if it was given as much time as now.
-    pub(super) fn find(&self, patch: u64, trial: &Trial<'_>) -> Option<Finding> {
+    pub(crate) fn find(&self, patch: u64, trial: &Trial<'_>) -> Option<Finding> {
         let (seconds, finding) = self.known.get(&self.key(patch, trial))?;
         (finding.by.is_some() || *seconds >= trial.seconds).then(|| finding.clone())
     }
 
     /// Writes a finding down.
-    pub(super) fn add(&mut self, patch: u64, trial: &Trial<'_>, finding: &Finding) -> Result<()> {
+    pub(crate) fn add(&mut self, patch: u64, trial: &Trial<'_>, finding: &Finding) -> Result<()> {
         let key = self.key(patch, trial);
         let by = finding.by.as_deref().unwrap_or("-").replace(' ', "-");
         let line = format!(
@@ -82,7 +82,7 @@ fn parse(line: &str) -> Option<(String, (u64, Finding))> {
 }
 
 /// A number that differs when the text does (FNV-1a).
-pub(super) fn hash(texts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> u64 {
+pub(crate) fn hash(texts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for text in texts {
         for byte in text.as_ref().iter().chain(b"\n") {

@@ -167,7 +167,8 @@ pub(crate) fn parse(name: &str, text: &str) -> Result<Patch> {
     })
 }
 
-fn hunks(diff: &str) -> Result<Vec<Hunk>> {
+/// The hunks of a unified diff.
+pub(crate) fn hunks(diff: &str) -> Result<Vec<Hunk>> {
     let mut file = None;
     let mut hunks: Vec<Hunk> = Vec::new();
     let mut is_inside = false;
