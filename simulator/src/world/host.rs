@@ -147,7 +147,7 @@ impl Host {
         self.forget_wake();
         let begin = Moment::default();
         (self.paused_until, self.sent_piece, self.compacted) = (begin, begin, begin);
-        (self.is_frozen, self.needs_room) = (false, false);
+        (self.is_frozen, self.is_rotten, self.needs_room) = (false, false, false);
         self.window_bytes = swarm.window_bytes;
         self.rots_after = None;
         self.useless.clear();
