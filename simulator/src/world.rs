@@ -22,6 +22,7 @@ mod workload;
 
 use raft_core::{GroupId, wire};
 
+use crate::model::Input;
 use crate::oracle::{Bench, Judged, Liveness, Oracle, Oracles, Violation};
 use crate::world::clock::{HostClock, Moment};
 use crate::world::disk::Outcome;
@@ -46,6 +47,27 @@ pub struct Options {
     pub sabotage: Sabotage,
     /// How much is put into words.
     pub verbosity: Verbosity,
+    /// How many seeds are held against the reference model.
+    pub reference: Share,
+}
+
+/// Of what is too slow for every seed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Share {
+    /// Every eighth seed.
+    #[default]
+    Eighth,
+    /// Every seed.
+    Every,
+}
+
+impl Share {
+    const fn has(self, seed: u64) -> bool {
+        match self {
+            Share::Eighth => seed.is_multiple_of(8),
+            Share::Every => true,
+        }
+    }
 }
 
 impl Default for Options {
@@ -54,6 +76,7 @@ impl Default for Options {
             bench: Bench::ALL,
             sabotage: Sabotage::None,
             verbosity: Verbosity::Silent,
+            reference: Share::default(),
         }
     }
 }
@@ -130,6 +153,9 @@ impl World {
             is_over: false,
             swarm,
         };
+        if options.reference.has(seed) {
+            world.oracles.hold_against_reference();
+        }
         world.found()?;
         Ok(world)
     }
@@ -277,6 +303,8 @@ impl World {
         if let Ok(Some(piece)) = piece {
             self.store_piece(to, piece);
         }
+        self.oracles
+            .on_step(to, || Input::Message(node(from), message), &self.hosts)?;
         self.observe(to)
     }
 
@@ -299,6 +327,7 @@ impl World {
         }
         self.trace.record(now.as_micros(), 1 << 40 | host as u64);
         let _ = raft.handle_timeout(local);
+        self.oracles.on_step(host, || Input::Timeout, &self.hosts)?;
         self.observe(host)?;
         self.drain(host)?;
         let raft = self.hosts[host].raft.as_ref();
@@ -325,6 +354,7 @@ impl World {
         self.trace.record(now.as_micros(), 2 << 40 | host as u64);
         let owner = &mut self.hosts[host];
         let local = owner.clock.show(now);
+        let input = step_of(&outcome, owner);
         let Some(raft) = owner.raft.as_mut() else {
             return Ok(());
         };
@@ -345,6 +375,7 @@ impl World {
             let what = format!("host {} refuses its own ticket", host + 1);
             self.judge(Oracle::Invariants, Err(what))?;
         }
+        self.oracles.on_step(host, || input, &self.hosts)?;
         self.observe(host)?;
         self.drain(host)
     }
@@ -434,6 +465,17 @@ impl World {
 
     pub(crate) fn end(&mut self) {
         self.is_over = true;
+    }
+}
+
+/// What a disk's answer is for the model.
+fn step_of(outcome: &Outcome, host: &Host) -> Input<'static> {
+    match outcome {
+        Outcome::Stored(Some(_)) => Input::Persisted(Oracles::written(host)),
+        Outcome::Failed(Some(_)) => Input::PersistFailed,
+        Outcome::Piece(receipt) => Input::Stored(receipt.snapshot()),
+        Outcome::Stored(None) | Outcome::Failed(None) => Input::Nothing,
+        Outcome::Damaged(_) | Outcome::Silent => Input::Nothing,
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn check(step: &Step<'_>) -> Result<(), String> {
     if after.commit == before.commit {
         return Ok(());
     }
-    if step.stays_leader() {
+    if step.was_leader() {
         return leader_commits(step);
     }
     let is_allowed = match (step.input, step.message()) {
@@ -81,14 +81,14 @@ fn matches(step: &Step<'_>) -> Result<(), String> {
 }
 
 fn expected_matches(step: &Step<'_>) -> BTreeMap<Identity, u64> {
-    let mut matched = if step.stays_leader() {
+    let mut matched = if step.was_leader() {
         step.before.matched.clone()
     } else {
         BTreeMap::new()
     };
     if let Some((from, message)) = step.message()
         && let Body::Ack(ack) = &message.body
-        && step.stays_leader()
+        && step.was_leader()
         && u64::from(message.term.value()) == step.after.term
         && ack.verified.value() <= step.before.last().index
     {

@@ -144,7 +144,8 @@ impl History {
         message: &Message<'_>,
     ) -> Result<(), String> {
         must(
-            self.sent.contains(&fingerprint(from, state.me.node, message)),
+            self.sent
+                .contains(&fingerprint(from, state.me.node, message)),
             || format!("nobody sent this: {message:?}"),
         )?;
         if let Body::PreVote(request) = &message.body

@@ -113,11 +113,14 @@ impl Step<'_> {
         }
     }
 
-    /// Whether the node led before and leads now, in one term.
+    /// Whether the node led before, in the term in which it is now.
+    fn was_leader(&self) -> bool {
+        self.before.role == Role::Leader && self.before.term == self.after.term
+    }
+
+    /// Whether it leads still.
     fn stays_leader(&self) -> bool {
-        self.before.role == Role::Leader
-            && self.after.role == Role::Leader
-            && self.before.term == self.after.term
+        self.was_leader() && self.after.role == Role::Leader
     }
 
     /// Whether it has come to lead.

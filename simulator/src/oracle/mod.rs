@@ -18,14 +18,16 @@ mod one_vote;
 mod persist_before_send;
 mod quorum_durability;
 mod recovery;
+mod reference;
 mod state_machine_safety;
 mod up_to_date_vote;
 mod view;
 
 use raft_core::{Body, LogIndex, Message, Role, Snapshot};
 
+use crate::model::{Input, Written};
 use crate::world::chain::{Chain, Link};
-use crate::world::host::{Host, Machine};
+use crate::world::host::{Host, Machine, node};
 use crate::world::stats::{Count, Stats};
 use crate::world::swarm::HOSTS_MAX;
 
@@ -54,6 +56,8 @@ pub struct Oracles {
     up_to_date_vote: up_to_date_vote::UpToDateVote,
     log_matching: log_matching::LogMatching,
     leader_completeness: leader_completeness::LeaderCompleteness,
+    /// Slow, so only where it is asked for.
+    reference: Option<Box<reference::Reference>>,
 }
 
 impl Oracles {
@@ -68,7 +72,31 @@ impl Oracles {
             up_to_date_vote: Default::default(),
             log_matching: Default::default(),
             leader_completeness: Default::default(),
+            reference: None,
         }
+    }
+
+    /// From the start on, holds every step against the model.
+    pub fn hold_against_reference(&mut self) {
+        if self.court.bench().has(Oracle::Reference) {
+            self.reference = Some(Box::default());
+        }
+    }
+
+    /// Holds a step of a host against the model, before anybody else looks at it. Nothing if this
+    /// world is not asked to.
+    #[inline]
+    pub fn on_step<'i>(
+        &mut self,
+        host: usize,
+        input: impl FnOnce() -> Input<'i>,
+        hosts: &[Host],
+    ) -> Result<(), Violation> {
+        let (Some(reference), Some(raft)) = (&mut self.reference, &hosts[host].raft) else {
+            return Ok(());
+        };
+        let found = reference.on_step(host, &input(), raft);
+        self.court.judge(Oracle::Reference, found)
     }
 
     /// Who judges, and how often each did.
@@ -84,6 +112,11 @@ impl Oracles {
     /// The log of a host that is up, as the harness remembers it.
     pub fn log(&self, host: usize) -> &Chain {
         &self.shadows[host].log
+    }
+
+    /// What a host's disk holds, as the model puts it.
+    pub(crate) fn written(host: &Host) -> Written {
+        reference::written(host.disk.durable())
     }
 
     /// The last index that anybody committed.
@@ -102,12 +135,22 @@ impl Oracles {
         shadow.view = View::of(raft);
         shadow.view.refresh_members(raft);
         let found = recovery::check(raft, &shadow.log, durable);
-        self.court.judge(Oracle::Recovery, found)
+        self.court.judge(Oracle::Recovery, found)?;
+        match &mut self.reference {
+            Some(reference) => {
+                let found = reference.on_start(host, raft, durable);
+                self.court.judge(Oracle::Reference, found)
+            }
+            None => Ok(()),
+        }
     }
 
     /// A host lost everything it ever knew, and its name with it.
     pub fn on_wipe(&mut self, host: usize) {
         self.one_vote.forget(host);
+        if let Some(reference) = &mut self.reference {
+            reference.forget(host, node(host));
+        }
     }
 
     /// Something was handed to a machine, or taken from it: looks what changed.
@@ -244,6 +287,10 @@ impl Oracles {
     ) -> Result<(), Violation> {
         let sender = &hosts[from];
         let durable = sender.disk.durable();
+        if let Some(reference) = &mut self.reference {
+            let found = reference.on_frame(from, node(to), message);
+            self.court.judge(Oracle::Reference, found)?;
+        }
         let found = persist_before_send::check(from, to, message, sender);
         self.court.judge(Oracle::PersistBeforeSend, found)?;
         match &message.body {

@@ -43,6 +43,8 @@ oracles! {
     Recovery = "recovery";
     /// The machine's own invariants hold and it has not stopped.
     Invariants = "invariants";
+    /// Every step is one that the papers allow: the naive model in lock step.
+    Reference = "reference";
     /// When the faults are over somebody comes into office.
     Liveness = "liveness";
 }

@@ -5,7 +5,8 @@ use raft_core::{
     Body, ChunkData, Committed, DropReason, Event, Message, Piece, Ready, Snapshot, wire,
 };
 
-use crate::oracle::{Oracle, Violation};
+use crate::model::Input;
+use crate::oracle::{Oracle, Oracles, Violation};
 use crate::world::World;
 use crate::world::app::{App, checksum};
 use crate::world::disk::{Operation, Record, StoredSnapshot};
@@ -58,6 +59,8 @@ impl World {
             if let Some(raft) = host.raft.as_mut() {
                 let _ = raft.handle_persisted(local, ticket);
             }
+            let input = Input::Persisted(Oracles::written(&self.hosts[number]));
+            self.oracles.on_step(number, || input, &self.hosts)?;
             self.observe(number)?;
         }
         Ok(())
@@ -174,6 +177,8 @@ impl World {
             if let Some(raft) = host.raft.as_mut() {
                 let _ = raft.handle_unreachable(local, node(to));
             }
+            self.oracles
+                .on_step(number, || Input::Unreachable, &self.hosts)?;
             self.observe(number)?;
         }
         Ok(true)
@@ -216,6 +221,8 @@ impl World {
                 }
             }
         }
+        self.oracles
+            .on_step(number, || Input::Deliver, &self.hosts)?;
         self.observe(number)
     }
 
@@ -250,6 +257,8 @@ impl World {
         self.trace
             .say(self.now, number, || format!("compacts up to {index}"));
         self.start(number, Operation::Snapshot(StoredSnapshot { name, bytes }));
+        self.oracles
+            .on_step(number, || Input::Compact(index), &self.hosts)?;
         self.observe(number)?;
         Ok(true)
     }

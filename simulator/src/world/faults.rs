@@ -2,6 +2,7 @@
 
 use clocks::Duration;
 
+use crate::model::Input;
 use crate::oracle::Violation;
 use crate::world::World;
 use crate::world::queue::Due;
@@ -227,6 +228,8 @@ impl World {
             let host = &mut self.hosts[number];
             if host.raft.is_some() && host.start == image.start {
                 host.raft = image.raft;
+                self.oracles
+                    .on_step(number, || Input::Nothing, &self.hosts)?;
                 return self.observe(number);
             }
         }

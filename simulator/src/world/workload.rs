@@ -3,6 +3,7 @@
 use clocks::Duration;
 use raft_core::{Change, Identity, Standing, error::ProposeError};
 
+use crate::model::Input;
 use crate::oracle::{Liveness, Oracle, Violation};
 use crate::world::World;
 use crate::world::host::host_of;
@@ -42,6 +43,8 @@ impl World {
                     if let Some(raft) = self.hosts[number].raft.as_mut() {
                         let _ = raft.campaign(local);
                     }
+                    self.oracles
+                        .on_step(number, || Input::Campaign, &self.hosts)?;
                     self.observe(number)?;
                     self.drain(number)?;
                 }
@@ -67,6 +70,8 @@ impl World {
                     Err(_) => break,
                 }
             }
+            self.oracles
+                .on_step(number, || Input::Propose, &self.hosts)?;
             self.observe(number)?;
             self.drain(number)?;
         }
@@ -113,6 +118,8 @@ impl World {
             self.trace
                 .say(self.now, leader, || format!("reconfigures: {changes:?}"));
         }
+        self.oracles
+            .on_step(leader, || Input::Reconfigure, &self.hosts)?;
         self.observe(leader)?;
         self.drain(leader)
     }
