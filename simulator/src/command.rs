@@ -1,5 +1,8 @@
 //! What can be run, a module for each word.
 
 pub(crate) mod histories;
+pub(crate) mod hostile;
+pub(crate) mod museum;
 pub(crate) mod report;
+pub(crate) mod search;
 pub(crate) mod topologies;

@@ -220,12 +220,38 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
         self.view().check_invariants(self.memory.as_ref())
     }
 
+    /// The part of [`check_invariants`](Raft::check_invariants) that does not read the log: after
+    /// each step where the whole is checked now and then. Work: O(members).
+    ///
+    /// # Errors
+    ///
+    /// The law that does not hold.
+    #[inline]
+    pub fn check_numbers(&self) -> Result<(), &'static str> {
+        self.view().check_numbers()
+    }
+
     fn logical(&self) -> impl Iterator<Item = Entry<'_>> {
         self.node.window.logical(self.memory.as_ref()).3
     }
 
     fn base_configuration(&self) -> &[u8] {
         self.node.window.base_configuration(self.memory.as_ref())
+    }
+}
+
+impl<B: Clone, const N: usize> Clone for Raft<B, N> {
+    fn clone(&self) -> Self {
+        Raft {
+            node: self.node.clone(),
+            memory: self.memory.clone(),
+        }
+    }
+
+    /// Copies into the memory that is there already.
+    fn clone_from(&mut self, source: &Self) {
+        self.node.clone_from(&source.node);
+        self.memory.clone_from(&source.memory);
     }
 }
 

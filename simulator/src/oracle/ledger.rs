@@ -1,10 +1,11 @@
 //! What was committed, in the order of the log: written down the first time anybody commits it.
 
-use raft_core::{EntryKind, LogIndex, Term};
+use raft_core::{EntryId, EntryKind, LogIndex, Term};
 
-use crate::world::app::App;
+use crate::world::app::{Answer, App};
 use crate::world::chain::Chain;
 use crate::world::host::Machine;
+use crate::world::reuse::copies_in_place;
 
 /// One committed entry.
 #[derive(Clone, Copy, Debug)]
@@ -17,15 +18,43 @@ pub(super) struct Committed {
     pub(super) state: u64,
     /// Whether the application is given it.
     pub(super) is_command: bool,
+    /// What the application answers to it.
+    #[expect(dead_code, reason = "clients come next")]
+    pub(super) answer: Option<Answer>,
 }
 
 /// The one history that all must agree on.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Ledger {
     entries: Vec<Committed>,
+    /// The application that all others must agree with.
+    app: App,
+    /// The entries that hold configurations.
+    configurations: Vec<EntryId>,
 }
 
+copies_in_place!(Ledger {
+    entries,
+    app,
+    configurations
+});
+
+/// Entries for which there is room before the history begins.
+const ENTRIES: usize = 1 << 16;
+
 impl Ledger {
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.entries.reserve(ENTRIES);
+        self.app = App::default();
+        self.configurations.clear();
+        self.configurations.reserve(256);
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&self.entries[..])
+    }
+
     /// The last committed index.
     pub(super) fn last(&self) -> LogIndex {
         LogIndex::new(self.entries.len() as u64)
@@ -44,6 +73,12 @@ impl Ledger {
         Some(LogIndex::new(place as u64 + 1))
     }
 
+    /// The latest configuration that was committed at `index` or before.
+    pub(super) fn configuration_at(&self, index: LogIndex) -> Option<EntryId> {
+        let mut latest_first = self.configurations.iter().rev();
+        latest_first.find(|id| id.index <= index).copied()
+    }
+
     /// Writes down what a machine committed up to `commit` in `term`.
     pub(super) fn extend(
         &mut self,
@@ -60,20 +95,30 @@ impl Ledger {
                     raft.identity().node
                 ));
             };
-            let before = self.entries.last().map_or(0, |entry| entry.state);
             let is_command = entry.kind == EntryKind::Command;
-            let state = if is_command {
-                App::next_state(before, index, entry.payload)
-            } else {
-                before
-            };
+            let answer = is_command.then(|| self.app.apply(index, entry.payload));
+            if entry.kind == EntryKind::Configuration {
+                self.configurations.push(entry.id);
+            }
             self.entries.push(Committed {
                 hash: link.hash,
                 commit_term: term,
-                state,
+                state: self.app.state,
                 is_command,
+                answer: answer.flatten(),
             });
         }
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn push_for_test(&mut self, hash: u64, commit_term: Term) {
+        self.entries.push(Committed {
+            hash,
+            commit_term,
+            state: 0,
+            is_command: false,
+            answer: None,
+        });
     }
 }

@@ -10,29 +10,37 @@ use raft_core::EntryId;
 use crate::world::clock::Moment;
 use crate::world::host::Host;
 
-/// How long after the storm the group must be well: fifty of the longest election timeouts.
-const PATIENCE: Duration = Duration::from_millis(10_000);
+/// How long after the storm the group must be well, in its longest election timeouts.
+const PATIENCE: u64 = 50;
+
+/// Terms since the storm of which is remembered what was proposed first.
+const TERMS: usize = 64;
 
 /// Watches the recovery.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Liveness {
     since: Moment,
-    /// Commands that leaders took since.
-    proposed: Vec<EntryId>,
+    patience: Duration,
+    /// The first commands that leaders took since, by term.
+    proposed: [EntryId; TERMS],
 }
 
 impl Liveness {
-    /// The storm is over now.
-    pub fn new(now: Moment) -> Self {
+    /// The storm is over now, in a group with this longest election timeout.
+    pub fn new(now: Moment, election_timeout_max: Duration) -> Self {
         Liveness {
             since: now,
-            proposed: Vec::new(),
+            patience: election_timeout_max.saturating_mul(PATIENCE),
+            proposed: [EntryId::ZERO; TERMS],
         }
     }
 
     /// A leader took a command.
     pub fn on_proposed(&mut self, id: EntryId) {
-        self.proposed.push(id);
+        let first = &mut self.proposed[id.term.value() as usize % TERMS];
+        if first.term != id.term {
+            *first = id;
+        }
     }
 
     /// How long the group had.
@@ -42,7 +50,7 @@ impl Liveness {
 
     /// Whether it has taken too long.
     pub fn is_over(&self, now: Moment) -> bool {
-        self.elapsed(now) > PATIENCE
+        self.elapsed(now) > self.patience
     }
 
     /// Whether the group is well: a leader, its latest command since the storm, and every live
@@ -59,10 +67,10 @@ impl Liveness {
         if leader.is_joint() || leader.configuration_index() > leader.commit() {
             return Err(format!("node {name} does not finish its change of members"));
         }
-        let of_term = |id: &&EntryId| id.term == leader.term();
-        let Some(wanted) = self.proposed.iter().find(of_term) else {
+        let wanted = self.proposed[leader.term().value() as usize % TERMS];
+        if wanted.term != leader.term() {
             return Err(format!("node {name} leads and takes no command"));
-        };
+        }
         for seat in leader.members() {
             let member = hosts
                 .iter()

@@ -5,9 +5,10 @@
 use raft_core::{EntryId, LogIndex, Term};
 
 use crate::world::chain::Link;
+use crate::world::reuse::copies_in_place;
 
 /// For each index and term, the hash of the log up to there.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct LogMatching {
     /// The first that was seen at each index.
     first: Vec<Option<Link>>,
@@ -15,14 +16,30 @@ pub(super) struct LogMatching {
     others: Vec<(LogIndex, Link)>,
 }
 
+copies_in_place!(LogMatching { first, others });
+
+/// Entries for which there is room before the history begins.
+const ENTRIES: usize = 1 << 16;
+
 impl LogMatching {
+    pub(super) fn clear(&mut self) {
+        self.first.clear();
+        self.first.reserve(ENTRIES);
+        self.others.clear();
+        self.others.reserve(ENTRIES);
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&self.first[..]) + size_of_val(&self.others[..])
+    }
+
     fn find(&self, index: LogIndex, term: Term) -> Option<u64> {
         let first = self.first.get(index.value() as usize).copied().flatten();
         if let Some(link) = first.filter(|link| link.term == term) {
             return Some(link.hash);
         }
-        self.others
-            .iter()
+        let mut latest_first = self.others.iter().rev();
+        latest_first
             .find(|(at, link)| *at == index && link.term == term)
             .map(|(_, link)| link.hash)
     }

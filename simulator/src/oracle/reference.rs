@@ -3,9 +3,10 @@
 use quorum::NodeId;
 use raft_core::Message;
 
+use super::{Oracle, Oracles, Violation};
 use crate::model::{Abstract, History, Id, Input, Written, check_restart, check_sent, check_step};
 use crate::world::disk::Durable;
-use crate::world::host::Machine;
+use crate::world::host::{Host, Machine, node};
 use crate::world::swarm::HOSTS_MAX;
 
 /// The log is read whole once in so many steps: in between, what index and term identify is taken
@@ -21,21 +22,74 @@ pub(super) struct Reference {
 }
 
 /// What a disk holds, as the model puts it.
-pub(super) fn written(durable: &Durable) -> Written {
+fn written(durable: &Durable) -> Written {
     Written {
         hard: durable.hard,
         last: Id::from(durable.log.last()),
     }
 }
 
-impl Reference {
-    /// A host came up with what its disk holds.
-    pub(super) fn on_start(
+impl Oracles {
+    /// From the start on, holds every step against the model.
+    pub fn hold_against_reference(&mut self) {
+        if self.court.bench().has(Oracle::Reference) {
+            self.reference = Some(Box::default());
+        }
+    }
+
+    /// Holds a step of a host against the model, before anybody else looks at it. Nothing in worlds
+    /// that are not asked to.
+    #[inline]
+    pub fn on_step<'i>(
         &mut self,
         host: usize,
-        raft: &Machine,
-        durable: &Durable,
-    ) -> Result<(), String> {
+        input: impl FnOnce() -> Input<'i>,
+        hosts: &[Host],
+    ) -> Result<(), Violation> {
+        let (Some(reference), Some(raft)) = (&mut self.reference, &hosts[host].raft) else {
+            return Ok(());
+        };
+        let found = reference.on_step(host, &input(), raft);
+        self.court.judge(Oracle::Reference, found)
+    }
+
+    /// The same for a write that is reported as done.
+    pub fn on_written(&mut self, host: usize, hosts: &[Host]) -> Result<(), Violation> {
+        let durable = hosts[host].disk.durable();
+        self.on_step(host, || Input::Persisted(written(durable)), hosts)
+    }
+
+    pub(super) fn start_reference(&mut self, host: usize, hosts: &[Host]) -> Result<(), Violation> {
+        let (Some(reference), Some(raft)) = (&mut self.reference, &hosts[host].raft) else {
+            return Ok(());
+        };
+        let found = reference.on_start(host, raft, hosts[host].disk.durable());
+        self.court.judge(Oracle::Reference, found)
+    }
+
+    pub(super) fn forget_reference(&mut self, host: usize) {
+        if let Some(reference) = &mut self.reference {
+            reference.forget(host, node(host));
+        }
+    }
+
+    pub(super) fn sent_by_reference(
+        &mut self,
+        from: usize,
+        to: usize,
+        message: &Message<'_>,
+    ) -> Result<(), Violation> {
+        let Some(reference) = &mut self.reference else {
+            return Ok(());
+        };
+        let found = reference.on_frame(from, node(to), message);
+        self.court.judge(Oracle::Reference, found)
+    }
+}
+
+impl Reference {
+    /// A host came up with what its disk holds.
+    fn on_start(&mut self, host: usize, raft: &Machine, durable: &Durable) -> Result<(), String> {
         let state = Abstract::of(raft, None);
         let base = Id::from(durable.log.base());
         let found = check_restart(&written(durable), base, &state);
@@ -44,18 +98,13 @@ impl Reference {
     }
 
     /// A host is another node from now on.
-    pub(super) fn forget(&mut self, host: usize, node: NodeId) {
+    fn forget(&mut self, host: usize, node: NodeId) {
         self.states[host] = None;
         self.history.forget(node);
     }
 
     /// A machine was given something.
-    pub(super) fn on_step(
-        &mut self,
-        host: usize,
-        input: &Input<'_>,
-        raft: &Machine,
-    ) -> Result<(), String> {
+    fn on_step(&mut self, host: usize, input: &Input<'_>, raft: &Machine) -> Result<(), String> {
         let Some(before) = &self.states[host] else {
             return Ok(());
         };
@@ -78,12 +127,7 @@ impl Reference {
     }
 
     /// A message leaves a machine.
-    pub(super) fn on_frame(
-        &mut self,
-        host: usize,
-        to: NodeId,
-        message: &Message<'_>,
-    ) -> Result<(), String> {
+    fn on_frame(&mut self, host: usize, to: NodeId, message: &Message<'_>) -> Result<(), String> {
         let Some(state) = &self.states[host] else {
             return Ok(());
         };

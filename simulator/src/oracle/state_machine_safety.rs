@@ -1,6 +1,6 @@
-//! All commit, apply and snapshot the same, `[Ongaro14 §3.6.3]`.
+//! All commit and apply the same, `[Ongaro14 §3.6.3]`.
 
-use raft_core::{LogIndex, Snapshot};
+use raft_core::LogIndex;
 
 use super::ledger::Ledger;
 use crate::world::chain::Chain;
@@ -62,22 +62,4 @@ pub(super) fn check_applied(
             "host {host} applies entry {index}, which nobody committed"
         )),
     }
-}
-
-/// An application took over a snapshot and has this state.
-pub(super) fn check_snapshot(
-    host: usize,
-    snapshot: &Snapshot,
-    state: Option<u64>,
-    ledger: &Ledger,
-) -> Result<(), String> {
-    let committed = ledger.at(snapshot.last.index).map(|entry| entry.state);
-    if committed.is_some() && committed == state {
-        return Ok(());
-    }
-    Err(format!(
-        "host {} takes over a snapshot of entry {} with state {state:?}; committed is {committed:?}",
-        host + 1,
-        snapshot.last.index
-    ))
 }

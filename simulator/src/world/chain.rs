@@ -3,7 +3,15 @@
 //! Two logs that agree at one index agree before it exactly if the hashes are the same, so one
 //! comparison stands for the whole prefix.
 
+use std::collections::VecDeque;
+
 use raft_core::{Entry, EntryId, LogIndex, Term};
+
+use crate::world::memory::WINDOW_BYTES_MAX;
+use crate::world::reuse::copies_in_place;
+
+/// More entries than a log window holds, whose ring has one place for 32 bytes.
+const LINKS_MAX: usize = WINDOW_BYTES_MAX / 32;
 
 /// Mixes a number into a hash.
 pub fn mix(hash: u64, value: u64) -> u64 {
@@ -47,12 +55,18 @@ impl Link {
 }
 
 /// A log: what stands before it, and its entries.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Chain {
     base: EntryId,
     base_hash: u64,
-    links: Vec<Link>,
+    links: VecDeque<Link>,
 }
+
+copies_in_place!(Chain {
+    base,
+    base_hash,
+    links
+});
 
 impl Chain {
     /// The place before the first link.
@@ -62,7 +76,7 @@ impl Chain {
 
     /// The last entry.
     pub fn last(&self) -> EntryId {
-        match self.links.last() {
+        match self.links.back() {
             Some(link) => EntryId::new(self.base.index.plus(self.links.len() as u64), link.term),
             None => self.base,
         }
@@ -70,31 +84,40 @@ impl Chain {
 
     /// The hash of everything.
     pub fn last_hash(&self) -> u64 {
-        self.links.last().map_or(self.base_hash, |link| link.hash)
+        self.links.back().map_or(self.base_hash, |link| link.hash)
     }
 
     /// The link at `index`; the base counts as one.
     pub fn link(&self, index: LogIndex) -> Option<Link> {
         if index == self.base.index {
-            return Some(Link {
-                term: self.base.term,
-                hash: self.base_hash,
-            });
+            return Some(self.base_link());
         }
         let place = index.value().checked_sub(self.base.index.value() + 1)?;
         self.links.get(usize::try_from(place).ok()?).copied()
-    }
-
-    /// The links after `index`.
-    pub fn links_after(&self, index: LogIndex) -> &[Link] {
-        let skip = usize::try_from(index.since(self.base.index)).unwrap_or(usize::MAX);
-        self.links.get(skip..).unwrap_or_default()
     }
 
     /// Forgets everything and starts at `base`.
     pub fn reset(&mut self, base: EntryId, hash: u64) {
         (self.base, self.base_hash) = (base, hash);
         self.links.clear();
+        self.links.reserve(LINKS_MAX);
+    }
+
+    /// Becomes what `other` says after `index`, or all that it says if it begins later.
+    pub fn copy_after(&mut self, other: &Chain, index: LogIndex) {
+        let skip = index.since(other.base.index).min(other.links.len() as u64);
+        let from = other.base.index.plus(skip);
+        let start = other.link(from).unwrap_or(other.base_link());
+        self.reset(EntryId::new(from, start.term), start.hash);
+        self.links
+            .extend(other.links.iter().skip(skip as usize).copied());
+    }
+
+    fn base_link(&self) -> Link {
+        Link {
+            term: self.base.term,
+            hash: self.base_hash,
+        }
     }
 
     /// Drops everything after `index`.
@@ -113,6 +136,11 @@ impl Chain {
 
     /// Adds an entry.
     pub fn push(&mut self, link: Link) {
-        self.links.push(link);
+        self.links.push_back(link);
+    }
+
+    /// Bytes that a copy of it copies, beside itself.
+    pub fn bytes(&self) -> usize {
+        self.links.len() * size_of::<Link>()
     }
 }

@@ -20,6 +20,11 @@ impl Moment {
         self.0
     }
 
+    /// The time since an earlier moment; zero if it was later.
+    pub const fn since(self, earlier: Moment) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+
     /// Later by `duration`.
     #[must_use]
     pub const fn plus(self, duration: Duration) -> Self {

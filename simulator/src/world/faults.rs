@@ -41,16 +41,13 @@ const FAULTS: [Fault; 12] = [
     Fault::DiskStall,
 ];
 
-const fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
 impl World {
     /// A fault strikes, and the next one is scheduled.
     pub(crate) fn strike(&mut self) -> Result<(), Violation> {
         if self.is_calm {
             return Ok(());
         }
+        self.stats.add(Count::Event);
         let interval = self.swarm.fault_interval;
         let wait = self
             .fault_random
@@ -97,7 +94,7 @@ impl World {
             Fault::Pause => {
                 let host = self.any_host();
                 self.stats.add(Count::Pause);
-                let time = self.fault_random.duration(millis(20), millis(700));
+                let time = self.fault_time(20, 700);
                 self.hosts[host].paused_until = self.now.plus(time);
                 self.trace.say(self.now, host, || "PAUSES".into());
             }
@@ -120,11 +117,17 @@ impl World {
             Fault::DiskStall => {
                 let host = self.any_host();
                 self.stats.add(Count::DiskStall);
-                let time = self.fault_random.duration(millis(50), millis(1500));
+                let time = self.fault_time(50, 1500);
                 self.hosts[host].disk.stall(self.now, time);
                 self.trace.say(self.now, host, || "DISK STALLS".into());
             }
         }
+    }
+
+    /// From so many hundredths of the shortest election timeout to so many.
+    fn fault_time(&mut self, min: u64, max: u64) -> Duration {
+        let (min, max) = (self.swarm.part(min), self.swarm.part(max));
+        self.fault_random.duration(min, max)
     }
 
     fn any_host(&mut self) -> usize {
@@ -145,12 +148,12 @@ impl World {
         self.trace.say(self.now, number, || "CRASHES".into());
         let (now, swarm) = (self.now, &self.swarm);
         host.crash(now, swarm, &mut self.disk_random, &mut self.stats);
-        let down = self.fault_random.duration(millis(5), millis(600));
+        let down = self.fault_time(5, 600);
         self.queue.push(now.plus(down), Due::Restart(number));
     }
 
     fn heal_later(&mut self) {
-        let time = self.fault_random.duration(millis(50), millis(900));
+        let time = self.fault_time(50, 900);
         self.queue.push(self.now.plus(time), Due::Heal);
     }
 
@@ -211,11 +214,12 @@ impl World {
     fn set_clock(&mut self) {
         self.stats.add(Count::ClockStep);
         let host = self.any_host();
-        let step = self.fault_random.between(0, 600_000) as i64 - 300_000;
+        let most = self.swarm.part(300).as_micros();
+        let step = self.fault_random.between(0, 2 * most) as i64 - most as i64;
         self.trace
             .say(self.now, host, || format!("CLOCK SET by {step} us"));
         self.hosts[host].clock.step(step);
-        self.hosts[host].wake_at = None;
+        self.hosts[host].forget_wake();
         self.arm(host);
     }
 
@@ -227,14 +231,14 @@ impl World {
         if let Some((number, image)) = self.image.take() {
             let host = &mut self.hosts[number];
             if host.raft.is_some() && host.start == image.start {
-                host.raft = image.raft;
+                host.raft.clone_from(&image.raft);
                 self.oracles
                     .on_step(number, || Input::Nothing, &self.hosts)?;
                 return self.observe(number);
             }
         }
         let number = self.any_host();
-        self.image = Some((number, self.hosts[number].clone()));
+        self.image = Some((number, Box::new(self.hosts[number].clone())));
         Ok(())
     }
 }

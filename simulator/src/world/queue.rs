@@ -1,8 +1,9 @@
 //! What will happen, ordered by time; what happens at the same time happens in the order in which
 //! it was scheduled.
-
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+//!
+//! A heap whose nodes have four children, of entries that are one number of 16 bytes: the time, a
+//! running number, and what is due in the lowest bits. Comparing two entries is comparing two
+//! numbers, and moving one is one load and one store.
 
 use crate::world::clock::Moment;
 use crate::world::network::FrameId;
@@ -18,6 +19,8 @@ pub enum Due {
     DiskDone(usize, u32),
     /// A host that was down comes back.
     Restart(usize),
+    /// The links of a host take frames again.
+    LinksFree(usize),
     /// Some fault strikes.
     Fault,
     /// A partition heals.
@@ -32,52 +35,184 @@ pub enum Due {
     Look,
 }
 
-#[derive(Clone, Debug)]
-struct Entry {
-    key: Reverse<(Moment, u64)>,
-    due: Due,
-}
+/// Starts of a host in one history; beyond, the numbers begin anew.
+const STARTS: u32 = 1 << 20;
+const KINDS: u32 = 28;
 
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
+impl Due {
+    fn pack(self) -> u32 {
+        let (kind, rest) = match self {
+            Due::Deliver(frame) => (0, frame.number()),
+            Due::Wake(host) => (1, host as u32),
+            Due::DiskDone(host, start) => (2, (host as u32) * STARTS + start % STARTS),
+            Due::Restart(host) => (3, host as u32),
+            Due::LinksFree(host) => (4, host as u32),
+            Due::Fault => (5, 0),
+            Due::Heal => (6, 0),
+            Due::Propose => (7, 0),
+            Due::Reconfigure => (8, 0),
+            Due::Calm => (9, 0),
+            Due::Look => (10, 0),
+        };
+        kind << KINDS | rest
     }
-}
 
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key.cmp(&other.key)
+    fn unpack(packed: u32) -> Self {
+        let rest = packed & ((1 << KINDS) - 1);
+        match packed >> KINDS {
+            0 => Due::Deliver(FrameId::from_number(rest)),
+            1 => Due::Wake(rest as usize),
+            2 => Due::DiskDone((rest / STARTS) as usize, rest % STARTS),
+            3 => Due::Restart(rest as usize),
+            4 => Due::LinksFree(rest as usize),
+            5 => Due::Fault,
+            6 => Due::Heal,
+            7 => Due::Propose,
+            8 => Due::Reconfigure,
+            9 => Due::Calm,
+            _ => Due::Look,
+        }
     }
 }
 
 /// The event queue.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Queue {
-    heap: BinaryHeap<Entry>,
-    scheduled: u64,
+    heap: Vec<u128>,
+    scheduled: u32,
 }
 
+crate::world::reuse::copies_in_place!(Queue { heap, scheduled });
+
+const CHILDREN: usize = 4;
+
 impl Queue {
+    /// Forgets everything; room for as many as any world has had at once stays.
+    pub fn reset(&mut self) {
+        self.heap.clear();
+        self.heap.reserve(1024);
+        self.scheduled = 0;
+    }
+
     /// Schedules `due`.
+    #[inline]
     pub fn push(&mut self, at: Moment, due: Due) {
-        self.scheduled += 1;
-        self.heap.push(Entry {
-            key: Reverse((at, self.scheduled)),
-            due,
-        });
+        self.scheduled = self.scheduled.wrapping_add(1);
+        let key = u128::from(at.as_micros()) << 64
+            | u128::from(self.scheduled) << 32
+            | u128::from(due.pack());
+        let mut place = self.heap.len();
+        self.heap.push(key);
+        while place > 0 {
+            let parent = (place - 1) / CHILDREN;
+            if self.heap[parent] < key {
+                break;
+            }
+            self.heap[place] = self.heap[parent];
+            place = parent;
+        }
+        self.heap[place] = key;
+    }
+
+    /// When the next thing is due.
+    pub fn next(&self) -> Option<Moment> {
+        let first = self.heap.first()?;
+        Some(Moment::from_micros((first >> 64) as u64))
     }
 
     /// Takes what is due next.
+    #[inline]
     pub fn pop(&mut self) -> Option<(Moment, Due)> {
-        let entry = self.heap.pop()?;
-        Some((entry.key.0.0, entry.due))
+        let last = self.heap.pop()?;
+        let first = match self.heap.first() {
+            Some(first) => *first,
+            None => last,
+        };
+        self.sink(last);
+        Some((
+            Moment::from_micros((first >> 64) as u64),
+            Due::unpack(first as u32),
+        ))
+    }
+
+    /// Puts `key` where the first was, and lets it sink to its place.
+    #[inline]
+    fn sink(&mut self, key: u128) {
+        let heap = &mut self.heap[..];
+        let mut place = 0;
+        loop {
+            let first = place * CHILDREN + 1;
+            let Some(children) = heap.get(first..) else {
+                break;
+            };
+            let mut least = (key, place);
+            for (child, other) in children.iter().take(CHILDREN).enumerate() {
+                if *other < least.0 {
+                    least = (*other, first + child);
+                }
+            }
+            if least.1 == place {
+                break;
+            }
+            heap[place] = least.0;
+            place = least.1;
+        }
+        if let Some(last) = heap.get_mut(place) {
+            *last = key;
+        }
+    }
+
+    /// How many are scheduled.
+    pub fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// Whether nothing is scheduled.
+    pub fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::random::{Random, Stream};
+
+    #[test]
+    fn what_is_due_comes_in_order_of_time_and_then_of_scheduling() {
+        let mut random = Random::new(7, Stream::Network);
+        let (mut queue, mut naive) = (Queue::default(), Vec::new());
+        for number in 0..20_000_u32 {
+            if random.chance(520) || naive.is_empty() {
+                let at = Moment::from_micros(random.below(50));
+                let due = Due::Deliver(FrameId::from_number(number));
+                queue.push(at, due);
+                naive.push((at, number, due));
+            } else {
+                naive.sort_by_key(|(at, number, _)| (*at, *number));
+                let (at, _, due) = naive.remove(0);
+                assert_eq!(queue.pop(), Some((at, due)));
+            }
+            assert_eq!(queue.len(), naive.len());
+        }
+    }
+
+    #[test]
+    fn what_is_packed_comes_out_again() {
+        for due in [
+            Due::Deliver(FrameId::from_number(77)),
+            Due::Wake(6),
+            Due::DiskDone(6, STARTS - 1),
+            Due::Restart(3),
+            Due::LinksFree(2),
+            Due::Fault,
+            Due::Heal,
+            Due::Propose,
+            Due::Reconfigure,
+            Due::Calm,
+            Due::Look,
+        ] {
+            assert_eq!(Due::unpack(due.pack()), due);
+        }
     }
 }

@@ -10,15 +10,11 @@ use crate::world::host::host_of;
 use crate::world::queue::Due;
 use crate::world::stats::Count;
 
-const fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
 impl World {
     /// Every node that believes to lead is given commands.
     pub(crate) fn propose(&mut self) -> Result<(), Violation> {
         let interval = if self.is_calm {
-            millis(100)
+            self.swarm.part(100)
         } else {
             self.swarm.propose_interval
         };
@@ -29,53 +25,66 @@ impl World {
         let most = if self.is_calm { 1 } else { self.swarm.burst };
         let burst = self.work_random.between(1, most);
         let len = self.work_random.between(0, self.swarm.payload_bytes_max);
+        // Now and then an operator is impatient.
+        if !self.is_calm && self.work_random.chance(8) {
+            self.campaign()?;
+        }
         for number in 0..self.hosts.len() {
-            if self.hosts[number].paused_until > self.now {
-                continue;
+            let host = &self.hosts[number];
+            let is_leader = host.raft.as_ref().is_some_and(|raft| raft.is_leader());
+            if is_leader && host.paused_until <= self.now {
+                self.propose_to(number, burst, 8 + len as usize)?;
             }
-            let Some(raft) = self.hosts[number].raft.as_mut() else {
-                continue;
-            };
-            if !raft.is_leader() {
-                // Now and then an operator is impatient.
-                if !self.is_calm && self.work_random.chance(2) {
-                    let local = self.hosts[number].clock.show(self.now);
-                    if let Some(raft) = self.hosts[number].raft.as_mut() {
-                        let _ = raft.campaign(local);
-                    }
-                    self.oracles
-                        .on_step(number, || Input::Campaign, &self.hosts)?;
-                    self.observe(number)?;
-                    self.drain(number)?;
-                }
-                continue;
-            }
-            for _ in 0..burst {
-                self.commands += 1;
-                let mut payload = [0xa5; 80];
-                payload[..8].copy_from_slice(&self.commands.to_le_bytes());
-                let payload = &payload[..8 + len as usize];
-                match raft.propose(payload) {
-                    Ok(id) => {
-                        self.stats.add(Count::Proposed);
-                        if let Some(liveness) = &mut self.liveness {
-                            liveness.on_proposed(id);
-                        }
-                    }
-                    Err(ProposeError::Full) => {
-                        self.stats.add(Count::ProposalRefused);
-                        self.hosts[number].needs_room = true;
-                        break;
-                    }
-                    Err(_) => break,
-                }
-            }
+        }
+        Ok(())
+    }
+
+    fn campaign(&mut self) -> Result<(), Violation> {
+        let number = self.work_random.index(self.hosts.len());
+        let host = &mut self.hosts[number];
+        let local = host.clock.show(self.now);
+        if let Some(raft) = host.raft.as_mut().filter(|raft| !raft.is_leader())
+            && host.paused_until <= self.now
+        {
+            let _ = raft.campaign(local);
+            self.stats.add(Count::Event);
             self.oracles
-                .on_step(number, || Input::Propose, &self.hosts)?;
+                .on_step(number, || Input::Campaign, &self.hosts)?;
             self.observe(number)?;
             self.drain(number)?;
         }
         Ok(())
+    }
+
+    fn propose_to(&mut self, number: usize, burst: u64, len: usize) -> Result<(), Violation> {
+        self.stats.add(Count::Event);
+        let host = &mut self.hosts[number];
+        let Some(raft) = host.raft.as_mut() else {
+            return Ok(());
+        };
+        for _ in 0..burst {
+            self.commands += 1;
+            let mut payload = [0xa5; 80];
+            payload[..8].copy_from_slice(&self.commands.to_le_bytes());
+            match raft.propose(&payload[..len]) {
+                Ok(id) => {
+                    self.stats.add(Count::Proposed);
+                    if let Some(liveness) = &mut self.liveness {
+                        liveness.on_proposed(id);
+                    }
+                }
+                Err(ProposeError::Full) => {
+                    self.stats.add(Count::ProposalRefused);
+                    host.needs_room = true;
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        self.oracles
+            .on_step(number, || Input::Propose, &self.hosts)?;
+        self.observe(number)?;
+        self.drain(number)
     }
 
     /// The leader is asked to change the membership.
@@ -84,7 +93,7 @@ impl World {
             return Ok(());
         }
         let interval = match self.swarm.reconfigure_interval {
-            _ if !self.has_grown => millis(20),
+            _ if !self.has_grown => self.swarm.part(20),
             Some(interval) => interval,
             None => return Ok(()),
         };
@@ -113,6 +122,7 @@ impl World {
         let Some(raft) = self.hosts[leader].raft.as_mut() else {
             return Ok(());
         };
+        self.stats.add(Count::Event);
         if raft.reconfigure(&changes).is_ok() {
             self.has_grown = true;
             self.trace
@@ -203,6 +213,7 @@ impl World {
 
     /// The storm is over: links work, hosts come back.
     pub(crate) fn calm(&mut self) {
+        self.stats.add(Count::Event);
         self.is_calm = true;
         self.network.calm();
         self.trace
@@ -214,26 +225,33 @@ impl World {
                 self.queue.push(self.now, Due::Restart(number));
             }
         }
-        self.queue.push(self.now.plus(millis(1)), Due::Look);
+        self.queue
+            .push(self.now.plus(self.swarm.part(1)), Due::Look);
     }
 
     /// Looks whether the group is well.
     pub(crate) fn look(&mut self) -> Result<(), Violation> {
         let Some(liveness) = &self.liveness else {
-            self.liveness = Some(Liveness::new(self.now));
+            self.liveness = Some(Liveness::new(self.now, self.swarm.election_timeout.1));
             self.freeze();
-            self.queue.push(self.now.plus(millis(10)), Due::Look);
+            self.queue
+                .push(self.now.plus(self.swarm.part(10)), Due::Look);
             return Ok(());
         };
         match liveness.is_well(&self.hosts) {
-            Ok(()) => self.end(),
+            Ok(()) => {
+                self.judge(Oracle::Liveness, Ok(()))?;
+                self.end();
+            }
             Err(what) if liveness.is_over(self.now) => {
                 let elapsed = liveness.elapsed(self.now).as_millis();
                 let what = format!("{elapsed} ms after the storm: {what}");
                 self.judge(Oracle::Liveness, Err(what))?;
                 self.end();
             }
-            Err(_) => self.queue.push(self.now.plus(millis(10)), Due::Look),
+            Err(_) => self
+                .queue
+                .push(self.now.plus(self.swarm.part(10)), Due::Look),
         }
         Ok(())
     }
