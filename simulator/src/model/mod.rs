@@ -3,8 +3,8 @@
 //! Oracles judge what a group did; they notice a wrong step only when something visible comes of it.
 //! So each step is judged too: from this state of a node, with this input, may it be in that state
 //! now, and may it send this message? The answer is worked out here from `[Ongaro14]` with sets and
-//! lists alone, by people who looked at the papers and the public questions of a machine and not at
-//! its code. [`Abstract`] is what a state means; [`check_step`] is the relation, a rule for each part
+//! lists alone, and shares nothing with the machine but the questions that anybody may ask it.
+//! [`Abstract`] is what a state means; [`check_step`] is the relation, a rule for each part
 //! of a state in a module of its own; [`History`] knows all messages ever sent, as the network of
 //! the formal specification does.
 //!
