@@ -18,8 +18,8 @@
 //! # Deviations
 //!
 //! The machine is stricter than the paper, and held to it: a vote request leaves only when term, own
-//! vote and log are durable; a node without a leader's entry of its own begins its term with a no-op
-//! `[Ongaro14 §6.4]`; the founder's first entry is the configuration.
+//! vote and log are durable; a leader begins its term with an empty entry `[Ongaro14 §6.4]`, the
+//! founder with the configuration.
 
 mod abstraction;
 mod commit;

@@ -111,6 +111,8 @@ fn a_leader_commits_what_a_quorum_has_of_its_own_term() {
         state.commit = 3;
     });
     allowed(&before, &from(2, 2, ack(3)), &after);
+    let idle = but(&after, |state| state.commit = 1);
+    refused(&before, &from(2, 2, ack(3)), &idle, "a quorum has 3");
     let alone = but(&before, |state| state.commit = 3);
     refused(&before, &Input::Timeout, &alone, "a leader commits by");
     refused(
