@@ -49,7 +49,11 @@ impl Oracles {
         let (Some(reference), Some(raft)) = (&mut self.reference, &hosts[host].raft) else {
             return Ok(());
         };
-        let found = reference.on_step(host, &input(), raft);
+        let input = input();
+        if matches!(input, Input::Deliver) && !reference.has_delivered(host, raft) {
+            return Ok(());
+        }
+        let found = reference.on_step(host, &input, raft);
         self.court.judge(Oracle::Reference, found)
     }
 
@@ -101,6 +105,12 @@ impl Reference {
     fn forget(&mut self, host: usize, node: NodeId) {
         self.states[host] = None;
         self.history.forget(node);
+    }
+
+    /// Whether something was handed over since the last step.
+    fn has_delivered(&self, host: usize, raft: &Machine) -> bool {
+        let state = self.states[host].as_ref();
+        state.is_some_and(|state| state.delivered != raft.delivered().value())
     }
 
     /// A machine was given something.
