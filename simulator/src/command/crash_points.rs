@@ -83,10 +83,7 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
     let units = (0..seeds).flat_map(|seed| scripts.iter().map(move |script| (seed, *script)));
     let (place, count) = arguments.shard;
     let mut findings = 0;
-    for (_, (seed, script)) in (0..)
-        .zip(units)
-        .filter(|(unit, _)| unit % count == place)
-    {
+    for (_, (seed, script)) in (0..).zip(units).filter(|(unit, _)| unit % count == place) {
         let is_over = |seconds| began.elapsed().as_secs() >= seconds;
         if arguments.seconds.is_some_and(is_over) {
             break;
