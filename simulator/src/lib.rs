@@ -3,8 +3,11 @@
 
 pub mod contract;
 pub mod crash_points;
+pub mod determinism;
 pub mod figures;
+pub mod guide;
 pub mod hostile;
+pub mod linear;
 pub mod model;
 pub mod museum;
 pub mod oracle;

@@ -47,7 +47,7 @@ fn oracle(name: &str) -> Result<Oracle, String> {
     })
 }
 
-fn sabotage(name: &str) -> Result<Sabotage, String> {
+pub(crate) fn sabotage(name: &str) -> Result<Sabotage, String> {
     Sabotage::by_name(name).ok_or_else(|| {
         let names: Vec<_> = Sabotage::ALL.iter().map(|(name, _)| *name).collect();
         format!("the seeded faults are {}", names.join(", "))
@@ -131,6 +131,11 @@ fn sweep(arguments: &Arguments, options: Options, first: u64, count: u64) -> Exi
     }
     if ran >= 10_000 && !missing.is_empty() {
         println!("FAILED: never happened: {}", missing.join(", "));
+        return ExitCode::FAILURE;
+    }
+    let cells: Vec<_> = sum.missing_cells().collect();
+    if ran >= 10_000 && !cells.is_empty() {
+        println!("FAILED: never struck: {}", cells.join(", "));
         return ExitCode::FAILURE;
     }
     let idle: Vec<_> = judged.idle().map(Oracle::name).collect();

@@ -237,6 +237,8 @@ impl Script {
             heartbeat: part(25),
             persist_timeout: part(400),
             has_frozen_minority: false,
+            falls_apart: false,
+            corruption: 0,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::world::app::App;
 use crate::world::clock::{HostClock, Moment};
 use crate::world::disk::{Disk, Remains};
 use crate::world::memory::Memory;
-use crate::world::random::Random;
+use crate::world::random::{Random, Stream};
 use crate::world::reuse::copies_in_place;
 use crate::world::stats::{Count, Stats};
 use crate::world::swarm::{HOSTS_MAX, Swarm};
@@ -39,6 +39,8 @@ pub struct Host {
     pub armed_for: Option<Instant>,
     /// It stays in its bad state whatever happens.
     pub is_frozen: bool,
+    /// Its disk lost something for good; it may come back as another node, once it is out.
+    pub is_rotten: bool,
     /// Its window is short of room.
     pub needs_room: bool,
     /// When its driver last sent a piece of its snapshot.
@@ -65,6 +67,7 @@ copies_in_place!(Host {
     wake_at,
     armed_for,
     is_frozen,
+    is_rotten,
     needs_room,
     sent_piece,
     compacted,
@@ -76,30 +79,43 @@ copies_in_place!(Host {
 });
 
 /// The name of the machine on the host with this number.
+#[inline]
 pub fn node(host: usize) -> NodeId {
     NodeId::new(host as u64 + 1)
 }
 
 /// The number of the host of this machine.
+#[inline]
 pub fn host_of(node: NodeId) -> Option<usize> {
     let place = usize::try_from(node.value()).ok()?.checked_sub(1)?;
     (place < HOSTS_MAX).then_some(place)
 }
 
+/// A host of no world, with buffers.
+impl Default for Host {
+    fn default() -> Self {
+        let clock = HostClock::new(clocks::Duration::ZERO, 0);
+        Host::new(0, &Swarm::draw(0), clock, Random::new(0, Stream::Hosts))
+    }
+}
+
+fn config(number: usize, swarm: &Swarm) -> Config {
+    let (min, max) = swarm.election_timeout;
+    Config::builder(node(number))
+        .election_timeout(min, max)
+        .heartbeat_interval(swarm.heartbeat)
+        .persist_timeout(swarm.persist_timeout)
+        .frame_bytes_max(swarm.frame_bytes)
+        .build()
+        .expect("every option of a swarm is a sound setting")
+}
+
 impl Host {
     /// A host that is down and has nothing stored.
     pub fn new(number: usize, swarm: &Swarm, clock: HostClock, random: Random) -> Self {
-        let (min, max) = swarm.election_timeout;
-        let config = Config::builder(node(number))
-            .election_timeout(min, max)
-            .heartbeat_interval(swarm.heartbeat)
-            .persist_timeout(swarm.persist_timeout)
-            .frame_bytes_max(swarm.frame_bytes)
-            .build()
-            .expect("every option of a swarm is a sound setting");
         Host {
             raft: None,
-            disk: Disk::default(),
+            disk: Disk::new(),
             clock,
             app: App::default(),
             identity: None,
@@ -108,28 +124,33 @@ impl Host {
             wake_at: None,
             armed_for: None,
             is_frozen: false,
+            is_rotten: false,
             needs_room: false,
             sent_piece: Moment::default(),
             compacted: Moment::default(),
             random,
-            config,
+            config: config(number, swarm),
             window_bytes: swarm.window_bytes,
             rots_after: None,
-            useless: Vec::new(),
+            useless: Vec::with_capacity(256),
         }
     }
 
-    /// Becomes a new host with an empty disk; buffers stay.
+    /// Becomes what [`new`](Host::new) makes; buffers stay.
     pub fn reset(&mut self, number: usize, swarm: &Swarm, clock: HostClock, random: Random) {
-        let mut disk = core::mem::take(&mut self.disk);
-        let mut useless = core::mem::take(&mut self.useless);
-        disk.reset();
-        useless.reserve(64);
-        *self = Host {
-            disk,
-            useless,
-            ..Host::new(number, swarm, clock, random)
-        };
+        self.raft = None;
+        self.disk.reset();
+        (self.clock, self.random) = (clock, random);
+        self.config = config(number, swarm);
+        self.app = App::default();
+        (self.identity, self.start) = (None, 0);
+        self.forget_wake();
+        let begin = Moment::default();
+        (self.paused_until, self.sent_piece, self.compacted) = (begin, begin, begin);
+        (self.is_frozen, self.needs_room) = (false, false);
+        self.window_bytes = swarm.window_bytes;
+        self.rots_after = None;
+        self.useless.clear();
     }
 
     fn memory(&self) -> Memory {
@@ -197,6 +218,9 @@ impl Host {
         self.forget_wake();
         self.disk.reset();
         self.start += 1;
+        if core::mem::take(&mut self.is_rotten) {
+            self.is_frozen = false;
+        }
     }
 
     /// Comes back with what was stored.
