@@ -1,10 +1,10 @@
 //! One seed, one history; many seeds, one sum.
 
-use crate::oracle::Violation;
+use crate::oracle::{Judged, Violation};
 use crate::world::stats::Stats;
 use crate::world::swarm::Swarm;
 use crate::world::trace::Verbosity;
-use crate::world::{Options, Progress, World};
+use crate::world::{Options, World};
 
 /// How a history ended.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct History {
     pub hash: u128,
     /// What was counted.
     pub stats: Stats,
+    /// How often each oracle judged.
+    pub judged: Judged,
     /// Simulated microseconds.
     pub micros: u64,
     /// What went wrong.
@@ -25,30 +27,23 @@ pub struct History {
 
 /// Runs the history of a seed.
 pub fn run(seed: u64, options: Options) -> History {
-    let mut world = match World::new(seed, options) {
-        Ok(world) => world,
-        Err(violation) => {
-            return History {
-                seed,
-                hash: 0,
-                stats: Stats::default(),
-                micros: 0,
-                violation: Some(violation),
-                lines: Vec::new(),
-            };
-        }
-    };
-    let violation = loop {
-        match world.step() {
-            Ok(Progress::Goes) => {}
-            Ok(Progress::Ends) => break None,
-            Err(violation) => break Some(violation),
-        }
+    run_in(&mut World::blank(), seed, options)
+}
+
+/// Runs the history of a seed in a world that is there already: it costs no memory.
+pub fn run_in(world: &mut World, seed: u64, options: Options) -> History {
+    let violation = match world.reset(seed, options) {
+        Ok(()) => world
+            .run_to_end()
+            .and_then(|()| world.look_back(seed))
+            .err(),
+        Err(violation) => Some(violation),
     };
     History {
         seed,
         hash: world.trace().hash(),
         stats: world.stats().clone(),
+        judged: world.judged().clone(),
         micros: world.now().as_micros(),
         violation,
         lines: world.trace().lines().map(str::to_owned).collect(),

@@ -1,7 +1,8 @@
 //! For each oracle one fault, seeded by hand, that makes it fire, alone on the bench; the same
 //! seeds pass without the fault and with every oracle.
 
-use simulator::{Bench, Options, Oracle, Sabotage, run};
+use simulator::linear::{Verdict, search};
+use simulator::{Bench, Options, Oracle, Sabotage, World, run};
 
 const SEEDS: u64 = 300;
 
@@ -97,4 +98,136 @@ fn invariants_notice_damaged_memory() {
 #[test]
 fn liveness_notices_that_votes_never_arrive() {
     assert_caught(Sabotage::LosesVotes, Oracle::Liveness);
+}
+
+#[test]
+fn vote_quorum_notices_forged_grants() {
+    assert_caught(Sabotage::ForgesGrants, Oracle::VoteQuorum);
+}
+
+#[test]
+fn pre_vote_inert_notices_pre_votes_that_arrive_as_votes() {
+    assert_caught(Sabotage::HardensPreVotes, Oracle::PreVoteInert);
+}
+
+#[test]
+fn leader_append_only_notices_a_leader_that_goes_back_to_an_earlier_image() {
+    assert_caught(Sabotage::Rewinds, Oracle::LeaderAppendOnly);
+}
+
+#[test]
+fn quorum_log_notices_a_disk_that_loses_a_stored_record() {
+    assert_caught(Sabotage::LosesRecord, Oracle::QuorumLog);
+}
+
+#[test]
+fn match_index_notices_a_disk_that_loses_a_stored_record() {
+    assert_caught(Sabotage::LosesRecord, Oracle::MatchIndex);
+}
+
+#[test]
+fn match_index_notices_raised_acknowledgements() {
+    assert_caught(Sabotage::RaisesAcks, Oracle::MatchIndex);
+}
+
+#[test]
+fn commit_rule_notices_raised_commits() {
+    assert_caught(Sabotage::RaisesCommits, Oracle::CommitRule);
+}
+
+#[test]
+fn order_notices_a_disk_that_reports_early() {
+    assert_caught(Sabotage::ReportsEarly, Oracle::Order);
+}
+
+#[test]
+fn reconfiguration_notices_members_changed_on_their_way() {
+    assert_caught(Sabotage::ChangesMembers, Oracle::Reconfiguration);
+}
+
+#[test]
+fn snapshot_notices_one_of_another_state() {
+    assert_caught(Sabotage::SpoilsSnapshots, Oracle::Snapshot);
+}
+
+#[test]
+fn purity_notices_a_machine_that_reads_the_clock() {
+    assert_caught(Sabotage::MisreadsClock, Oracle::Purity);
+}
+
+#[test]
+fn bounded_output_notices_a_machine_that_forgets_what_it_sent() {
+    assert_caught(Sabotage::ForgetsSending, Oracle::BoundedOutput);
+}
+
+#[test]
+fn exactly_once_notices_a_client_that_is_answered_early() {
+    assert_caught(Sabotage::AnswersEarly, Oracle::ExactlyOnce);
+}
+
+#[test]
+fn exactly_once_notices_a_command_that_is_proposed_twice() {
+    assert_caught(Sabotage::ProposesTwice, Oracle::ExactlyOnce);
+}
+
+#[test]
+fn linearizability_notices_reads_of_whatever_was_applied() {
+    assert_caught(Sabotage::ReadsLocally, Oracle::Linearizability);
+}
+
+#[test]
+fn the_search_notices_reads_of_whatever_was_applied_without_the_log() {
+    let options = Options {
+        bench: Bench::ALL.without(Oracle::Linearizability),
+        sabotage: Sabotage::ReadsLocally,
+        ..Options::default()
+    };
+    let is_noticed = |seed: &u64| {
+        let mut world = World::blank();
+        assert_eq!(world.reset(*seed, options), Ok(()));
+        assert_eq!(world.run_to_end(), Ok(()), "no other oracle notices");
+        let verdict = search::check(&world.client_history(), 20_000);
+        matches!(verdict, Verdict::Contradiction { .. })
+    };
+    assert!((1..=SEEDS).find(is_noticed).is_some());
+}
+
+#[test]
+fn progress_notices_that_commands_never_arrive() {
+    assert_caught(Sabotage::LosesCommands, Oracle::Progress);
+}
+
+#[test]
+fn catch_up_notices_that_snapshots_never_arrive() {
+    assert_caught(Sabotage::LosesChunks, Oracle::CatchUp);
+}
+
+#[test]
+fn joint_left_notices_that_configurations_never_arrive() {
+    assert_caught(Sabotage::LosesConfigurations, Oracle::JointLeft);
+}
+
+#[test]
+fn stable_leader_notices_outsiders_that_depose_it() {
+    assert_caught(Sabotage::DeposesByPreVotes, Oracle::StableLeader);
+}
+
+#[test]
+fn deaf_leader_notices_answers_that_nobody_gave() {
+    assert_caught(Sabotage::EchoesAppends, Oracle::DeafLeader);
+}
+
+#[test]
+fn no_majority_notices_pre_votes_that_nobody_granted() {
+    assert_caught(Sabotage::EchoesPreVotes, Oracle::NoMajority);
+}
+
+#[test]
+fn invariants_notice_drivers_that_trust_damaged_frames() {
+    assert_caught(Sabotage::TrustsFrames, Oracle::Invariants);
+}
+
+#[test]
+fn recovery_notices_drivers_that_trust_rotten_records() {
+    assert_caught(Sabotage::TrustsRecords, Oracle::Recovery);
 }

@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use clap::Args;
 use simulator::figures::{Figures, Merge};
+use simulator::oracle::Judged;
 use simulator::world::stats::{Count, Stats};
 use simulator::world::swarm::Swarm;
 use simulator::world::trace::Verbosity;
-use simulator::{Bench, Options, Oracle, Sabotage, report, run};
+use simulator::{Bench, Options, Oracle, Sabotage, World, report, run_in};
 
 /// Options of `histories`.
 #[derive(Args, Debug)]
@@ -46,7 +47,7 @@ fn oracle(name: &str) -> Result<Oracle, String> {
     })
 }
 
-fn sabotage(name: &str) -> Result<Sabotage, String> {
+pub(crate) fn sabotage(name: &str) -> Result<Sabotage, String> {
     Sabotage::by_name(name).ok_or_else(|| {
         let names: Vec<_> = Sabotage::ALL.iter().map(|(name, _)| *name).collect();
         format!("the seeded faults are {}", names.join(", "))
@@ -81,15 +82,18 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
 fn sweep(arguments: &Arguments, options: Options, first: u64, count: u64) -> ExitCode {
     let began = Instant::now();
     let (mut sum, mut micros, mut failures) = (Stats::default(), 0, 0_u64);
+    let mut judged = Judged::default();
     let mut ran = 0_u64;
+    let mut world = World::blank();
     for seed in first..first.saturating_add(count) {
         let is_over = |seconds| began.elapsed().as_secs() >= seconds;
         if arguments.seconds.is_some_and(is_over) {
             break;
         }
         ran += 1;
-        let history = run(seed, options);
+        let history = run_in(&mut world, seed, options);
         sum.merge(&history.stats);
+        judged.merge(&history.judged);
         micros += history.micros;
         let Some(violation) = history.violation else {
             continue;
@@ -104,6 +108,7 @@ fn sweep(arguments: &Arguments, options: Options, first: u64, count: u64) -> Exi
     }
     let elapsed = began.elapsed();
     println!("{sum}");
+    println!("{judged}");
     let events = sum.count(Count::Event);
     let per_second = events as u128 * 1_000_000 / elapsed.as_micros().max(1);
     println!(
@@ -126,6 +131,16 @@ fn sweep(arguments: &Arguments, options: Options, first: u64, count: u64) -> Exi
     }
     if ran >= 10_000 && !missing.is_empty() {
         println!("FAILED: never happened: {}", missing.join(", "));
+        return ExitCode::FAILURE;
+    }
+    let cells: Vec<_> = sum.missing_cells().collect();
+    if ran >= 10_000 && !cells.is_empty() {
+        println!("FAILED: never struck: {}", cells.join(", "));
+        return ExitCode::FAILURE;
+    }
+    let idle: Vec<_> = judged.idle().map(Oracle::name).collect();
+    if ran >= 10_000 && !idle.is_empty() {
+        println!("FAILED: never judged: {}", idle.join(", "));
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS

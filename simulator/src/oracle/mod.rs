@@ -5,170 +5,92 @@
 //! the commands that were applied) and by the public questions of a machine, never by its
 //! private state. All are incremental: a step costs what it changed.
 
+mod bench;
+pub(crate) mod bounded_output;
+mod commit_rule;
+mod configurations;
+mod deaf_leader;
 mod election_safety;
+mod exactly_once;
+mod follow;
+mod hooks;
 mod invariants;
+mod leader_append_only;
 mod leader_completeness;
 mod ledger;
+mod linearizability;
 mod liveness;
 mod log_matching;
+mod match_index;
 mod monotonic;
+mod name;
+mod no_majority;
 mod one_vote;
+mod order;
 mod persist_before_send;
+mod pre_vote_inert;
+mod purity;
 mod quorum_durability;
+mod quorum_log;
+mod reconfiguration;
 mod recovery;
+mod snapshot;
 mod state_machine_safety;
 mod up_to_date_vote;
 mod view;
+mod vote_quorum;
 
-use core::fmt;
+use raft_core::{EntryId, LogIndex};
 
-use raft_core::{Body, LogIndex, Message, Role, Snapshot};
-
-use crate::world::chain::{Chain, Link};
-use crate::world::host::{Host, Machine};
-use crate::world::stats::{Count, Stats};
+use crate::world::chain::Chain;
+use crate::world::clients::Clients;
+use crate::world::host::Host;
+use crate::world::reuse::copies_in_place;
 use crate::world::swarm::HOSTS_MAX;
 
 use ledger::Ledger;
-use view::View;
+use view::{Members, View};
 
-pub use liveness::Liveness;
+pub(crate) use hooks::rebuild;
 
-/// The oracles.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Oracle {
-    /// At most one leader in a term, `[Ongaro14 fig 3.2]`.
-    ElectionSafety,
-    /// At most one vote of a node in a term, across its restarts, judged by what it sent.
-    OneVote,
-    /// A vote goes only to a candidate whose log is at least as up to date.
-    UpToDateVote,
-    /// Index and term identify an entry and everything before it, on all nodes and for ever.
-    LogMatching,
-    /// Who leads a term has all that was committed in earlier terms.
-    LeaderCompleteness,
-    /// All nodes commit, apply and snapshot the same commands in the same order, none twice.
-    StateMachineSafety,
-    /// What is committed is on the disks of every majority that the configuration asks for.
-    QuorumDurability,
-    /// No frame promises what is not on the sender's disk.
-    PersistBeforeSend,
-    /// In one life, term, vote, commit and delivery only grow, and a leader's log too.
-    Monotonic,
-    /// A restart comes back with exactly what its disk holds.
-    Recovery,
-    /// The machine's own invariants hold and it has not stopped.
-    Invariants,
-    /// When the faults are over the group commits again, and everybody catches up.
-    Liveness,
-}
+pub use bench::{Bench, Court, Judged, Violation};
+pub use liveness::{Liveness, Recovery};
+pub use name::Oracle;
+pub use no_majority::NoMajority;
 
-impl Oracle {
-    /// All of them.
-    pub const ALL: [Oracle; 12] = [
-        Oracle::ElectionSafety,
-        Oracle::OneVote,
-        Oracle::UpToDateVote,
-        Oracle::LogMatching,
-        Oracle::LeaderCompleteness,
-        Oracle::StateMachineSafety,
-        Oracle::QuorumDurability,
-        Oracle::PersistBeforeSend,
-        Oracle::Monotonic,
-        Oracle::Recovery,
-        Oracle::Invariants,
-        Oracle::Liveness,
-    ];
+/// What is judged when a group is well after the storm.
+pub(crate) const WELL: [Oracle; 5] = [
+    Oracle::Liveness,
+    Oracle::JointLeft,
+    Oracle::Progress,
+    Oracle::CatchUp,
+    Oracle::StableLeader,
+];
 
-    /// Its name on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Oracle::ElectionSafety => "election-safety",
-            Oracle::OneVote => "one-vote",
-            Oracle::UpToDateVote => "up-to-date-vote",
-            Oracle::LogMatching => "log-matching",
-            Oracle::LeaderCompleteness => "leader-completeness",
-            Oracle::StateMachineSafety => "state-machine-safety",
-            Oracle::QuorumDurability => "quorum-durability",
-            Oracle::PersistBeforeSend => "persist-before-send",
-            Oracle::Monotonic => "monotonic",
-            Oracle::Recovery => "recovery",
-            Oracle::Invariants => "invariants",
-            Oracle::Liveness => "liveness",
-        }
-    }
-
-    /// The oracle with this name.
-    pub fn by_name(name: &str) -> Option<Oracle> {
-        Oracle::ALL.into_iter().find(|oracle| oracle.name() == name)
-    }
-}
-
-impl fmt::Display for Oracle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Which oracles judge.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Bench(u32);
-
-impl Bench {
-    /// All of them.
-    pub const ALL: Bench = Bench(u32::MAX);
-
-    /// This one alone.
-    pub const fn only(oracle: Oracle) -> Self {
-        Bench(1 << oracle as u32)
-    }
-
-    /// All of these but one.
-    #[must_use]
-    pub const fn without(self, oracle: Oracle) -> Self {
-        Bench(self.0 & !(1 << oracle as u32))
-    }
-
-    /// Whether this one judges.
-    pub const fn has(self, oracle: Oracle) -> bool {
-        self.0 & (1 << oracle as u32) != 0
-    }
-
-    /// Makes a violation of what an oracle found, if it judges.
-    pub fn judge(self, oracle: Oracle, found: Result<(), String>) -> Result<(), Violation> {
-        match found {
-            Err(what) if self.has(oracle) => Err(Violation { oracle, what }),
-            Ok(()) | Err(_) => Ok(()),
-        }
-    }
-}
-
-/// Something that must never happen has happened.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Violation {
-    /// Who noticed.
-    pub oracle: Oracle,
-    /// The two facts that contradict each other.
-    pub what: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.oracle, self.what)
-    }
-}
+/// So many more commits, and the beginning of history may be forgotten.
+const FORGET_EVERY: usize = 64;
 
 /// What the harness remembers of a host that is up.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Shadow {
     view: View,
+    members: Members,
     log: Chain,
+    /// Steps until the whole log is looked at again.
+    until_whole: u8,
 }
 
+copies_in_place!(Shadow {
+    view,
+    members,
+    log,
+    until_whole
+});
+
 /// All oracles and what they remember.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Oracles {
-    bench: Bench,
+    court: Court,
     shadows: [Shadow; HOSTS_MAX],
     ledger: Ledger,
     election_safety: election_safety::ElectionSafety,
@@ -176,13 +98,46 @@ pub struct Oracles {
     up_to_date_vote: up_to_date_vote::UpToDateVote,
     log_matching: log_matching::LogMatching,
     leader_completeness: leader_completeness::LeaderCompleteness,
+    /// How many committed entries there are when the next are forgotten.
+    forget_at: usize,
+    vote_quorum: vote_quorum::VoteQuorum,
+    quorum_log: quorum_log::QuorumLog,
+    match_index: match_index::MatchIndex,
+    commit_rule: commit_rule::CommitRule,
+    configurations: configurations::Configurations,
+    purity: purity::Purity,
+    exactly_once: exactly_once::ExactlyOnce,
+    deaf_leader: deaf_leader::DeafLeader,
+    /// What clients asked for and were told.
+    pub(crate) clients: Clients,
 }
+
+copies_in_place!(Oracles {
+    court,
+    shadows,
+    ledger,
+    election_safety,
+    one_vote,
+    up_to_date_vote,
+    log_matching,
+    leader_completeness,
+    forget_at,
+    vote_quorum,
+    quorum_log,
+    match_index,
+    commit_rule,
+    configurations,
+    purity,
+    exactly_once,
+    deaf_leader,
+    clients,
+});
 
 impl Oracles {
     /// Oracles that have seen nothing yet.
     pub fn new(bench: Bench) -> Self {
         Oracles {
-            bench,
+            court: Court::new(bench),
             shadows: Default::default(),
             ledger: Ledger::default(),
             election_safety: Default::default(),
@@ -190,12 +145,58 @@ impl Oracles {
             up_to_date_vote: Default::default(),
             log_matching: Default::default(),
             leader_completeness: Default::default(),
+            forget_at: FORGET_EVERY,
+            vote_quorum: Default::default(),
+            quorum_log: Default::default(),
+            match_index: Default::default(),
+            commit_rule: Default::default(),
+            configurations: Default::default(),
+            purity: Default::default(),
+            exactly_once: Default::default(),
+            deaf_leader: Default::default(),
+            clients: Clients::default(),
         }
     }
 
-    /// Which of them judge.
-    pub fn bench(&self) -> Bench {
-        self.bench
+    /// Forgets everything; buffers stay.
+    pub fn reset(&mut self, bench: Bench) {
+        self.court = Court::new(bench);
+        for shadow in &mut self.shadows {
+            (shadow.view, shadow.members) = Default::default();
+            shadow.log.reset(EntryId::ZERO, 0);
+        }
+        self.ledger.clear();
+        self.election_safety.clear();
+        self.one_vote.clear();
+        self.up_to_date_vote = Default::default();
+        self.log_matching.clear();
+        self.leader_completeness.clear();
+        self.forget_at = FORGET_EVERY;
+        self.vote_quorum = Default::default();
+        self.quorum_log = Default::default();
+        self.match_index = Default::default();
+        self.commit_rule = Default::default();
+        self.configurations.reset();
+        self.purity = Default::default();
+        self.exactly_once.clear();
+        self.deaf_leader = Default::default();
+        self.clients.reset();
+    }
+
+    /// Bytes that a copy copies, beside itself.
+    pub fn bytes(&self) -> usize {
+        let logs: usize = self.shadows.iter().map(|shadow| shadow.log.bytes()).sum();
+        logs + self.ledger.bytes() + self.log_matching.bytes()
+    }
+
+    /// Who judges, and how often each did.
+    pub fn court(&self) -> &Court {
+        &self.court
+    }
+
+    /// Judges what was found elsewhere.
+    pub fn judge(&mut self, oracle: Oracle, found: Result<(), String>) -> Result<(), Violation> {
+        self.court.judge(oracle, found)
     }
 
     /// The log of a host that is up, as the harness remembers it.
@@ -208,237 +209,17 @@ impl Oracles {
         self.ledger.last()
     }
 
-    /// A host came up.
-    pub fn on_start(&mut self, host: usize, hosts: &[Host]) -> Result<(), Violation> {
-        let durable = hosts[host].disk.durable();
-        let Some(raft) = &hosts[host].raft else {
-            return Ok(());
-        };
-        let shadow = &mut self.shadows[host];
-        shadow.log = rebuild(raft, &durable.log);
-        shadow.view = View::of(raft);
-        shadow.view.refresh_members(raft);
-        let found = recovery::check(raft, &shadow.log, durable);
-        self.bench.judge(Oracle::Recovery, found)
-    }
-
-    /// A host lost everything it ever knew, and its name with it.
-    pub fn on_wipe(&mut self, host: usize) {
-        self.one_vote.forget(host);
-    }
-
-    /// Something was handed to a machine, or taken from it: looks what changed.
-    pub fn observe(
-        &mut self,
-        host: usize,
-        hosts: &[Host],
-        stats: &mut Stats,
-    ) -> Result<(), Violation> {
-        let Some(raft) = &hosts[host].raft else {
-            return Ok(());
-        };
-        let bench = self.bench;
-        bench.judge(Oracle::Invariants, invariants::check(raft))?;
-        let before = self.shadows[host].view;
-        let mut after = View::of(raft);
-        if after.is_same(&before) {
-            return Ok(());
+    /// Forgets the part of history that stands before every log, on disk or in memory.
+    fn forget(&mut self, hosts: &[Host]) {
+        if self.ledger.len() < self.forget_at {
+            return;
         }
-        after.members = before.members;
-        if after.has_other_configuration(&before) {
-            after.refresh_members(raft);
-            if after.members.is_joint() && !before.members.is_joint() {
-                stats.add(Count::Joint);
-            }
-            if after.configuration_index < before.configuration_index {
-                stats.add(Count::ConfigurationUndone);
-            }
+        let logs = hosts.iter().map(|host| &host.disk.durable().log);
+        let used = logs.filter(|log| log.last().index > LogIndex::ZERO);
+        if let Some(floor) = used.map(|log| log.base().index).min() {
+            self.ledger.forget_before(floor);
+            self.log_matching.forget_before(floor);
         }
-        count_roles(&before, &after, raft, stats);
-        self.shadows[host].view = after;
-        bench.judge(Oracle::Monotonic, monotonic::check(&before, &after))?;
-        let found = self.up_to_date_vote.on_change(host, &before, &after);
-        bench.judge(Oracle::UpToDateVote, found)?;
-        if after.last != before.last || after.base != before.base {
-            let found = self.follow_log(host, raft, stats);
-            bench.judge(Oracle::LogMatching, found)?;
-        }
-        let is_new_leader = after.role == Role::Leader
-            && (before.role != Role::Leader || before.hard.term != after.hard.term);
-        if is_new_leader {
-            let term = after.hard.term;
-            let found = self.election_safety.on_leader(host, term);
-            bench.judge(Oracle::ElectionSafety, found)?;
-            let log = &self.shadows[host].log;
-            let found = self
-                .leader_completeness
-                .on_leader(host, term, log, &self.ledger);
-            bench.judge(Oracle::LeaderCompleteness, found)?;
-        }
-        if after.commit > before.commit {
-            self.follow_commit(host, hosts, &before, stats)?;
-        }
-        Ok(())
+        self.forget_at = self.ledger.len() + FORGET_EVERY;
     }
-
-    /// Brings the remembered log up to date.
-    fn follow_log(&mut self, host: usize, raft: &Machine, stats: &mut Stats) -> Result<(), String> {
-        let log = &mut self.shadows[host].log;
-        let (base, last) = (raft.base(), raft.last());
-        if base != log.base() {
-            let is_here = log.link(base.index).is_some_and(|l| l.term == base.term);
-            if is_here && base.index > log.base().index {
-                log.compact(base.index);
-            } else {
-                stats.add(Count::SnapshotInstalled);
-                let hash = self.log_matching.hash_of(base);
-                log.reset(base, hash.unwrap_or_default());
-            }
-        }
-        let end = last.index.min(log.last().index);
-        let mut common = end;
-        while common > base.index
-            && raft.entry(common).map(|entry| entry.id.term)
-                != log.link(common).map(|link| link.term)
-        {
-            common = common.previous();
-        }
-        if common < log.last().index {
-            stats.add(Count::Truncation);
-            log.truncate(common);
-        }
-        let mut index = common.next();
-        let mut found = Ok(());
-        while index <= last.index {
-            let Some(entry) = raft.entry(index) else {
-                return Err(format!("host {host} cannot show entry {index} of its log"));
-            };
-            let link = Link::after(log.last_hash(), &entry);
-            log.push(link);
-            found = found.and(self.log_matching.on_append(host, index, link));
-            index = index.next();
-        }
-        found
-    }
-
-    fn follow_commit(
-        &mut self,
-        host: usize,
-        hosts: &[Host],
-        before: &View,
-        stats: &mut Stats,
-    ) -> Result<(), Violation> {
-        let Some(raft) = &hosts[host].raft else {
-            return Ok(());
-        };
-        let (bench, shadow) = (self.bench, &self.shadows[host]);
-        let known = self.ledger.last();
-        let commit = shadow.view.commit;
-        let old = commit.min(known);
-        let found = state_machine_safety::check_commit(host, &shadow.log, old, &self.ledger);
-        bench.judge(Oracle::StateMachineSafety, found)?;
-        if commit <= known {
-            return Ok(());
-        }
-        let term = shadow.view.hard.term;
-        let found = self.ledger.extend(raft, &shadow.log, commit, term);
-        bench.judge(Oracle::StateMachineSafety, found)?;
-        stats.add_many(Count::Commit, commit.since(known));
-        let found = quorum_durability::check(host, hosts, &before.members, commit, &self.ledger);
-        bench.judge(Oracle::QuorumDurability, found)?;
-        let found = self.leader_completeness.on_commit(known, &self.ledger);
-        bench.judge(Oracle::LeaderCompleteness, found)
-    }
-
-    /// A frame leaves a host.
-    pub fn on_frame(
-        &mut self,
-        from: usize,
-        to: usize,
-        message: &Message<'_>,
-        hosts: &[Host],
-    ) -> Result<(), Violation> {
-        let bench = self.bench;
-        let sender = &hosts[from];
-        let durable = sender.disk.durable();
-        let found = persist_before_send::check(from, to, message, sender);
-        bench.judge(Oracle::PersistBeforeSend, found)?;
-        match &message.body {
-            Body::Vote(vote) => {
-                self.up_to_date_vote
-                    .on_request(from, message.term, vote.last);
-                let found = self.one_vote.on_vote(from, message.term, from);
-                bench.judge(Oracle::OneVote, found)
-            }
-            Body::VoteReply(reply) if reply.is_granted => {
-                let found = self.one_vote.on_vote(from, message.term, to);
-                bench.judge(Oracle::OneVote, found)
-            }
-            Body::Append(_) | Body::Chunk(_) => {
-                let found = self.election_safety.on_leader(from, message.term);
-                bench.judge(Oracle::ElectionSafety, found)
-            }
-            Body::Ack(ack) => {
-                let is_leading = self.shadows[to].view.role == Role::Leader
-                    && hosts[to].raft.is_some()
-                    && self.shadows[to].view.hard.term == message.term;
-                let leader = is_leading.then_some(&self.shadows[to].log);
-                let found =
-                    persist_before_send::check_ack(from, to, ack.verified, &durable.log, leader);
-                bench.judge(Oracle::PersistBeforeSend, found)
-            }
-            Body::PreVote(_) | Body::PreVoteReply(_) | Body::VoteReply(_) => Ok(()),
-        }
-    }
-
-    /// A command was handed to an application whose latest entry was `applied`.
-    pub fn on_applied(
-        &mut self,
-        host: usize,
-        applied: LogIndex,
-        index: LogIndex,
-        state: u64,
-    ) -> Result<(), Violation> {
-        let found = state_machine_safety::check_applied(host, applied, index, state, &self.ledger);
-        self.bench.judge(Oracle::StateMachineSafety, found)
-    }
-
-    /// An application took over a snapshot.
-    pub fn on_snapshot(
-        &mut self,
-        host: usize,
-        snapshot: &Snapshot,
-        state: Option<u64>,
-    ) -> Result<(), Violation> {
-        let found = state_machine_safety::check_snapshot(host, snapshot, state, &self.ledger);
-        self.bench.judge(Oracle::StateMachineSafety, found)
-    }
-}
-
-fn count_roles(before: &View, after: &View, raft: &Machine, stats: &mut Stats) {
-    if before.role == after.role {
-        return;
-    }
-    match (before.role, after.role) {
-        (_, Role::Leader) => stats.add(Count::Election),
-        (Role::Leader, _) if !raft.is_voter() => stats.add(Count::LeaderRemoved),
-        (Role::Leader, _) if before.hard.term == after.hard.term => stats.add(Count::GaveWay),
-        (Role::Candidate, _) => stats.add(Count::CampaignLost),
-        _ => {}
-    }
-}
-
-/// The log of a machine that just started; what stands before it is on the disk.
-fn rebuild(raft: &Machine, stored: &Chain) -> Chain {
-    let mut log = Chain::default();
-    let base = raft.base();
-    let hash = stored.link(base.index).map_or(0, |link| link.hash);
-    log.reset(base, hash);
-    let mut index = base.index.next();
-    while let Some(entry) = raft.entry(index) {
-        let link = Link::after(log.last_hash(), &entry);
-        log.push(link);
-        index = index.next();
-    }
-    log
 }

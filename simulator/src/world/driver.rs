@@ -5,16 +5,17 @@ use raft_core::{
     Body, ChunkData, Committed, DropReason, Event, Message, Piece, Ready, Snapshot, wire,
 };
 
-use crate::oracle::{Oracle, Violation};
+use crate::oracle::{Oracle, Violation, bounded_output};
 use crate::world::World;
 use crate::world::app::{App, checksum};
-use crate::world::disk::{Operation, Record, StoredSnapshot};
+use crate::world::clock::Moment;
 use crate::world::host::{host_of, node};
-use crate::world::network::Frame;
 use crate::world::queue::Due;
+use crate::world::random::Random;
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
-use crate::world::swarm::HOSTS_MAX;
+use crate::world::swarm::{HOSTS_MAX, Swarm};
+use crate::world::tamper;
 use crate::world::trace::describe;
 
 impl World {
@@ -44,16 +45,22 @@ impl World {
         let Some(write) = raft.poll_persist() else {
             return Ok(());
         };
-        let (now, log) = (self.now, self.oracles.log(number));
-        let mut record = Record::new(write, log, Vec::new());
+        let now = self.now;
         self.trace
-            .say(now, number, || format!("writes up to {}", record.last()));
-        let early = (self.sabotage == Sabotage::ReportsEarly)
-            .then(|| record.ticket.take())
-            .flatten();
-        self.start(number, Operation::Record(record));
-        if let Some(ticket) = early {
-            let host = &mut self.hosts[number];
+            .say(now, number, || format!("writes up to {}", write.last()));
+        let log = self.oracles.log(number);
+        let time = write_time(
+            &mut self.disk_random,
+            &self.swarm,
+            number,
+            self.is_calm,
+            now,
+        );
+        let done = host.disk.start_record(now, time, write, log);
+        self.queue.push(done, Due::DiskDone(number, host.start));
+        if self.sabotage == Sabotage::ReportsEarly
+            && let Some(ticket) = host.disk.latest_record().and_then(|r| r.ticket.take())
+        {
             let local = host.clock.show(now);
             if let Some(raft) = host.raft.as_mut() {
                 let _ = raft.handle_persisted(local, ticket);
@@ -63,58 +70,47 @@ impl World {
         Ok(())
     }
 
-    /// Hands an operation to the disk.
-    fn start(&mut self, number: usize, operation: Operation) {
-        let (min, max) = self.swarm.write;
-        let mut time = if self.is_installing() {
-            Duration::ZERO
-        } else {
-            self.disk_random.duration(min, max)
-        };
-        if let Some((slow, factor)) = self.swarm.slow_disk
-            && slow == number
-            && !self.is_calm
-        {
-            time = time.saturating_mul(factor);
+    pub(crate) fn store_piece(&mut self, number: usize, piece: Piece<'_>) {
+        let (now, host) = (self.now, &mut self.hosts[number]);
+        if host.disk.is_storing(&piece) {
+            return;
         }
-        let host = &mut self.hosts[number];
-        let done = host.disk.start(self.now, operation, time);
+        let time = write_time(
+            &mut self.disk_random,
+            &self.swarm,
+            number,
+            self.is_calm,
+            now,
+        );
+        let done = host.disk.start_piece(now, time, piece);
         self.queue.push(done, Due::DiskDone(number, host.start));
     }
 
-    pub(crate) fn store_piece(&mut self, number: usize, piece: Piece<'_>) {
-        if self.hosts[number].disk.is_storing(&piece) {
-            return;
+    /// Sends what the machine wants to send, except to peers whose transport is busy.
+    pub(crate) fn transmit(&mut self, number: usize) -> Result<(), Violation> {
+        let mut rest = self.network.busy(number);
+        if rest == 0 {
+            return self.transmit_all(number, Ready::All);
         }
-        let operation = Operation::Piece {
-            name: piece.snapshot(),
-            offset: piece.offset(),
-            data: piece.data().to_vec(),
-            receipt: piece.into_receipt(),
-        };
-        self.start(number, operation);
+        let (mut busy, mut count) = ([node(number); HOSTS_MAX], 0);
+        while rest != 0 {
+            busy[count] = node(rest.trailing_zeros() as usize);
+            (rest, count) = (rest & (rest - 1), count + 1);
+        }
+        self.transmit_all(number, Ready::Except(&busy[..count]))
     }
 
-    /// Sends what the machine wants to send, except to peers whose transport is busy.
-    fn transmit(&mut self, number: usize) -> Result<(), Violation> {
-        let mut busy = [node(number); HOSTS_MAX];
-        let mut count = 0;
-        if self.swarm.busy > 0 {
-            for peer in 0..self.hosts.len() {
-                if self.network.is_busy(&self.swarm) {
-                    busy[count] = node(peer);
-                    count += 1;
-                }
-            }
+    fn transmit_all(&mut self, number: usize, ready: Ready<'_>) -> Result<(), Violation> {
+        if !self.transmit_one(number, ready)? {
+            return Ok(());
         }
-        if count > 0 && !self.hosts[number].retries {
-            self.stats.add(Count::LinkBusy);
-            self.hosts[number].retries = true;
-            let later = self.now.plus(Duration::from_millis(5));
-            self.queue.push(later, Due::Wake(number));
+        let raft = self.hosts[number].raft.as_ref();
+        let bound = raft.map_or(0, bounded_output::bound);
+        let mut sent = 1;
+        while sent <= bound && self.transmit_one(number, ready)? {
+            sent += 1;
         }
-        while self.transmit_one(number, Ready::Except(&busy[..count]))? {}
-        Ok(())
+        self.oracles.on_sent(number, sent, bound)
     }
 
     fn transmit_one(&mut self, number: usize, ready: Ready<'_>) -> Result<bool, Violation> {
@@ -123,6 +119,10 @@ impl World {
         let Some(raft) = host.raft.as_mut() else {
             return Ok(false);
         };
+        // Not for long: the world would drown in frames.
+        let forgets =
+            self.sabotage == Sabotage::ForgetsSending && self.stats.count(Count::FrameSent) < 1_000;
+        let unsent = forgets.then(|| Box::new(raft.clone()));
         let Some(transmit) = raft.poll_transmit(local, ready) else {
             return Ok(false);
         };
@@ -134,40 +134,45 @@ impl World {
             Ok(data) => data,
             Err(name) => {
                 let what = format!("host {} wants to send {name:?}, long gone", number + 1);
-                self.bench().judge(Oracle::Invariants, Err(what))?;
+                self.judge(Oracle::Invariants, Err(what))?;
                 return Ok(false);
             }
         };
-        if matches!(message.body, Body::Chunk(_)) {
-            host.sent_piece = now;
+        let echo = tamper::echo(self.sabotage, &message);
+        match message.body {
+            Body::Chunk(_) => host.sent_piece = now,
+            Body::Ack(_) => self.acker = Some(number),
+            _ => {}
         }
         let encoded = match wire::encode_chunk(&message, data, &mut self.frame) {
             Ok(encoded) => encoded,
             Err(error) => {
                 let what = format!("host {} sends what does not fit: {error}", number + 1);
-                self.bench().judge(Oracle::Invariants, Err(what))?;
+                self.judge(Oracle::Invariants, Err(what))?;
                 return Ok(true);
             }
         };
-        let mut bytes = self.network.buffer();
-        bytes.clear();
-        bytes.extend_from_slice(encoded);
         self.trace
             .record(now.as_micros(), 3 << 40 | (number as u64) << 8 | to as u64);
         self.trace.say(now, number, || {
             format!("-> n{}  {}", to + 1, describe(&message))
         });
-        if let Ok(sent) = wire::decode(&bytes) {
+        if let Ok(sent) = wire::decode(encoded) {
             self.oracles.on_frame(number, to, &sent, &self.hosts)?;
         }
-        let frame = Frame {
-            from: number,
-            to,
-            bytes,
-            generation: 0,
+        let encoded = match &mut self.traitor {
+            Some(traitor) => traitor.bend(number, encoded),
+            None => encoded,
         };
         let (network, queue) = (&mut self.network, &mut self.queue);
-        let arrives = network.send(now, frame, &self.swarm, queue, &mut self.stats);
+        let (swarm, stats) = (&self.swarm, &mut self.stats);
+        let arrives = network.send(now, (number, to), encoded, swarm, queue, stats);
+        if let Some(unsent) = unsent {
+            self.hosts[number].raft = Some(*unsent);
+        }
+        if !arrives && let Some(body) = echo {
+            self.echo(number, to, body)?;
+        }
         if !arrives && self.work_random.chance(200) {
             // A transport that notices tells the machine.
             let host = &mut self.hosts[number];
@@ -179,6 +184,23 @@ impl World {
         Ok(true)
     }
 
+    /// A seeded fault: a frame that never arrived is answered.
+    fn echo(&mut self, number: usize, from: usize, body: Body<'_>) -> Result<(), Violation> {
+        let identity = self.hosts[from].identity;
+        let host = &mut self.hosts[number];
+        let local = host.clock.show(self.now);
+        if let (Some(raft), Some(identity)) = (host.raft.as_mut(), identity) {
+            let message = Message {
+                group: raft.group(),
+                incarnation: identity.incarnation,
+                term: raft.term(),
+                body,
+            };
+            let _ = raft.handle_message(local, identity.node, message);
+        }
+        self.observe(number)
+    }
+
     /// Hands what is committed to the application.
     fn apply(&mut self, number: usize) -> Result<(), Violation> {
         loop {
@@ -186,7 +208,7 @@ impl World {
             let Some(raft) = host.raft.as_mut() else {
                 return Ok(());
             };
-            let before = host.app;
+            let before = host.app.applied;
             match raft.poll_committed() {
                 None => break,
                 Some(Committed::Command(entry)) => {
@@ -195,12 +217,19 @@ impl World {
                     if self.sabotage == Sabotage::SkipsCommands && is_odd {
                         continue;
                     }
-                    host.app.apply(index, entry.payload);
+                    let id = entry.id;
+                    let answer = host.app.apply(index, entry.payload);
                     let state = host.app.state;
                     self.stats.add(Count::Applied);
+                    if let Some(applied) = &mut self.applied {
+                        applied.push((number, entry.id));
+                    }
                     self.trace.record(index.value(), state);
-                    self.oracles
-                        .on_applied(number, before.applied, index, state)?;
+                    self.oracles.on_applied(number, before, index, state)?;
+                    let clients = &mut self.oracles.clients;
+                    if let Some(asked) = clients.on_applied(number, id, self.now, answer) {
+                        self.oracles.on_answered(asked)?;
+                    }
                     if self.sabotage == Sabotage::RepeatsCommands && is_odd {
                         self.oracles.on_applied(number, index, index, state)?;
                     }
@@ -212,11 +241,12 @@ impl World {
                     self.trace.say(self.now, number, || {
                         format!("takes over the snapshot at {}", name.last.index)
                     });
+                    self.oracles.clients.on_snapshot(number, name.last.index);
                     self.oracles.on_snapshot(number, &name, state)?;
                 }
             }
         }
-        self.observe(number)
+        self.oracles.on_delivered(number, &self.hosts[number])
     }
 
     /// Compacts the log if it has grown long; says whether it did.
@@ -229,17 +259,17 @@ impl World {
         let gain = index.since(raft.base().index);
         let is_needed = std::mem::take(&mut host.needs_room);
         // A snapshot that is being sent starts over when a later one takes its place.
-        let is_sending = self.now < host.sent_piece.plus(Duration::from_millis(100))
-            && self.now < host.compacted.plus(Duration::from_millis(1000));
+        let is_sending = self.now < host.sent_piece.plus(self.swarm.part(100))
+            && self.now < host.compacted.plus(self.swarm.part(1000));
         if gain == 0 || is_sending || (gain < self.swarm.compact_after && !is_needed) {
             return Ok(false);
         }
         host.compacted = self.now;
-        let bytes = host.app.snapshot(index, self.swarm.snapshot_padding);
-        if raft
-            .compact(index, bytes.len() as u64, checksum(&bytes))
-            .is_err()
-        {
+        let bytes = &mut self.snapshot;
+        let app = self.sabotage.spoil(host.app);
+        app.write_snapshot(index, self.swarm.snapshot_padding, bytes);
+        let (size, sum) = (bytes.len() as u64, checksum(bytes));
+        if raft.compact(index, size, sum).is_err() {
             return Ok(false);
         }
         self.stats.add(Count::Compaction);
@@ -247,9 +277,19 @@ impl World {
         if host.random.chance(300) {
             host.disk.keep_checkpoint(host.app);
         }
+        let now = self.now;
         self.trace
-            .say(self.now, number, || format!("compacts up to {index}"));
-        self.start(number, Operation::Snapshot(StoredSnapshot { name, bytes }));
+            .say(now, number, || format!("compacts up to {index}"));
+        let time = write_time(
+            &mut self.disk_random,
+            &self.swarm,
+            number,
+            self.is_calm,
+            now,
+        );
+        let done = host.disk.start_snapshot(now, time, name, bytes);
+        self.queue.push(done, Due::DiskDone(number, host.start));
+        self.oracles.on_compact(number, index, app.state)?;
         self.observe(number)?;
         Ok(true)
     }
@@ -266,12 +306,12 @@ impl World {
                 }
                 Event::Dropped { reason, from, .. } => {
                     self.stats.add(Count::MessageDropped);
-                    if reason != DropReason::Stranger {
+                    if reason != DropReason::Stranger && self.traitor.is_none() {
                         let what = format!(
                             "host {} drops a message of the honest node {from}: {reason:?}",
                             number + 1
                         );
-                        self.bench().judge(Oracle::Invariants, Err(what))?;
+                        self.judge(Oracle::Invariants, Err(what))?;
                     }
                 }
                 Event::DiskStalled => {
@@ -300,11 +340,39 @@ impl World {
         let host = &mut self.hosts[number];
         let deadline = host.raft.as_ref().and_then(|raft| raft.poll_timeout());
         let Some(deadline) = deadline else { return };
+        if host.armed_for == Some(deadline) {
+            return;
+        }
+        if !host.clock.is_running() && deadline > host.clock.show(self.now) {
+            // It looks again when its clock goes on.
+            return;
+        }
+        host.armed_for = Some(deadline);
         let at = host.clock.when(deadline).max(self.now);
         if host.wake_at.is_none_or(|earlier| at < earlier) {
             host.wake_at = Some(at);
             self.queue.push(at, Due::Wake(number));
         }
+    }
+}
+
+/// How long an operation of a disk takes.
+fn write_time(
+    random: &mut Random,
+    swarm: &Swarm,
+    number: usize,
+    is_calm: bool,
+    now: Moment,
+) -> Duration {
+    if now == Moment::default() {
+        // Machines are being set up.
+        return Duration::ZERO;
+    }
+    let (min, max) = swarm.write;
+    let time = random.duration(min, max);
+    match swarm.slow_disk {
+        Some((slow, factor)) if slow == number && !is_calm => time.saturating_mul(factor),
+        Some(_) | None => time,
     }
 }
 

@@ -38,7 +38,13 @@ impl Trace {
         }
     }
 
+    /// Begins anew.
+    pub fn reset(&mut self, verbosity: Verbosity) {
+        *self = Trace::new(verbosity);
+    }
+
     /// Adds numbers to the hash.
+    #[inline]
     pub fn record(&mut self, first: u64, second: u64) {
         let [low, high] = &mut self.hash;
         *low = mix(*low, first);
@@ -51,7 +57,15 @@ impl Trace {
     }
 
     /// Puts an event into words, if somebody wants to read them.
+    #[inline]
     pub fn say(&mut self, now: Moment, host: usize, words: impl FnOnce() -> String) {
+        if self.verbosity != Verbosity::Silent {
+            self.say_aloud(now, host, words);
+        }
+    }
+
+    #[cold]
+    fn say_aloud(&mut self, now: Moment, host: usize, words: impl FnOnce() -> String) {
         let line = || format!("{now} ms  n{}  {}", host + 1, words());
         match self.verbosity {
             Verbosity::Silent => {}
