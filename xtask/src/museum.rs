@@ -297,7 +297,36 @@ impl Lab<'_> {
 }
 
 /// Mutants of the gate, each with the checker that notices it soonest.
-const SMOKE: &[(u32, &str)] = &[];
+const SMOKE: &[(u32, &str)] = &[
+    (2, "worlds"),
+    (3, "worlds"),
+    (4, "worlds"),
+    (5, "worlds"),
+    (8, "worlds"),
+    (9, "worlds"),
+    (10, "worlds"),
+    (11, "worlds"),
+    (14, "worlds"),
+    (18, "worlds"),
+    (26, "worlds"),
+    (30, "worlds"),
+    (31, "worlds"),
+    (32, "worlds"),
+    (33, "worlds"),
+    (34, "worlds"),
+    (39, "worlds"),
+    (58, "worlds"),
+    (61, "worlds"),
+    (72, "worlds"),
+    (75, "worlds"),
+    (7, "hostile"),
+    (80, "hostile"),
+    (83, "hostile"),
+    (19, "topologies"),
+    (21, "topologies"),
+    (104, "coverage"),
+    (109, "seeded"),
+];
 
 /// How long one of them may take, in seconds: many times what it takes.
 const SMOKE_SECONDS: u64 = 30;
