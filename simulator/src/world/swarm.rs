@@ -208,7 +208,7 @@ impl Swarm {
             busy: random.pick(&[0, 0, 100, 400]),
             busy_time: random.pick(&[part(2), part(10)]),
             calm_delay: calm_delay(random, shortest, delay, heartbeat),
-            fault_interval: random.pick(&[part(50), part(100), part(200)]),
+            fault_interval: random.pick(&[part(40), part(80), part(160)]),
             weights: Weights::draw(random),
             write: random.pick(&[
                 (fine(0), fine(0)),
