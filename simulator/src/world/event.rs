@@ -4,6 +4,7 @@ use clocks::Instant;
 use quorum::NodeId;
 use raft_core::{Message, Piece, wire};
 
+use crate::model::Input;
 use crate::oracle::{Oracle, Violation, rebuild};
 use crate::world::World;
 use crate::world::chain::Chain;
@@ -76,6 +77,8 @@ impl World {
         let sent = sent.and_then(|bytes| wire::decode(bytes).ok());
         let message = sent.unwrap_or(message);
         self.oracles
+            .on_step(to, || Input::Message(node(from), message), &self.hosts)?;
+        self.oracles
             .on_received(to, from, local, &message, &self.hosts)?;
         self.observe(to)?;
         self.drain(to)
@@ -146,6 +149,7 @@ impl World {
         self.stats.add(Count::Event);
         self.trace.record(now.as_micros(), 1 << 40 | host as u64);
         let _ = raft.handle_timeout(local);
+        self.oracles.on_step(host, || Input::Timeout, &self.hosts)?;
         self.observe(host)?;
         let patience = self.swarm.election_timeout.1.saturating_mul(2);
         self.oracles.on_woken(host, local, patience)?;
@@ -181,12 +185,18 @@ impl World {
         let Some(raft) = owner.raft.as_mut() else {
             return Ok(());
         };
+        let mut input = Input::Nothing;
+        let mut is_written = false;
         let reported = match outcome {
-            Outcome::Stored(Some(ticket)) => raft.handle_persisted(local, ticket),
+            Outcome::Stored(Some(ticket)) => {
+                is_written = true;
+                raft.handle_persisted(local, ticket)
+            }
             Outcome::Failed(Some(ticket)) => raft.handle_persist_failed(local, ticket),
             Outcome::Piece(name, receipt) => {
                 self.stats.add(Count::PieceStored);
                 self.oracles.on_told(host, &name);
+                input = Input::Stored(name);
                 raft.handle_stored(local, receipt)
             }
             Outcome::Damaged(name) => {
@@ -197,6 +207,11 @@ impl World {
         if let Err(raft_core::error::HandleError::ForeignTicket) = reported {
             let what = format!("host {} refuses its own ticket", host + 1);
             self.judge(Oracle::Invariants, Err(what))?;
+        }
+        if is_written {
+            self.oracles.on_written(host, &self.hosts)?;
+        } else {
+            self.oracles.on_step(host, || input, &self.hosts)?;
         }
         self.observe(host)?;
         self.oracles.on_own_disk(host, &self.hosts)?;

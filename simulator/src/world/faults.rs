@@ -5,6 +5,7 @@ pub mod phase;
 
 use clocks::Duration;
 
+use crate::model::Input;
 use crate::oracle::Violation;
 use crate::world::World;
 use crate::world::queue::Due;
@@ -260,6 +261,8 @@ impl World {
             let host = &mut self.hosts[number];
             if host.raft.is_some() && host.start == image.start {
                 host.raft.clone_from(&image.raft);
+                self.oracles
+                    .on_step(number, || Input::Nothing, &self.hosts)?;
                 return self.observe(number);
             }
         }

@@ -3,6 +3,7 @@
 use clocks::Duration;
 use raft_core::{Change, Identity, Standing, error::ProposeError};
 
+use crate::model::Input;
 use crate::oracle::Violation;
 use crate::world::World;
 use crate::world::app::Command;
@@ -52,6 +53,8 @@ impl World {
         {
             let _ = raft.campaign(local);
             self.stats.add(Count::Event);
+            self.oracles
+                .on_step(number, || Input::Campaign, &self.hosts)?;
             self.observe(number)?;
             self.drain(number)?;
         }
@@ -108,6 +111,8 @@ impl World {
                 }
             }
         }
+        self.oracles
+            .on_step(number, || Input::Propose, &self.hosts)?;
         self.observe(number)?;
         self.drain(number)
     }
@@ -153,6 +158,8 @@ impl World {
             self.trace
                 .say(self.now, leader, || format!("reconfigures: {changes:?}"));
         }
+        self.oracles
+            .on_step(leader, || Input::Reconfigure, &self.hosts)?;
         self.observe(leader)?;
         self.drain(leader)
     }
