@@ -142,9 +142,15 @@ pub(crate) fn main(context: &Context, words: &[String]) -> Result<()> {
     println!("\n{}", table::summary(&rows));
     if arguments.writes {
         let conditions = format!(
-            "{} trials of at most {} s per checker and mutant, one process at a time, a build with debug assertions \
-             and overflow checks",
-            arguments.trials, arguments.seconds_max
+            "{} trials of at most {} s of processor time per checker and mutant, a build with debug assertions and overflow \
+             checks{}",
+            arguments.trials,
+            arguments.seconds_max,
+            if arguments.is_known_only {
+                ", `--known`: what was hunted so far"
+            } else {
+                ""
+            }
         );
         fs::write(
             context.root.join(PAGE),
