@@ -2,8 +2,12 @@
 #![doc = include_str!("../README.md")]
 
 pub mod contract;
+pub mod crash_points;
+pub mod determinism;
 pub mod figures;
+pub mod guide;
 pub mod hostile;
+pub mod linear;
 pub mod model;
 pub mod museum;
 pub mod oracle;

@@ -4,12 +4,14 @@
 //! like chance comes from the seed, so a seed is a history.
 
 pub mod app;
+mod calm;
 pub mod chain;
+pub mod clients;
 pub mod clock;
 pub mod disk;
 mod driver;
 mod event;
-mod faults;
+pub mod faults;
 pub mod host;
 pub mod memory;
 pub mod network;
@@ -25,7 +27,9 @@ mod workload;
 
 use raft_core::{EntryId, GroupId};
 
-use crate::oracle::{Bench, Judged, Liveness, Oracle, Oracles, Violation};
+use crate::hostile::traitor::Traitor;
+use crate::linear::Operation;
+use crate::oracle::{Bench, Judged, Liveness, NoMajority, Oracle, Oracles, Violation};
 use crate::world::clock::{HostClock, Moment};
 use crate::world::host::Host;
 use crate::world::network::Network;
@@ -33,8 +37,8 @@ use crate::world::queue::{Due, Queue};
 use crate::world::random::{Random, Stream};
 use crate::world::reuse::{Shelf, copies_in_place};
 use crate::world::sabotage::Sabotage;
-use crate::world::stats::Stats;
-use crate::world::swarm::{FRAME_BYTES_MAX, Swarm};
+use crate::world::stats::{Count, Stats};
+use crate::world::swarm::{FRAME_BYTES_MAX, HOSTS_MAX, Swarm};
 use crate::world::trace::{Trace, Verbosity};
 
 /// A history has some thousand steps; one with so many is a storm that feeds itself.
@@ -49,6 +53,30 @@ pub struct Options {
     pub sabotage: Sabotage,
     /// How much is put into words.
     pub verbosity: Verbosity,
+    /// How many seeds are held against the reference model.
+    pub reference: Share,
+}
+
+/// Of what is too slow for every seed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Share {
+    /// Every eighth seed.
+    #[default]
+    Eighth,
+    /// Every seed.
+    Every,
+    /// No seed.
+    None,
+}
+
+impl Share {
+    const fn has(self, seed: u64) -> bool {
+        match self {
+            Share::Eighth => seed.is_multiple_of(8),
+            Share::Every => true,
+            Share::None => false,
+        }
+    }
 }
 
 impl Default for Options {
@@ -57,6 +85,7 @@ impl Default for Options {
             bench: Bench::ALL,
             sabotage: Sabotage::None,
             verbosity: Verbosity::Silent,
+            reference: Share::default(),
         }
     }
 }
@@ -83,19 +112,24 @@ pub struct World {
     group: Option<GroupId>,
     /// Set once the faults are over.
     pub(crate) liveness: Option<Liveness>,
+    /// Set once every link is cut for good.
+    pub(crate) apart: Option<NoMajority>,
     pub(crate) is_calm: bool,
     pub(crate) has_grown: bool,
-    pub(crate) commands: u64,
     /// The frame that is being sent.
     pub(crate) frame: Vec<u8>,
     /// The frame that has arrived.
     arrived: Vec<u8>,
     /// The snapshot that is being made.
     pub(crate) snapshot: Vec<u8>,
+    /// Which host sent the latest acknowledgement.
+    pub(crate) acker: Option<usize>,
     /// An earlier image of a host, for the seeded fault that goes back to it.
     pub(crate) image: Option<(usize, Box<Host>)>,
     /// The commands that were applied and by whom, if somebody collects them.
     pub(crate) applied: Option<Vec<(usize, EntryId)>>,
+    /// The host that lies, if one does.
+    pub(crate) traitor: Option<Traitor>,
     steps: u64,
     is_over: bool,
 }
@@ -115,14 +149,16 @@ copies_in_place!(World {
     work_random,
     group,
     liveness,
+    apart,
     is_calm,
     has_grown,
-    commands,
     frame,
     arrived,
     snapshot,
+    acker,
     image,
     applied,
+    traitor,
     steps,
     is_over
 });
@@ -148,8 +184,20 @@ impl World {
         Ok(world)
     }
 
-    /// A world without hosts, to be [`reset`](World::reset).
+    /// A world without hosts, to be [`reset`](World::reset) or to become a copy. It has room for
+    /// what worlds need, so that hardly any asks for more.
     pub fn blank() -> Self {
+        let mut world = World::empty();
+        world.swarm.hosts = HOSTS_MAX;
+        world.queue.reset();
+        world.network.reset(Random::new(0, Stream::Network));
+        world.oracles.reset(Bench::ALL);
+        world.reset_hosts(0);
+        world.hosts.clear();
+        world
+    }
+
+    fn empty() -> Self {
         let random = |stream| Random::new(0, stream);
         World {
             now: Moment::default(),
@@ -166,14 +214,16 @@ impl World {
             work_random: random(Stream::Workload),
             group: None,
             liveness: None,
+            apart: None,
             is_calm: false,
             has_grown: false,
-            commands: 0,
             frame: Vec::with_capacity(FRAME_BYTES_MAX),
             arrived: Vec::with_capacity(FRAME_BYTES_MAX),
             snapshot: Vec::with_capacity(FRAME_BYTES_MAX),
+            acker: None,
             image: None,
             applied: None,
+            traitor: None,
             steps: 0,
             is_over: true,
         }
@@ -200,14 +250,18 @@ impl World {
         self.queue.reset();
         self.network.reset(Random::new(seed, Stream::Network));
         self.oracles.reset(options.bench);
+        if options.reference.has(seed) {
+            self.oracles.hold_against_reference();
+        }
         self.stats = Stats::default();
         self.trace.reset(options.verbosity);
         self.fault_random = Random::new(seed, Stream::Faults);
         self.disk_random = Random::new(seed, Stream::Disk);
         self.work_random = Random::new(seed, Stream::Workload);
         (self.group, self.liveness, self.image) = (None, None, None);
+        (self.acker, self.applied, self.apart) = (None, None, None);
         (self.is_calm, self.has_grown, self.is_over) = (false, false, false);
-        (self.commands, self.steps) = (0, 0);
+        (self.steps, self.traitor) = (0, None);
         self.frame.resize(self.swarm.frame_bytes, 0);
         self.reset_hosts(seed);
         self.found()
@@ -215,23 +269,32 @@ impl World {
 
     fn reset_hosts(&mut self, seed: u64) {
         let mut random = Random::new(seed, Stream::Hosts);
-        self.hosts.clear();
+        self.hosts.set_len(self.swarm.hosts);
         for number in 0..self.swarm.hosts {
             let most = self.swarm.clock_rate_ppm;
             let rate = random.between(0, 2 * most.unsigned_abs()) as i64 - most;
             let offset = clocks::Duration::from_micros(random.between(1, 1 << 40));
             let clock = HostClock::new(offset, rate);
             let own = Random::new(random.next_u64(), Stream::Hosts);
-            let swarm = &self.swarm;
-            self.hosts.add_with(
-                || {
-                    let mut host = Host::new(number, swarm, clock.clone(), own.clone());
-                    host.disk.reset();
-                    host
-                },
-                |host| host.reset(number, swarm, clock.clone(), own.clone()),
-            );
+            self.hosts[number].reset(number, &self.swarm, clock, own);
         }
+    }
+
+    /// Goes on with other chance, as if everything that is random had been drawn from this seed.
+    pub fn reseed(&mut self, seed: u64) {
+        self.network.reseed(Random::new(seed, Stream::Network));
+        self.fault_random = Random::new(seed, Stream::Faults);
+        self.disk_random = Random::new(seed, Stream::Disk);
+        self.work_random = Random::new(seed, Stream::Workload);
+        let mut random = Random::new(seed, Stream::Hosts);
+        for host in &mut self.hosts[..] {
+            host.random = Random::new(random.next_u64(), Stream::Hosts);
+        }
+    }
+
+    /// Whether the faults have stopped.
+    pub fn is_over_the_storm(&self) -> bool {
+        self.is_calm
     }
 
     /// Becomes a copy of another world.
@@ -265,6 +328,16 @@ impl World {
         self.queue.push(now.plus(soon), Due::Reconfigure);
         self.queue.push(now.plus(self.swarm.storm), Due::Calm);
         Ok(())
+    }
+
+    /// From now on one host lies. Drop the oracles that rest on agreement.
+    pub fn betray(&mut self, traitor: Traitor) {
+        self.traitor = Some(traitor);
+    }
+
+    /// The host that lies.
+    pub fn traitor(&self) -> Option<&Traitor> {
+        self.traitor.as_ref()
     }
 
     /// The current true time.
@@ -318,6 +391,7 @@ impl World {
             Due::Fault => self.strike()?,
             Due::LinksFree(host) => self.links_free(host)?,
             Due::Heal => self.heal(),
+            Due::Relieve(host) => self.relieve(host),
             Due::Propose => self.propose()?,
             Due::Reconfigure => self.reconfigure()?,
             Due::Calm => self.calm(),
@@ -340,6 +414,20 @@ impl World {
         Ok(())
     }
 
+    /// After the end: gives what the clients saw in one of eight histories to the checker of
+    /// [`crate::linear`].
+    pub fn look_back(&mut self, seed: u64) -> Result<(), Violation> {
+        if seed.is_multiple_of(8) && self.oracles.on_end()? {
+            self.stats.add(Count::HistorySearched);
+        }
+        Ok(())
+    }
+
+    /// What the clients saw so far.
+    pub fn client_history(&self) -> Vec<Operation> {
+        self.oracles.clients.history().collect()
+    }
+
     /// Whether machines are being set up: what they write then is stored before anything else
     /// happens, because whoever lets a node in must know that it remembers its name.
     pub(crate) fn is_installing(&self) -> bool {
@@ -354,6 +442,7 @@ impl World {
             Due::Restart(_)
             | Due::Fault
             | Due::Heal
+            | Due::Relieve(_)
             | Due::Propose
             | Due::Reconfigure
             | Due::Calm

@@ -7,6 +7,7 @@ use super::{
     Oracle, Oracles, Shadow, Violation, commit_rule, invariants, leader_append_only, monotonic,
     order, quorum_durability, reconfiguration, snapshot, state_machine_safety,
 };
+use crate::world::app::Answer;
 use crate::world::chain::Link;
 use crate::world::host::{Host, Machine};
 use crate::world::stats::{Count, Stats};
@@ -84,6 +85,21 @@ impl Oracles {
             self.follow_configuration(host, hosts)?;
         }
         Ok(())
+    }
+
+    /// A machine handed over what it had; that changes nothing else of it.
+    pub fn on_delivered(&mut self, number: usize, host: &Host) -> Result<(), Violation> {
+        let view = &mut self.shadows[number].view;
+        let delivered = host.raft.as_ref().map(|raft| raft.delivered());
+        let Some(delivered) = delivered.filter(|index| *index != view.delivered) else {
+            return Ok(());
+        };
+        let before = *view;
+        view.delivered = delivered;
+        let found = monotonic::check(&before, view);
+        self.court.judge(Oracle::Monotonic, found)?;
+        let found = order::check(number, view, host.disk.last().index);
+        self.court.judge(Oracle::Order, found)
     }
 
     /// A host came into office.
@@ -211,8 +227,18 @@ impl Oracles {
         let found = self.ledger.extend(raft, &shadow.log, commit, term);
         self.court.judge(Oracle::StateMachineSafety, found)?;
         stats.add_many(Count::Commit, commit.since(known));
+        let mut index = known;
+        while index < commit {
+            index = index.next();
+            let answer = self.ledger.at(index).and_then(|entry| entry.answer);
+            if let Some(Answer { number, .. }) = answer {
+                let found = self.exactly_once.on_commit(number, index, &self.clients);
+                self.court.judge(Oracle::ExactlyOnce, found)?;
+            }
+        }
         let found = quorum_durability::check(host, hosts, members, commit, &self.ledger);
         self.court.judge(Oracle::QuorumDurability, found)?;
+        self.forget(hosts);
         let found = self.leader_completeness.on_commit(known, &self.ledger);
         self.court.judge(Oracle::LeaderCompleteness, found)?;
         if let Some(id) = self

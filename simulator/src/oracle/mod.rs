@@ -9,18 +9,22 @@ mod bench;
 pub(crate) mod bounded_output;
 mod commit_rule;
 mod configurations;
+mod deaf_leader;
 mod election_safety;
+mod exactly_once;
 mod follow;
 mod hooks;
 mod invariants;
 mod leader_append_only;
 mod leader_completeness;
 mod ledger;
+mod linearizability;
 mod liveness;
 mod log_matching;
 mod match_index;
 mod monotonic;
 mod name;
+mod no_majority;
 mod one_vote;
 mod order;
 mod persist_before_send;
@@ -30,6 +34,7 @@ mod quorum_durability;
 mod quorum_log;
 mod reconfiguration;
 mod recovery;
+mod reference;
 mod snapshot;
 mod state_machine_safety;
 mod up_to_date_vote;
@@ -39,6 +44,8 @@ mod vote_quorum;
 use raft_core::{EntryId, LogIndex};
 
 use crate::world::chain::Chain;
+use crate::world::clients::Clients;
+use crate::world::host::Host;
 use crate::world::reuse::copies_in_place;
 use crate::world::swarm::HOSTS_MAX;
 
@@ -48,8 +55,21 @@ use view::{Members, View};
 pub(crate) use hooks::rebuild;
 
 pub use bench::{Bench, Court, Judged, Violation};
-pub use liveness::Liveness;
+pub use liveness::{Liveness, Recovery};
 pub use name::Oracle;
+pub use no_majority::NoMajority;
+
+/// What is judged when a group is well after the storm.
+pub(crate) const WELL: [Oracle; 5] = [
+    Oracle::Liveness,
+    Oracle::JointLeft,
+    Oracle::Progress,
+    Oracle::CatchUp,
+    Oracle::StableLeader,
+];
+
+/// So many more commits, and the beginning of history may be forgotten.
+const FORGET_EVERY: usize = 64;
 
 /// What the harness remembers of a host that is up.
 #[derive(Debug, Default)]
@@ -79,12 +99,20 @@ pub struct Oracles {
     up_to_date_vote: up_to_date_vote::UpToDateVote,
     log_matching: log_matching::LogMatching,
     leader_completeness: leader_completeness::LeaderCompleteness,
+    /// How many committed entries there are when the next are forgotten.
+    forget_at: usize,
     vote_quorum: vote_quorum::VoteQuorum,
     quorum_log: quorum_log::QuorumLog,
     match_index: match_index::MatchIndex,
     commit_rule: commit_rule::CommitRule,
     configurations: configurations::Configurations,
     purity: purity::Purity,
+    /// Slow, so only where it is asked for.
+    reference: Option<Box<reference::Reference>>,
+    exactly_once: exactly_once::ExactlyOnce,
+    deaf_leader: deaf_leader::DeafLeader,
+    /// What clients asked for and were told.
+    pub(crate) clients: Clients,
 }
 
 copies_in_place!(Oracles {
@@ -96,12 +124,17 @@ copies_in_place!(Oracles {
     up_to_date_vote,
     log_matching,
     leader_completeness,
+    forget_at,
     vote_quorum,
     quorum_log,
     match_index,
     commit_rule,
     configurations,
     purity,
+    reference,
+    exactly_once,
+    deaf_leader,
+    clients,
 });
 
 impl Oracles {
@@ -116,12 +149,17 @@ impl Oracles {
             up_to_date_vote: Default::default(),
             log_matching: Default::default(),
             leader_completeness: Default::default(),
+            forget_at: FORGET_EVERY,
             vote_quorum: Default::default(),
             quorum_log: Default::default(),
             match_index: Default::default(),
             commit_rule: Default::default(),
             configurations: Default::default(),
             purity: Default::default(),
+            reference: None,
+            exactly_once: Default::default(),
+            deaf_leader: Default::default(),
+            clients: Clients::default(),
         }
     }
 
@@ -138,12 +176,17 @@ impl Oracles {
         self.up_to_date_vote = Default::default();
         self.log_matching.clear();
         self.leader_completeness.clear();
+        self.forget_at = FORGET_EVERY;
         self.vote_quorum = Default::default();
         self.quorum_log = Default::default();
         self.match_index = Default::default();
         self.commit_rule = Default::default();
         self.configurations.reset();
         self.purity = Default::default();
+        self.reference = None;
+        self.exactly_once.clear();
+        self.deaf_leader = Default::default();
+        self.clients.reset();
     }
 
     /// Bytes that a copy copies, beside itself.
@@ -170,5 +213,19 @@ impl Oracles {
     /// The last index that anybody committed.
     pub fn committed(&self) -> LogIndex {
         self.ledger.last()
+    }
+
+    /// Forgets the part of history that stands before every log, on disk or in memory.
+    fn forget(&mut self, hosts: &[Host]) {
+        if self.ledger.len() < self.forget_at {
+            return;
+        }
+        let logs = hosts.iter().map(|host| &host.disk.durable().log);
+        let used = logs.filter(|log| log.last().index > LogIndex::ZERO);
+        if let Some(floor) = used.map(|log| log.base().index).min() {
+            self.ledger.forget_before(floor);
+            self.log_matching.forget_before(floor);
+        }
+        self.forget_at = self.ledger.len() + FORGET_EVERY;
     }
 }

@@ -80,7 +80,9 @@ pub(super) fn check_one(
         return Ok(());
     };
     let mine = log.link(previous.index).map(|link| link.hash);
-    if mine.is_some() && mine == ledger.at(previous.index).map(|entry| entry.hash) {
+    if ledger.is_forgotten(previous.index)
+        || mine.is_some() && mine == ledger.at(previous.index).map(|entry| entry.hash)
+    {
         return Ok(());
     }
     Err(format!(

@@ -13,7 +13,7 @@ pub(super) fn check_commit(
     ledger: &Ledger,
 ) -> Result<(), String> {
     let index = index.max(log.base().index);
-    if index == LogIndex::ZERO || index > ledger.last() {
+    if index == LogIndex::ZERO || index > ledger.last() || ledger.is_forgotten(index) {
         return Ok(());
     }
     let (mine, others) = (log.link(index), ledger.at(index));
@@ -58,6 +58,7 @@ pub(super) fn check_applied(
         Some(_) => Err(format!(
             "host {host} reaches another state with entry {index} than the others"
         )),
+        None if ledger.is_forgotten(index) => Ok(()),
         None => Err(format!(
             "host {host} applies entry {index}, which nobody committed"
         )),

@@ -86,7 +86,8 @@ impl App {
         for value in self.registers {
             bytes.extend_from_slice(&value.to_le_bytes());
         }
-        bytes.extend((0..padding).map(|place| (place ^ self.state) as u8));
+        // The padding tells two states apart too.
+        bytes.resize(bytes.len() + padding as usize, self.state as u8);
     }
 
     /// The state in a snapshot.

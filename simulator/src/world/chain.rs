@@ -14,22 +14,43 @@ use crate::world::reuse::copies_in_place;
 const LINKS_MAX: usize = WINDOW_BYTES_MAX / 32;
 
 /// Mixes a number into a hash.
-pub fn mix(hash: u64, value: u64) -> u64 {
+#[inline]
+pub const fn mix(hash: u64, value: u64) -> u64 {
     let mixed = (hash ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) ^ (mixed >> 32)
 }
 
+/// Multiplies, and keeps both halves of the product.
+#[inline]
+const fn fold(one: u64, other: u64) -> u64 {
+    let product = (one as u128).wrapping_mul(other as u128);
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+const ODD: [u64; 3] = [
+    0x9e37_79b9_7f4a_7c15,
+    0xbf58_476d_1ce4_e5b9,
+    0x94d0_49bb_1331_11eb,
+];
+
 /// A hash of bytes.
+#[inline]
 pub fn hash_bytes(bytes: &[u8]) -> u64 {
     let (chunks, rest) = bytes.as_chunks::<8>();
-    let mut hash = mix(0x5bd1_e995, bytes.len() as u64);
-    for chunk in chunks {
-        hash = mix(hash, u64::from_le_bytes(*chunk));
+    let mut hash = bytes.len() as u64 ^ ODD[0];
+    let (pairs, single) = chunks.as_chunks::<2>();
+    for [one, other] in pairs {
+        let (one, other) = (u64::from_le_bytes(*one), u64::from_le_bytes(*other));
+        hash = fold(hash ^ one ^ ODD[1], other ^ ODD[2]);
     }
+    if let [one] = single {
+        hash = fold(hash ^ u64::from_le_bytes(*one), ODD[1]);
+    }
+    let mut last = 0;
     for byte in rest {
-        hash = mix(hash, u64::from(*byte));
+        last = last << 8 | u64::from(*byte);
     }
-    hash
+    fold(hash ^ last, ODD[2])
 }
 
 /// One entry of a chain.
@@ -45,11 +66,10 @@ impl Link {
     /// The link of `entry` behind a log with this hash.
     pub fn after(hash: u64, entry: &Entry<'_>) -> Self {
         let kind = entry.kind as u64;
-        let content = mix(hash_bytes(entry.payload), kind);
-        let place = mix(hash, u64::from(entry.id.term.value()));
+        let place = u64::from(entry.id.term.value()) << 8 | kind;
         Link {
             term: entry.id.term,
-            hash: mix(place, content),
+            hash: mix(hash.rotate_left(23) ^ hash_bytes(entry.payload), place),
         }
     }
 }
@@ -75,6 +95,7 @@ impl Chain {
     }
 
     /// The last entry.
+    #[inline]
     pub fn last(&self) -> EntryId {
         match self.links.back() {
             Some(link) => EntryId::new(self.base.index.plus(self.links.len() as u64), link.term),
@@ -88,6 +109,7 @@ impl Chain {
     }
 
     /// The link at `index`; the base counts as one.
+    #[inline]
     pub fn link(&self, index: LogIndex) -> Option<Link> {
         if index == self.base.index {
             return Some(self.base_link());

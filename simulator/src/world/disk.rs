@@ -5,6 +5,7 @@
 //! from the public accessors of each [`Write`]. The oracles judge by that and
 //! never ask a machine what it believes to be durable.
 
+mod cut;
 mod record;
 
 use std::collections::VecDeque;
@@ -21,6 +22,7 @@ use crate::world::swarm::Swarm;
 
 use record::Journal;
 
+pub use cut::Remains;
 pub use record::{Durable, Record};
 
 /// Bytes of a snapshot and what they are called.
@@ -121,9 +123,54 @@ copies_in_place!(Disk {
     idle_from
 });
 
+/// Operations of one kind, and snapshots, for which a disk has room before it is used.
+const QUEUED: usize = 16;
+/// The same for the bytes of a snapshot.
+const SNAPSHOT_BYTES: usize = 2048;
+
 impl Disk {
+    /// An empty disk.
+    pub fn new() -> Self {
+        let mut disk = Disk {
+            durable: Durable::default(),
+            journal: Journal::default(),
+            tail: Record::with_room(),
+            tail_bytes: None,
+            snapshots: Shelf::default(),
+            incoming: StoredSnapshot::default(),
+            is_receiving: false,
+            received: Vec::new(),
+            checkpoint: None,
+            operations: VecDeque::new(),
+            records: Shelf::default(),
+            made: Shelf::default(),
+            parts: Shelf::default(),
+            idle_from: Moment::default(),
+        };
+        disk.incoming.bytes.reserve(SNAPSHOT_BYTES);
+        disk.reset();
+        disk
+    }
+
     /// Empties it; buffers stay.
     pub fn reset(&mut self) {
+        self.clear();
+        let snapshot = || StoredSnapshot {
+            bytes: Vec::with_capacity(SNAPSHOT_BYTES),
+            ..StoredSnapshot::default()
+        };
+        self.records.reserve_with(QUEUED, Record::with_room);
+        self.made.reserve_with(QUEUED, snapshot);
+        self.snapshots.reserve_with(QUEUED, snapshot);
+        self.parts.reserve_with(QUEUED, || Part {
+            data: snapshot(),
+            ..Part::default()
+        });
+        self.operations.reserve(4 * QUEUED);
+        self.received.reserve(1024);
+    }
+
+    fn clear(&mut self) {
         self.durable.reset();
         self.journal.reset();
         self.tail_bytes = None;
@@ -381,6 +428,16 @@ impl Disk {
     /// The stored records in the order in which they were written, and whether each is torn.
     pub fn journal(&self) -> impl Iterator<Item = (&[u8], bool)> {
         self.journal.iter()
+    }
+
+    /// Whether every record is what was written.
+    pub fn is_sound(&self) -> bool {
+        self.journal.is_sound()
+    }
+
+    /// A bit of a stored record flips; says whether there is one.
+    pub fn rot(&mut self, random: &mut Random) -> bool {
+        self.journal.rot(random)
     }
 
     /// Removes the records at these places: torn, and of no use.

@@ -5,11 +5,12 @@ use raft_core::{
     Body, ChunkData, Committed, DropReason, Event, Message, Piece, Ready, Snapshot, wire,
 };
 
+use crate::model::Input;
 use crate::oracle::{Oracle, Violation, bounded_output};
 use crate::world::World;
 use crate::world::app::{App, checksum};
 use crate::world::clock::Moment;
-use crate::world::host::{Host, host_of, node};
+use crate::world::host::{host_of, node};
 use crate::world::queue::Due;
 use crate::world::random::Random;
 use crate::world::sabotage::Sabotage;
@@ -65,6 +66,7 @@ impl World {
             if let Some(raft) = host.raft.as_mut() {
                 let _ = raft.handle_persisted(local, ticket);
             }
+            self.oracles.on_written(number, &self.hosts)?;
             self.observe(number)?;
         }
         Ok(())
@@ -88,22 +90,29 @@ impl World {
 
     /// Sends what the machine wants to send, except to peers whose transport is busy.
     pub(crate) fn transmit(&mut self, number: usize) -> Result<(), Violation> {
-        let mut busy = [node(number); HOSTS_MAX];
-        let (mut rest, mut count) = (self.network.busy(number), 0);
+        let mut rest = self.network.busy(number);
+        if rest == 0 {
+            return self.transmit_all(number, Ready::All);
+        }
+        let (mut busy, mut count) = ([node(number); HOSTS_MAX], 0);
         while rest != 0 {
             busy[count] = node(rest.trailing_zeros() as usize);
             (rest, count) = (rest & (rest - 1), count + 1);
         }
+        self.transmit_all(number, Ready::Except(&busy[..count]))
+    }
+
+    fn transmit_all(&mut self, number: usize, ready: Ready<'_>) -> Result<(), Violation> {
+        if !self.transmit_one(number, ready)? {
+            return Ok(());
+        }
         let raft = self.hosts[number].raft.as_ref();
         let bound = raft.map_or(0, bounded_output::bound);
-        let mut sent = 0;
-        while sent <= bound && self.transmit_one(number, Ready::Except(&busy[..count]))? {
+        let mut sent = 1;
+        while sent <= bound && self.transmit_one(number, ready)? {
             sent += 1;
         }
-        if sent > 0 {
-            self.oracles.on_sent(number, sent, bound)?;
-        }
-        Ok(())
+        self.oracles.on_sent(number, sent, bound)
     }
 
     fn transmit_one(&mut self, number: usize, ready: Ready<'_>) -> Result<bool, Violation> {
@@ -115,7 +124,7 @@ impl World {
         // Not for long: the world would drown in frames.
         let forgets =
             self.sabotage == Sabotage::ForgetsSending && self.stats.count(Count::FrameSent) < 1_000;
-        let unsent = forgets.then(|| raft.clone());
+        let unsent = forgets.then(|| Box::new(raft.clone()));
         let Some(transmit) = raft.poll_transmit(local, ready) else {
             return Ok(false);
         };
@@ -132,8 +141,10 @@ impl World {
             }
         };
         let echo = tamper::echo(self.sabotage, &message);
-        if matches!(message.body, Body::Chunk(_)) {
-            host.sent_piece = now;
+        match message.body {
+            Body::Chunk(_) => host.sent_piece = now,
+            Body::Ack(_) => self.acker = Some(number),
+            _ => {}
         }
         let encoded = match wire::encode_chunk(&message, data, &mut self.frame) {
             Ok(encoded) => encoded,
@@ -151,11 +162,15 @@ impl World {
         if let Ok(sent) = wire::decode(encoded) {
             self.oracles.on_frame(number, to, &sent, &self.hosts)?;
         }
+        let encoded = match &mut self.traitor {
+            Some(traitor) => traitor.bend(number, encoded),
+            None => encoded,
+        };
         let (network, queue) = (&mut self.network, &mut self.queue);
         let (swarm, stats) = (&self.swarm, &mut self.stats);
         let arrives = network.send(now, (number, to), encoded, swarm, queue, stats);
-        if unsent.is_some() {
-            self.hosts[number].raft = unsent;
+        if let Some(unsent) = unsent {
+            self.hosts[number].raft = Some(*unsent);
         }
         if !arrives && let Some(body) = echo {
             self.echo(number, to, body)?;
@@ -166,6 +181,8 @@ impl World {
             if let Some(raft) = host.raft.as_mut() {
                 let _ = raft.handle_unreachable(local, node(to));
             }
+            self.oracles
+                .on_step(number, || Input::Unreachable, &self.hosts)?;
             self.observe(number)?;
         }
         Ok(true)
@@ -185,14 +202,13 @@ impl World {
             };
             let _ = raft.handle_message(local, identity.node, message);
         }
+        self.oracles
+            .on_step(number, || Input::Nothing, &self.hosts)?;
         self.observe(number)
     }
 
     /// Hands what is committed to the application.
     fn apply(&mut self, number: usize) -> Result<(), Violation> {
-        // What is the machine's own is passed over without a word.
-        let delivered = |host: &Host| host.raft.as_ref().map(|raft| raft.delivered());
-        let before_all = delivered(&self.hosts[number]);
         loop {
             let host = &mut self.hosts[number];
             let Some(raft) = host.raft.as_mut() else {
@@ -207,7 +223,8 @@ impl World {
                     if self.sabotage == Sabotage::SkipsCommands && is_odd {
                         continue;
                     }
-                    host.app.apply(index, entry.payload);
+                    let id = entry.id;
+                    let answer = host.app.apply(index, entry.payload);
                     let state = host.app.state;
                     self.stats.add(Count::Applied);
                     if let Some(applied) = &mut self.applied {
@@ -215,6 +232,10 @@ impl World {
                     }
                     self.trace.record(index.value(), state);
                     self.oracles.on_applied(number, before, index, state)?;
+                    let clients = &mut self.oracles.clients;
+                    if let Some(asked) = clients.on_applied(number, id, self.now, answer) {
+                        self.oracles.on_answered(asked)?;
+                    }
                     if self.sabotage == Sabotage::RepeatsCommands && is_odd {
                         self.oracles.on_applied(number, index, index, state)?;
                     }
@@ -226,14 +247,14 @@ impl World {
                     self.trace.say(self.now, number, || {
                         format!("takes over the snapshot at {}", name.last.index)
                     });
+                    self.oracles.clients.on_snapshot(number, name.last.index);
                     self.oracles.on_snapshot(number, &name, state)?;
                 }
             }
         }
-        if delivered(&self.hosts[number]) != before_all {
-            self.observe(number)?;
-        }
-        Ok(())
+        self.oracles
+            .on_step(number, || Input::Deliver, &self.hosts)?;
+        self.oracles.on_delivered(number, &self.hosts[number])
     }
 
     /// Compacts the log if it has grown long; says whether it did.
@@ -276,6 +297,8 @@ impl World {
         );
         let done = host.disk.start_snapshot(now, time, name, bytes);
         self.queue.push(done, Due::DiskDone(number, host.start));
+        self.oracles
+            .on_step(number, || Input::Compact(index), &self.hosts)?;
         self.oracles.on_compact(number, index, app.state)?;
         self.observe(number)?;
         Ok(true)
@@ -293,7 +316,7 @@ impl World {
                 }
                 Event::Dropped { reason, from, .. } => {
                     self.stats.add(Count::MessageDropped);
-                    if reason != DropReason::Stranger {
+                    if reason != DropReason::Stranger && self.traitor.is_none() {
                         let what = format!(
                             "host {} drops a message of the honest node {from}: {reason:?}",
                             number + 1
@@ -328,6 +351,10 @@ impl World {
         let deadline = host.raft.as_ref().and_then(|raft| raft.poll_timeout());
         let Some(deadline) = deadline else { return };
         if host.armed_for == Some(deadline) {
+            return;
+        }
+        if !host.clock.is_running() && deadline > host.clock.show(self.now) {
+            // It looks again when its clock goes on.
             return;
         }
         host.armed_for = Some(deadline);

@@ -6,9 +6,9 @@ use raft_core::{Config, GroupId, Identity, LogIndex, Raft, Recovered, error::Res
 
 use crate::world::app::App;
 use crate::world::clock::{HostClock, Moment};
-use crate::world::disk::Disk;
+use crate::world::disk::{Disk, Remains};
 use crate::world::memory::Memory;
-use crate::world::random::Random;
+use crate::world::random::{Random, Stream};
 use crate::world::reuse::copies_in_place;
 use crate::world::stats::{Count, Stats};
 use crate::world::swarm::{HOSTS_MAX, Swarm};
@@ -39,6 +39,8 @@ pub struct Host {
     pub armed_for: Option<Instant>,
     /// It stays in its bad state whatever happens.
     pub is_frozen: bool,
+    /// Its disk lost something for good; it may come back as another node, once it is out.
+    pub is_rotten: bool,
     /// Its window is short of room.
     pub needs_room: bool,
     /// When its driver last sent a piece of its snapshot.
@@ -65,6 +67,7 @@ copies_in_place!(Host {
     wake_at,
     armed_for,
     is_frozen,
+    is_rotten,
     needs_room,
     sent_piece,
     compacted,
@@ -76,30 +79,43 @@ copies_in_place!(Host {
 });
 
 /// The name of the machine on the host with this number.
+#[inline]
 pub fn node(host: usize) -> NodeId {
     NodeId::new(host as u64 + 1)
 }
 
 /// The number of the host of this machine.
+#[inline]
 pub fn host_of(node: NodeId) -> Option<usize> {
     let place = usize::try_from(node.value()).ok()?.checked_sub(1)?;
     (place < HOSTS_MAX).then_some(place)
 }
 
+/// A host of no world, with buffers.
+impl Default for Host {
+    fn default() -> Self {
+        let clock = HostClock::new(clocks::Duration::ZERO, 0);
+        Host::new(0, &Swarm::draw(0), clock, Random::new(0, Stream::Hosts))
+    }
+}
+
+fn config(number: usize, swarm: &Swarm) -> Config {
+    let (min, max) = swarm.election_timeout;
+    Config::builder(node(number))
+        .election_timeout(min, max)
+        .heartbeat_interval(swarm.heartbeat)
+        .persist_timeout(swarm.persist_timeout)
+        .frame_bytes_max(swarm.frame_bytes)
+        .build()
+        .expect("every option of a swarm is a sound setting")
+}
+
 impl Host {
     /// A host that is down and has nothing stored.
     pub fn new(number: usize, swarm: &Swarm, clock: HostClock, random: Random) -> Self {
-        let (min, max) = swarm.election_timeout;
-        let config = Config::builder(node(number))
-            .election_timeout(min, max)
-            .heartbeat_interval(swarm.heartbeat)
-            .persist_timeout(swarm.persist_timeout)
-            .frame_bytes_max(swarm.frame_bytes)
-            .build()
-            .expect("every option of a swarm is a sound setting");
         Host {
             raft: None,
-            disk: Disk::default(),
+            disk: Disk::new(),
             clock,
             app: App::default(),
             identity: None,
@@ -108,28 +124,52 @@ impl Host {
             wake_at: None,
             armed_for: None,
             is_frozen: false,
+            is_rotten: false,
             needs_room: false,
             sent_piece: Moment::default(),
             compacted: Moment::default(),
             random,
-            config,
+            config: config(number, swarm),
             window_bytes: swarm.window_bytes,
             rots_after: None,
-            useless: Vec::new(),
+            useless: Vec::with_capacity(256),
         }
     }
 
-    /// Becomes a new host with an empty disk; buffers stay.
+    /// Becomes what [`new`](Host::new) makes; buffers stay.
     pub fn reset(&mut self, number: usize, swarm: &Swarm, clock: HostClock, random: Random) {
-        let mut disk = core::mem::take(&mut self.disk);
-        let mut useless = core::mem::take(&mut self.useless);
-        disk.reset();
-        useless.reserve(64);
-        *self = Host {
+        // Every field by name, so that none is forgotten.
+        let Host {
+            raft,
             disk,
+            clock: own_clock,
+            app,
+            identity,
+            start,
+            paused_until,
+            wake_at,
+            armed_for,
+            is_frozen,
+            is_rotten,
+            needs_room,
+            sent_piece,
+            compacted,
+            random: own_random,
+            config: own_config,
+            window_bytes,
+            rots_after,
             useless,
-            ..Host::new(number, swarm, clock, random)
-        };
+        } = self;
+        disk.reset();
+        useless.clear();
+        let begin = Moment::default();
+        (*raft, *identity, *start) = (None, None, 0);
+        (*own_clock, *own_random) = (clock, random);
+        (*own_config, *window_bytes) = (config(number, swarm), swarm.window_bytes);
+        *app = App::default();
+        (*paused_until, *sent_piece, *compacted) = (begin, begin, begin);
+        (*wake_at, *armed_for, *rots_after) = (None, None, None);
+        (*is_frozen, *is_rotten, *needs_room) = (false, false, false);
     }
 
     fn memory(&self) -> Memory {
@@ -182,12 +222,24 @@ impl Host {
         self.disk.crash(now, swarm, random, stats);
     }
 
+    /// Loses what was not stored, but for what remains.
+    pub fn cut(&mut self, now: Moment, remains: Remains) {
+        self.raft = None;
+        self.forget_wake();
+        self.paused_until = now;
+        self.start += 1;
+        self.disk.cut(now, remains);
+    }
+
     /// Loses everything, and the machine with it.
     pub fn wipe(&mut self) {
         self.raft = None;
         self.forget_wake();
         self.disk.reset();
         self.start += 1;
+        if core::mem::take(&mut self.is_rotten) {
+            self.is_frozen = false;
+        }
     }
 
     /// Comes back with what was stored.

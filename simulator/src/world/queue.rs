@@ -1,9 +1,8 @@
 //! What will happen, ordered by time; what happens at the same time happens in the order in which
 //! it was scheduled.
 //!
-//! A heap whose nodes have four children, of entries that are one number of 16 bytes: the time, a
-//! running number, and what is due in the lowest bits. Comparing two entries is comparing two
-//! numbers, and moving one is one load and one store.
+//! A heap whose nodes have four children, of entries of 16 bytes: one number by which they are
+//! ordered, the time and behind it a running number, and what is due, packed.
 
 use crate::world::clock::Moment;
 use crate::world::network::FrameId;
@@ -25,6 +24,8 @@ pub enum Due {
     Fault,
     /// A partition heals.
     Heal,
+    /// A host's links and clock work again.
+    Relieve(usize),
     /// Somebody proposes commands.
     Propose,
     /// Somebody changes the membership.
@@ -53,6 +54,7 @@ impl Due {
             Due::Reconfigure => (8, 0),
             Due::Calm => (9, 0),
             Due::Look => (10, 0),
+            Due::Relieve(host) => (11, host as u32),
         };
         kind << KINDS | rest
     }
@@ -70,15 +72,21 @@ impl Due {
             7 => Due::Propose,
             8 => Due::Reconfigure,
             9 => Due::Calm,
+            11 => Due::Relieve(rest as usize),
             _ => Due::Look,
         }
     }
 }
 
-/// The event queue.
+/// Time in microseconds above, a running number of 24 bits below; and what is due.
+type Entry = (u64, u32);
+
+const NUMBER_BITS: u32 = 24;
+
+/// The event queue. It holds 12 days and, in one moment, the order of 16 million schedulings.
 #[derive(Debug, Default)]
 pub struct Queue {
-    heap: Vec<u128>,
+    heap: Vec<Entry>,
     scheduled: u32,
 }
 
@@ -98,14 +106,15 @@ impl Queue {
     #[inline]
     pub fn push(&mut self, at: Moment, due: Due) {
         self.scheduled = self.scheduled.wrapping_add(1);
-        let key = u128::from(at.as_micros()) << 64
-            | u128::from(self.scheduled) << 32
-            | u128::from(due.pack());
+        let number = u64::from(self.scheduled & ((1 << NUMBER_BITS) - 1));
+        // What is later never comes.
+        let micros = at.as_micros().min(u64::MAX >> NUMBER_BITS);
+        let key = (micros << NUMBER_BITS | number, due.pack());
         let mut place = self.heap.len();
         self.heap.push(key);
         while place > 0 {
             let parent = (place - 1) / CHILDREN;
-            if self.heap[parent] < key {
+            if self.heap[parent].0 < key.0 {
                 break;
             }
             self.heap[place] = self.heap[parent];
@@ -117,7 +126,7 @@ impl Queue {
     /// When the next thing is due.
     pub fn next(&self) -> Option<Moment> {
         let first = self.heap.first()?;
-        Some(Moment::from_micros((first >> 64) as u64))
+        Some(Moment::from_micros(first.0 >> NUMBER_BITS))
     }
 
     /// Takes what is due next.
@@ -130,35 +139,36 @@ impl Queue {
         };
         self.sink(last);
         Some((
-            Moment::from_micros((first >> 64) as u64),
-            Due::unpack(first as u32),
+            Moment::from_micros(first.0 >> NUMBER_BITS),
+            Due::unpack(first.1),
         ))
     }
 
-    /// Puts `key` where the first was, and lets it sink to its place.
+    /// Puts `entry` where the first was, and lets it sink to its place.
     #[inline]
-    fn sink(&mut self, key: u128) {
+    fn sink(&mut self, entry: Entry) {
         let heap = &mut self.heap[..];
         let mut place = 0;
         loop {
             let first = place * CHILDREN + 1;
-            let Some(children) = heap.get(first..) else {
-                break;
+            let children = match heap.get(first..first + CHILDREN) {
+                Some(children) => children,
+                None => heap.get(first..).unwrap_or_default(),
             };
-            let mut least = (key, place);
-            for (child, other) in children.iter().take(CHILDREN).enumerate() {
-                if *other < least.0 {
-                    least = (*other, first + child);
+            let (mut least, mut at) = (entry, place);
+            for (child, other) in children.iter().enumerate() {
+                if other.0 < least.0 {
+                    (least, at) = (*other, first + child);
                 }
             }
-            if least.1 == place {
+            if at == place {
                 break;
             }
-            heap[place] = least.0;
-            place = least.1;
+            heap[place] = least;
+            place = at;
         }
         if let Some(last) = heap.get_mut(place) {
-            *last = key;
+            *last = entry;
         }
     }
 

@@ -23,99 +23,110 @@ pub(crate) use copies_in_place;
 /// A list that keeps the buffers of what it lets go.
 #[derive(Debug)]
 pub struct Shelf<T> {
-    places: Vec<T>,
-    len: usize,
+    items: Vec<T>,
+    spare: Vec<T>,
 }
 
 impl<T> Default for Shelf<T> {
     fn default() -> Self {
         Shelf {
-            places: Vec::new(),
-            len: 0,
+            items: Vec::new(),
+            spare: Vec::new(),
         }
     }
 }
 
 impl<T> Shelf<T> {
-    /// Sees to it that there are at least so many places.
+    /// Sees to it that so many can stand here without asking for memory.
     pub fn reserve_with(&mut self, places: usize, make: impl Fn() -> T) {
-        while self.places.len() < places {
-            self.places.push(make());
+        let more = places.saturating_sub(self.items.len());
+        self.items.reserve(more);
+        while self.spare.len() < more {
+            self.spare.push(make());
         }
+        self.spare.reserve(places);
     }
 
-    /// Puts one more at the end: `make` makes it, or else `fill` fills what once stood there.
-    pub fn add_with(&mut self, make: impl FnOnce() -> T, fill: impl FnOnce(&mut T)) {
-        match self.places.get_mut(self.len) {
-            Some(place) => fill(place),
-            None => self.places.push(make()),
-        }
-        self.len += 1;
-    }
-
-    /// Puts one more at the end. It still holds what once stood there: fill all of it.
+    /// Puts one more at the end. It still holds what it once held: fill all of it.
     pub fn add(&mut self) -> &mut T
     where
         T: Default,
     {
-        self.add_with(T::default, |_| {});
-        &mut self.places[self.len - 1]
+        let item = self.spare.pop().unwrap_or_default();
+        self.items.push(item);
+        let last = self.items.len() - 1;
+        &mut self.items[last]
     }
 
     /// Takes the first away. It can be read until something is added.
     pub fn take_first(&mut self) -> Option<&mut T> {
-        if self.len == 0 {
+        if self.items.is_empty() {
             return None;
         }
-        self.places[..self.len].rotate_left(1);
-        self.len -= 1;
-        self.places.get_mut(self.len)
+        let first = self.items.remove(0);
+        self.spare.push(first);
+        self.spare.last_mut()
     }
 
     /// Keeps those for which `is_kept` says so, in their order.
     pub fn retain(&mut self, mut is_kept: impl FnMut(&T) -> bool) {
-        let mut kept = 0;
-        for place in 0..self.len {
-            if is_kept(&self.places[place]) {
-                self.places.swap(place, kept);
-                kept += 1;
+        let mut place = 0;
+        while place < self.items.len() {
+            if is_kept(&self.items[place]) {
+                place += 1;
+            } else {
+                let item = self.items.remove(place);
+                self.spare.push(item);
             }
         }
-        self.len = kept;
+    }
+
+    /// Lets the last go, or adds some that still hold what they once held, until there are `len`.
+    pub fn set_len(&mut self, len: usize)
+    where
+        T: Default,
+    {
+        while self.items.len() < len {
+            self.add();
+        }
+        let rest = len.min(self.items.len());
+        self.spare.extend(self.items.drain(rest..));
     }
 
     /// Lets all go.
     pub fn clear(&mut self) {
-        self.len = 0;
+        self.spare.append(&mut self.items);
     }
 }
 
 impl<T> Deref for Shelf<T> {
     type Target = [T];
 
+    #[inline]
     fn deref(&self) -> &[T] {
-        &self.places[..self.len]
+        &self.items
     }
 }
 
 impl<T> DerefMut for Shelf<T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.places[..self.len]
+        &mut self.items
     }
 }
 
-impl<T: Clone> Clone for Shelf<T> {
+impl<T: Clone + Default> Clone for Shelf<T> {
     fn clone(&self) -> Self {
         Shelf {
-            places: self.to_vec(),
-            len: self.len,
+            items: self.items.clone(),
+            spare: Vec::new(),
         }
     }
 
     fn clone_from(&mut self, source: &Self) {
-        self.clear();
-        for item in source.iter() {
-            self.add_with(|| item.clone(), |place| place.clone_from(item));
+        self.set_len(source.items.len());
+        for (item, other) in self.items.iter_mut().zip(&source.items) {
+            item.clone_from(other);
         }
     }
 }

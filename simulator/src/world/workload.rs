@@ -3,11 +3,17 @@
 use clocks::Duration;
 use raft_core::{Change, Identity, Standing, error::ProposeError};
 
-use crate::oracle::{Liveness, Oracle, Violation};
+use crate::model::Input;
+use crate::oracle::Violation;
 use crate::world::World;
-use crate::world::host::host_of;
+use crate::world::app::Command;
 use crate::world::queue::Due;
+use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
+use crate::world::swarm::HOSTS_MAX;
+
+/// As many as there are hosts, at most.
+type Few<T> = heapless::Vec<T, HOSTS_MAX>;
 
 impl World {
     /// Every node that believes to lead is given commands.
@@ -47,37 +53,66 @@ impl World {
         {
             let _ = raft.campaign(local);
             self.stats.add(Count::Event);
+            self.oracles
+                .on_step(number, || Input::Campaign, &self.hosts)?;
             self.observe(number)?;
             self.drain(number)?;
         }
         Ok(())
     }
 
-    fn propose_to(&mut self, number: usize, burst: u64, len: usize) -> Result<(), Violation> {
+    pub(crate) fn propose_to(
+        &mut self,
+        number: usize,
+        burst: u64,
+        len: usize,
+    ) -> Result<(), Violation> {
         self.stats.add(Count::Event);
         let host = &mut self.hosts[number];
         let Some(raft) = host.raft.as_mut() else {
             return Ok(());
         };
         for _ in 0..burst {
-            self.commands += 1;
+            let (clients, now) = (&mut self.oracles.clients, self.now);
+            let asked = clients.ask(now);
             let mut payload = [0xa5; 80];
-            payload[..8].copy_from_slice(&self.commands.to_le_bytes());
+            payload[..8].copy_from_slice(&asked.to_le_bytes());
+            let command = Command::new(asked);
+            if self.sabotage == Sabotage::ReadsLocally && command.is_read {
+                let (at, value) = (host.app.applied, host.app.registers[command.register]);
+                clients.answer(asked, at, false, value, now);
+                self.oracles.on_answered(asked)?;
+                continue;
+            }
             match raft.propose(&payload[..len]) {
                 Ok(id) => {
+                    clients.on_proposed(number, asked, id);
                     self.stats.add(Count::Proposed);
+                    if self.sabotage == Sabotage::ProposesTwice {
+                        let _ = raft.propose(&payload[..len]);
+                    }
+                    if self.sabotage == Sabotage::AnswersEarly {
+                        clients.answer(asked, id.index, true, asked, now);
+                        self.oracles.on_answered(asked)?;
+                    }
                     if let Some(liveness) = &mut self.liveness {
-                        liveness.on_proposed(id);
+                        liveness.on_proposed(now, id);
                     }
                 }
                 Err(ProposeError::Full) => {
+                    clients.on_refused(asked);
                     self.stats.add(Count::ProposalRefused);
                     host.needs_room = true;
                     break;
                 }
-                Err(_) => break,
+                Err(_) => {
+                    clients.on_refused(asked);
+                    break;
+                }
             }
         }
+        self.oracles
+            .on_step(number, || Input::Propose, &self.hosts)?;
         self.observe(number)?;
         self.drain(number)
     }
@@ -123,11 +158,13 @@ impl World {
             self.trace
                 .say(self.now, leader, || format!("reconfigures: {changes:?}"));
         }
+        self.oracles
+            .on_step(leader, || Input::Reconfigure, &self.hosts)?;
         self.observe(leader)?;
         self.drain(leader)
     }
 
-    fn first_members(&self) -> Vec<Change> {
+    fn first_members(&self) -> Few<Change> {
         let others = self.hosts.iter().take(self.swarm.founders).skip(1);
         let up = others.filter(|host| host.raft.is_some());
         let known = up.filter(|host| host.has_past());
@@ -136,43 +173,45 @@ impl World {
             .collect()
     }
 
-    fn draw_changes(&mut self, leader: usize) -> Vec<Change> {
+    fn draw_changes(&mut self, leader: usize) -> Few<Change> {
         let Some(raft) = self.hosts[leader].raft.as_ref() else {
-            return Vec::new();
+            return Few::new();
         };
-        let seats: Vec<_> = raft.members().collect();
+        let seats: Few<_> = raft.members().collect();
         let is_member = |identity: &Identity| {
             let mut names = seats.iter().map(|seat| seat.identity.node);
             names.any(|name| name == identity.node)
         };
         let with = |standing: Standing| {
             let seats = seats.iter().filter(move |seat| seat.standing == standing);
-            seats.map(|seat| seat.identity.node).collect::<Vec<_>>()
+            seats.map(|seat| seat.identity.node).collect::<Few<_>>()
         };
         let (voters, learners) = (with(Standing::Voter), with(Standing::Learner));
+        let rotten = self.hosts.iter().filter(|host| host.is_rotten);
+        let mut rotten = rotten.filter_map(|host| host.identity);
+        if let Some(lost) = rotten.find(|identity| is_member(identity)) {
+            // No other change until a host that can never come back is out.
+            return core::iter::once(Change::Remove(lost.node)).collect();
+        }
         let up = self.hosts.iter().filter(|host| host.raft.is_some());
         // Whoever does not remember its name yet must not be let in under it.
         let known = up.filter(|host| host.has_past());
         let identities = known.filter_map(|host| host.identity);
-        let strangers: Vec<_> = identities.filter(|identity| !is_member(identity)).collect();
+        let strangers: Few<_> = identities.filter(|identity| !is_member(identity)).collect();
         let random = &mut self.work_random;
-        let mut changes = Vec::new();
+        let mut changes = Few::new();
         for _ in 0..random.between(1, 2) {
-            match random.below(5) {
-                0 if !strangers.is_empty() => {
-                    changes.push(Change::AddLearner(random.pick(&strangers)));
-                }
-                1 if !strangers.is_empty() => {
-                    changes.push(Change::AddVoter(random.pick(&strangers)));
-                }
-                2 if !learners.is_empty() => changes.push(Change::Promote(random.pick(&learners))),
-                3 if voters.len() > 2 => changes.push(Change::Remove(random.pick(&voters))),
-                4 if !learners.is_empty() => changes.push(Change::Remove(random.pick(&learners))),
-                _ => {}
-            }
+            changes.extend(match random.below(5) {
+                0 if !strangers.is_empty() => Some(Change::AddLearner(random.pick(&strangers))),
+                1 if !strangers.is_empty() => Some(Change::AddVoter(random.pick(&strangers))),
+                2 if !learners.is_empty() => Some(Change::Promote(random.pick(&learners))),
+                3 if voters.len() > 2 => Some(Change::Remove(random.pick(&voters))),
+                4 if !learners.is_empty() => Some(Change::Remove(random.pick(&learners))),
+                _ => None,
+            });
         }
         if changes.is_empty() && !strangers.is_empty() {
-            changes.push(Change::AddVoter(random.pick(&strangers)));
+            changes.extend([Change::AddVoter(random.pick(&strangers))]);
         }
         changes
     }
@@ -185,12 +224,13 @@ impl World {
         let is_settled = raft.is_established()
             && !raft.is_joint()
             && raft.configuration_index() <= raft.commit();
-        let members: Vec<_> = raft.members().map(|seat| seat.identity.node).collect();
+        let members: Few<_> = raft.members().map(|seat| seat.identity.node).collect();
         let group = raft.group();
         let outside = (0..self.hosts.len()).find(|number| {
             let host = &self.hosts[*number];
             let name = host.identity.map(|identity| identity.node);
-            host.raft.is_some() && name.is_some_and(|name| !members.contains(&name))
+            (host.raft.is_some() || host.is_rotten)
+                && name.is_some_and(|name| !members.contains(&name))
         });
         let (Some(number), true) = (outside, is_settled) else {
             return Ok(());
@@ -198,105 +238,10 @@ impl World {
         self.stats.add(Count::Wipe);
         self.trace.say(self.now, number, || "IS WIPED".into());
         self.oracles.on_wipe(number);
+        self.oracles.clients.on_crash(number);
         self.hosts[number].wipe();
         let now = self.now;
         let joined = self.hosts[number].join(group, now);
         self.came_up(number, joined.map_err(|error| error.to_string()))
-    }
-
-    /// The storm is over: links work, hosts come back.
-    pub(crate) fn calm(&mut self) {
-        self.stats.add(Count::Event);
-        self.is_calm = true;
-        self.network.calm();
-        self.trace
-            .say(self.now, 0, || "---- THE STORM IS OVER ----".into());
-        for number in 0..self.hosts.len() {
-            let host = &mut self.hosts[number];
-            host.paused_until = self.now;
-            if host.raft.is_none() {
-                self.queue.push(self.now, Due::Restart(number));
-            }
-        }
-        self.queue
-            .push(self.now.plus(self.swarm.part(1)), Due::Look);
-    }
-
-    /// Looks whether the group is well.
-    pub(crate) fn look(&mut self) -> Result<(), Violation> {
-        let Some(liveness) = &self.liveness else {
-            self.liveness = Some(Liveness::new(self.now, self.swarm.election_timeout.1));
-            self.freeze();
-            self.queue
-                .push(self.now.plus(self.swarm.part(10)), Due::Look);
-            return Ok(());
-        };
-        match liveness.is_well(&self.hosts) {
-            Ok(()) => {
-                self.judge(Oracle::Liveness, Ok(()))?;
-                self.end();
-            }
-            Err(what) if liveness.is_over(self.now) => {
-                let elapsed = liveness.elapsed(self.now).as_millis();
-                let what = format!("{elapsed} ms after the storm: {what}");
-                self.judge(Oracle::Liveness, Err(what))?;
-                self.end();
-            }
-            Err(_) => self
-                .queue
-                .push(self.now.plus(self.swarm.part(10)), Due::Look),
-        }
-        Ok(())
-    }
-
-    /// Leaves a minority in a bad state: down, cut off, or deaf but not mute.
-    fn freeze(&mut self) {
-        if !self.swarm.has_frozen_minority {
-            return;
-        }
-        // A configuration that only a frame remembers could need other hosts than these.
-        self.network.lose_all();
-        let first = self.fault_random.index(self.hosts.len());
-        for step in 0..self.hosts.len() {
-            let number = (first + step) % self.hosts.len();
-            self.hosts[number].is_frozen = true;
-            if !self.live_quorums() {
-                self.hosts[number].is_frozen = false;
-                continue;
-            }
-            self.stats.add(Count::FrozenMinority);
-            self.trace.say(self.now, number, || "STAYS UNWELL".into());
-            let kind = self.fault_random.below(3);
-            for other in (0..self.hosts.len()).filter(|other| *other != number) {
-                self.network.cut(other, number);
-                if kind == 1 {
-                    self.network.cut(number, other);
-                }
-            }
-            if kind == 2 {
-                self.hosts[number].raft = None;
-            }
-        }
-    }
-
-    /// Whether every configuration in force has its majorities without the frozen hosts.
-    fn live_quorums(&self) -> bool {
-        let mut rafts = self.hosts.iter().filter_map(|host| host.raft.as_ref());
-        rafts.all(|raft| {
-            let majority = |is_in: fn(Standing) -> bool| {
-                let voters = raft.members().filter(|seat| is_in(seat.standing));
-                let (mut all, mut live) = (0, 0);
-                for seat in voters {
-                    let host = host_of(seat.identity.node).and_then(|at| self.hosts.get(at));
-                    all += 1;
-                    live += usize::from(host.is_some_and(|host| {
-                        !host.is_frozen && host.identity == Some(seat.identity)
-                    }));
-                }
-                all == 0 || live > all / 2
-            };
-            majority(Standing::is_in_incoming)
-                && (!raft.is_joint() || majority(Standing::is_in_outgoing))
-        })
     }
 }
