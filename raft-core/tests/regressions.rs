@@ -216,6 +216,36 @@ fn log_from_the_future_won_votes() {
     assert_eq!(said.to(1), [Said::VoteReply(true)]);
 }
 
+/// A leader that compacted faster than the follower's medium stored made it begin again and again:
+/// a later snapshot took the place of the one of which a piece was being stored.
+#[test]
+fn snapshot_being_stored_gave_way_to_a_later_one() {
+    let mut solo = Past::new(3).start();
+    let piece = |last| Said::Chunk {
+        last,
+        size: 8,
+        offset: 0,
+        round: 1,
+        data: b"half".to_vec(),
+        configuration: encode_seats(&voters(&[1, 2, 3]), 100_000),
+    };
+    let now = solo.now;
+    let mut offer = |last| {
+        piece(last).with(1, 1, 0, |message| {
+            let piece = solo.raft.handle_message(now, NodeId::new(1), message);
+            piece.unwrap().map(|piece| piece.into_receipt())
+        })
+    };
+    let receipt = offer((9, 1)).expect("the first snapshot begins");
+    assert!(offer((12, 1)).is_none(), "a piece of it is being stored");
+    solo.raft.handle_stored(now, receipt).unwrap();
+    let again = piece((12, 1)).with(1, 1, 0, |message| {
+        let piece = solo.raft.handle_message(now, NodeId::new(1), message);
+        piece.unwrap().is_some()
+    });
+    assert!(again, "it is stored: a later one may begin");
+}
+
 /// As a message may not, a record may not begin where there is no place for entries behind it: those that it held all
 /// stood at the last index. Found by the fuzz target `raft_restore`.
 #[test]

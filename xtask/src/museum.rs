@@ -106,7 +106,11 @@ pub(crate) fn main(context: &Context, words: &[String]) -> Result<()> {
         .iter()
         .filter(|patch| arguments.mutants.is_empty() || arguments.mutants.contains(&patch.number));
     let chosen: Vec<&Patch> = chosen.collect();
-    let simulator = copy.simulator(context)?;
+    let simulator = if arguments.is_known_only {
+        copy.built_simulator()
+    } else {
+        copy.simulator(context)?
+    };
     let mut checkers = checkers(&simulator)?;
     checkers.retain(|name| arguments.checkers.is_empty() || arguments.checkers.contains(name));
     ensure!(
@@ -117,7 +121,7 @@ pub(crate) fn main(context: &Context, words: &[String]) -> Result<()> {
     let wants_tests = checkers.iter().any(|name| name == TESTS);
     let arms = Arms {
         simulator,
-        tests: if wants_tests {
+        tests: if wants_tests && !arguments.is_known_only {
             copy.tests()?
         } else {
             Vec::new()
@@ -138,9 +142,15 @@ pub(crate) fn main(context: &Context, words: &[String]) -> Result<()> {
     println!("\n{}", table::summary(&rows));
     if arguments.writes {
         let conditions = format!(
-            "{} trials of at most {} s per checker and mutant, one process at a time, a build with debug assertions \
-             and overflow checks",
-            arguments.trials, arguments.seconds_max
+            "{} trials of at most {} s of processor time per checker and mutant, a build with debug assertions and overflow \
+             checks{}",
+            arguments.trials,
+            arguments.seconds_max,
+            if arguments.is_known_only {
+                ", `--known`: what was hunted so far"
+            } else {
+                ""
+            }
         );
         fs::write(
             context.root.join(PAGE),

@@ -47,6 +47,11 @@ pub(crate) fn compose(path: &str, text: &str, patches: &[Patch]) -> Result<Compo
                 let function = enclosing(&lines, &edit.old).with_context(|| {
                     format!("{}: changes {path} outside of a function", patch.name)
                 })?;
+                ensure!(
+                    has_named_result(&lines, function),
+                    "{}: the arms of a function that returns `impl` have types of their own",
+                    patch.name
+                );
                 let mutants = functions.entry(function).or_default();
                 mutants.entry(patch.number).or_default().push(edit);
             }
@@ -203,6 +208,13 @@ fn function_at(lines: &[&str], head: usize) -> Option<Function> {
     Some(Function { head, open, close })
 }
 
+/// Whether the result of a function has a type that one can name: closures of two arms differ.
+fn has_named_result(lines: &[&str], function: Function) -> bool {
+    let signature = lines[function.head..=function.open].join(" ");
+    let result = signature.split_once("->").map_or("", |(_, result)| result);
+    !result.contains("impl ")
+}
+
 /// The innermost function whose body holds all of `changed`.
 fn enclosing(lines: &[&str], changed: &Range<usize>) -> Option<Function> {
     let heads = (0..changed.start)
@@ -325,6 +337,16 @@ _ => {
         let error = compose("f.rs", SOURCE, &[patch(9, "fn after() {}", "")]).unwrap_err();
         assert!(
             format!("{error:#}").contains("outside of a function"),
+            "{error:#}"
+        );
+    }
+
+    #[test]
+    fn a_result_without_a_name_is_refused() {
+        let source = "fn f(\n    x: u8,\n) -> impl Fn() {\n    move || x\n}\n";
+        let error = compose("f.rs", source, &[patch(5, "    move || x", "    || 1")]).unwrap_err();
+        assert!(
+            error.to_string().contains("types of their own"),
             "{error:#}"
         );
     }

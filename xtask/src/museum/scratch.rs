@@ -202,7 +202,12 @@ impl Copy {
     /// Builds the simulator with all mutants in it.
     pub(crate) fn simulator(&self, context: &Context) -> Result<PathBuf> {
         context.run(&mut self.cargo(&["build", "--release", "-p", "simulator"]))?;
-        Ok(self.target.join("release/simulator"))
+        Ok(self.built_simulator())
+    }
+
+    /// Where that is, once it was built.
+    pub(crate) fn built_simulator(&self) -> PathBuf {
+        self.target.join("release/simulator")
     }
 
     /// Builds the tests of the core crates, and names their programs.

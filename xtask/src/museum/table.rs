@@ -118,7 +118,8 @@ pub(super) fn page(rows: &[Row<'_>], checkers: &[String], conditions: &str) -> S
         "Made by `cargo xtask museum --write`: {conditions}.\n\n\
          Each mutant removes one rule of the protocol or of the proof room (`simulator/museum`, a patch each). For \
          each checker: what it looked at until it noticed, how long that took, and which oracle, law, counter or \
-         test noticed; medians of the trials. `–` means not within the budget.\n"
+         test noticed; medians of the trials. `–` means not within the budget, an empty cell that \
+         it was not tried.\n"
     );
     let _ = writeln!(page, "{}\n", summary(rows));
     for kind in [Kind::Safety, Kind::Liveness, Kind::Hostile, Kind::Harness] {
