@@ -7,6 +7,9 @@ use raft_core::{EntryId, LogIndex, Term};
 use crate::world::chain::Link;
 use crate::world::reuse::copies_in_place;
 
+/// Beyond this index only a liar's entries stand, and few: they have no place of their own.
+const DENSE_MAX: usize = 1 << 24;
+
 /// For each index and term, the hash of the log up to there.
 #[derive(Debug, Default)]
 pub(super) struct LogMatching {
@@ -68,6 +71,10 @@ impl LogMatching {
             None => {}
         }
         let place = index.value() as usize;
+        if place >= DENSE_MAX {
+            self.others.push((index, link));
+            return Ok(());
+        }
         if self.first.len() <= place {
             self.first.resize(place + 1, None);
         }
