@@ -4,6 +4,7 @@
 pub mod figures;
 pub mod oracle;
 mod run;
+pub mod scenario;
 pub mod world;
 
 pub use oracle::{Bench, Oracle, Violation};

@@ -6,9 +6,11 @@
 pub mod app;
 pub mod chain;
 pub mod clock;
+pub mod decision;
 pub mod disk;
 mod driver;
 mod faults;
+pub mod happening;
 pub mod host;
 pub mod memory;
 pub mod network;
@@ -23,8 +25,11 @@ mod workload;
 use raft_core::{GroupId, wire};
 
 use crate::oracle::{Bench, Liveness, Oracle, Oracles, Violation};
+use crate::scenario::pool::Pool;
 use crate::world::clock::{HostClock, Moment};
+use crate::world::decision::Decision;
 use crate::world::disk::Outcome;
+use crate::world::happening::{Facts, What};
 use crate::world::host::{Host, node};
 use crate::world::network::{FrameId, Network};
 use crate::world::queue::{Due, Queue};
@@ -36,6 +41,9 @@ use crate::world::trace::{Trace, Verbosity, describe};
 
 /// A history has some thousand events; one with so many is a storm that feeds itself.
 const EVENTS_MAX: u64 = 1_000_000;
+
+/// After how many borrows memory rots, if that is what is broken.
+pub(crate) const ROT_AFTER: u32 = 400;
 
 /// How a history is run, beside its seed.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +90,8 @@ pub struct World {
     pub(crate) frame: Vec<u8>,
     /// An earlier image of a host, for the seeded fault that goes back to it.
     pub(crate) image: Option<(usize, Host)>,
+    /// Where frames wait for their delivery by name, if a story is told.
+    pub(crate) pool: Option<Box<Pool>>,
     is_over: bool,
 }
 
@@ -97,7 +107,17 @@ pub enum Progress {
 impl World {
     /// The world of a seed at its beginning.
     pub fn new(seed: u64, options: Options) -> Result<Self, Violation> {
-        let swarm = Swarm::draw(seed);
+        World::with_swarm(seed, Swarm::draw(seed), options, ROT_AFTER)
+    }
+
+    /// A world with these options, at its beginning; `rot` is after how many borrows memory rots,
+    /// if that is what is broken.
+    pub(crate) fn with_swarm(
+        seed: u64,
+        swarm: Swarm,
+        options: Options,
+        rot: u32,
+    ) -> Result<Self, Violation> {
         let mut random = Random::new(seed, Stream::Hosts);
         let hosts = (0..swarm.hosts)
             .map(|number| {
@@ -127,17 +147,18 @@ impl World {
             commands: 0,
             frame: vec![0; swarm.frame_bytes],
             image: None,
+            pool: None,
             is_over: false,
             swarm,
         };
-        world.found()?;
+        world.found(rot)?;
         Ok(world)
     }
 
-    fn found(&mut self) -> Result<(), Violation> {
+    fn found(&mut self, rot: u32) -> Result<(), Violation> {
         let now = self.now;
         if self.sabotage == Sabotage::RotsMemory {
-            self.hosts[0].rot(400);
+            self.hosts[0].rot(rot);
         }
         let founded = self.hosts[0].found(now);
         self.came_up(0, founded.map_err(|error| error.to_string()))?;
@@ -200,7 +221,10 @@ impl World {
             Due::Wake(host) => self.wake(host)?,
             Due::DiskDone(host, start) => self.disk_done(host, start)?,
             Due::Restart(host) => self.restart(host)?,
+            Due::Unreachable(host, peer) => self.notice_unreachable(host, peer)?,
             Due::Fault => self.strike()?,
+            // When the storm is over all is healed but those who stay unwell.
+            Due::Heal if self.is_calm => {}
             Due::Heal => self.network.heal(),
             Due::Propose => self.propose()?,
             Due::Reconfigure => self.reconfigure()?,
@@ -224,7 +248,7 @@ impl World {
     fn concerns(&self, due: Due) -> Option<usize> {
         match due {
             Due::Deliver(frame) => Some(self.network.receiver(frame)),
-            Due::Wake(host) | Due::DiskDone(host, _) => Some(host),
+            Due::Wake(host) | Due::DiskDone(host, _) | Due::Unreachable(host, _) => Some(host),
             Due::Restart(_)
             | Due::Fault
             | Due::Heal
@@ -245,13 +269,19 @@ impl World {
         let Some(bytes) = self.sabotage.tamper(frame.bytes) else {
             return Ok(());
         };
-        let result = self.receive(from, to, &bytes);
+        let result = self.receive(from, to, frame.name, &bytes);
         self.network.recycle(bytes);
         result?;
         self.drain(to)
     }
 
-    fn receive(&mut self, from: usize, to: usize, bytes: &[u8]) -> Result<(), Violation> {
+    pub(crate) fn receive(
+        &mut self,
+        from: usize,
+        to: usize,
+        name: u32,
+        bytes: &[u8],
+    ) -> Result<(), Violation> {
         let host = &mut self.hosts[to];
         let Some(raft) = host.raft.as_mut() else {
             return Ok(());
@@ -264,9 +294,9 @@ impl World {
             }
         };
         let now = self.now;
-        self.trace.say(now, to, || {
-            format!("<- n{}  {}", from + 1, describe(&message))
-        });
+        self.trace.deliver(now, to, name);
+        self.trace
+            .say(now, to, || What::Arrived(from, name, describe(&message)));
         self.trace.record(
             now.as_micros(),
             (to as u64) << 32 | (from as u64) << 24 | bytes.len() as u64,
@@ -280,7 +310,7 @@ impl World {
         self.observe(to)
     }
 
-    fn wake(&mut self, host: usize) -> Result<(), Violation> {
+    pub(crate) fn wake(&mut self, host: usize) -> Result<(), Violation> {
         let now = self.now;
         let woken = &mut self.hosts[host];
         woken.retries = false;
@@ -291,12 +321,8 @@ impl World {
         let Some(raft) = woken.raft.as_mut() else {
             return Ok(());
         };
-        if raft
-            .poll_timeout()
-            .is_some_and(|deadline| deadline <= local)
-        {
-            self.trace.say(now, host, || "wakes".into());
-        }
+        let decision = || Decision::Wake(host as u8);
+        self.trace.decide(now, host, decision);
         self.trace.record(now.as_micros(), 1 << 40 | host as u64);
         let _ = raft.handle_timeout(local);
         self.observe(host)?;
@@ -316,12 +342,29 @@ impl World {
         if self.hosts[host].start != start {
             return Ok(());
         }
-        let now = self.now;
         let is_safe = self.is_calm || self.is_installing();
         let fails = !is_safe && self.disk_random.chance(self.swarm.write_failure);
+        let disk = &self.hosts[host].disk;
+        let failed = if fails {
+            disk.draw_failure(&mut self.disk_random)
+        } else {
+            None
+        };
+        self.end_write(host, failed)
+    }
+
+    /// The oldest operation of a disk is done, or it failed and left so many bytes.
+    pub(crate) fn end_write(&mut self, host: usize, failed: Option<u32>) -> Result<(), Violation> {
+        let now = self.now;
+        let number = host as u8;
+        self.trace.decide(now, host, || match failed {
+            Some(left) => Decision::Fail(number, left),
+            None => Decision::Store(number),
+        });
         let disk = &mut self.hosts[host].disk;
-        let outcome = disk.finish(fails, &mut self.disk_random, &mut self.stats);
-        self.trace.say(now, host, || disk_words(&outcome));
+        let outcome = disk.finish(failed, &mut self.stats);
+        self.trace
+            .say(now, host, || What::Disk(disk_words(&outcome)));
         self.trace.record(now.as_micros(), 2 << 40 | host as u64);
         let owner = &mut self.hosts[host];
         let local = owner.clock.show(now);
@@ -349,10 +392,12 @@ impl World {
         self.drain(host)
     }
 
-    fn restart(&mut self, host: usize) -> Result<(), Violation> {
+    pub(crate) fn restart(&mut self, host: usize) -> Result<(), Violation> {
         if self.hosts[host].raft.is_some() || self.hosts[host].is_frozen {
             return Ok(());
         }
+        let decision = || Decision::Restart(host as u8);
+        self.trace.decide(self.now, host, decision);
         if self.sabotage == Sabotage::ForgetsRecord {
             self.hosts[host].disk.forget_latest();
         }
@@ -389,14 +434,17 @@ impl World {
         }
         if let Some(raft) = &self.hosts[host].raft {
             let (term, last, base) = (raft.term(), raft.last(), raft.base());
-            self.trace.say(now, host, || {
-                use crate::world::trace::id;
-                format!("starts: term {term}, log ({} .. {}]", id(base), id(last))
-            });
+            let what = || What::Started(term, base, last);
+            self.trace.say(now, host, what);
         }
         self.oracles.on_start(host, &self.hosts)?;
         self.observe(host)?;
         self.drain(host)
+    }
+
+    /// The name of the group.
+    pub(crate) fn group(&self) -> Option<GroupId> {
+        self.group
     }
 
     pub(crate) fn bench(&self) -> Bench {
@@ -405,6 +453,8 @@ impl World {
 
     /// Lets the oracles look at a host.
     pub(crate) fn observe(&mut self, host: usize) -> Result<(), Violation> {
+        let facts = || Facts::of(&self.hosts[host]);
+        self.trace.look(self.now, host, facts);
         self.oracles.observe(host, &self.hosts, &mut self.stats)
     }
 
@@ -429,10 +479,10 @@ impl World {
 
 fn disk_words(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Stored(_) => "disk: record stored".into(),
-        Outcome::Failed(_) => "disk: write failed".into(),
-        Outcome::Piece(receipt) => format!("disk: piece stored, {receipt:?}"),
-        Outcome::Damaged(name) => format!("disk: damaged snapshot {name:?}"),
-        Outcome::Silent => "disk: done".into(),
+        Outcome::Stored(_) => "record stored".into(),
+        Outcome::Failed(_) => "write failed".into(),
+        Outcome::Piece(receipt) => format!("piece stored, {receipt:?}"),
+        Outcome::Damaged(name) => format!("damaged snapshot {name:?}"),
+        Outcome::Silent => "done".into(),
     }
 }

@@ -15,6 +15,7 @@ use raft_core::{
 use crate::world::app::{App, checksum};
 use crate::world::chain::{Chain, Link};
 use crate::world::clock::Moment;
+use crate::world::decision::Left;
 use crate::world::random::Random;
 use crate::world::stats::{Count, Stats};
 use crate::world::swarm::Swarm;
@@ -261,21 +262,41 @@ impl Disk {
         self.idle_from = self.idle_from.max(now.plus(time));
     }
 
-    /// The oldest operation has had its time.
-    pub fn finish(&mut self, fails: bool, random: &mut Random, stats: &mut Stats) -> Outcome {
+    /// How many bytes the oldest operation leaves, if it can fail.
+    pub fn draw_failure(&self, random: &mut Random) -> Option<u32> {
+        let Some(Operation::Record(record)) = self.operations.front() else {
+            return None;
+        };
+        let len = record.bytes.len() as u64;
+        let left = match random.below(3) {
+            0 => 0,
+            1 => len,
+            _ => random.below(len + 1),
+        };
+        // Records are a few kilobytes.
+        Some(left as u32)
+    }
+
+    /// How many operations are under way.
+    pub fn operations(&self) -> usize {
+        self.operations.len()
+    }
+
+    /// Whether anything is under way.
+    pub fn is_busy(&self) -> bool {
+        !self.operations.is_empty()
+    }
+
+    /// The oldest operation has had its time; it is done, or it failed and left so many bytes.
+    pub fn finish(&mut self, failed: Option<u32>, stats: &mut Stats) -> Outcome {
         match self.operations.pop_front() {
             None => Outcome::Silent,
             Some(Operation::Record(mut record)) => {
                 let ticket = record.ticket.take();
-                if fails {
+                if let Some(left) = failed {
                     stats.add(Count::WriteFailed);
-                    let len = record.bytes.len() as u64;
-                    let stored = match random.below(3) {
-                        0 => 0,
-                        1 => len,
-                        _ => random.below(len + 1),
-                    };
-                    self.tail = Some((record, stored as usize));
+                    let left = record.bytes.len().min(left as usize);
+                    self.tail = Some((record, left));
                     return Outcome::Failed(ticket);
                 }
                 stats.add(Count::Write);
@@ -359,37 +380,58 @@ impl Disk {
         });
     }
 
-    /// The host crashes: what is under way is lost, kept or torn.
-    pub fn crash(&mut self, now: Moment, swarm: &Swarm, random: &mut Random, stats: &mut Stats) {
+    /// What a crash leaves of what is under way: some of it, the first part of the next, or
+    /// nothing.
+    pub fn draw_crash(&self, swarm: &Swarm, random: &mut Random) -> Left {
+        let mut left = Left::default();
+        for operation in &self.operations {
+            let is_kept = match operation {
+                Operation::Record(_) => swarm.has_kept_writes && random.chance(400),
+                Operation::Snapshot(_) => random.chance(500),
+                Operation::Piece { .. } => continue,
+            };
+            if is_kept {
+                left.kept += 1;
+                continue;
+            }
+            if let Operation::Record(record) = operation
+                && swarm.has_torn_writes
+                && random.chance(600)
+            {
+                left.torn = Some(random.index(record.bytes.len()) as u32);
+            }
+            break;
+        }
+        left
+    }
+
+    /// The host crashes: what is under way is kept, torn or lost.
+    pub fn crash(&mut self, now: Moment, left: Left, stats: &mut Stats) {
         if let Some((record, stored)) = self.tail.take() {
             self.store_prefix(record, stored);
         }
-        let mut lives_on = true;
+        let (mut kept, mut torn) = (left.kept, left.torn);
         for operation in std::mem::take(&mut self.operations) {
             match operation {
-                Operation::Record(record) => {
-                    let whole = record.bytes.len();
-                    let keeps = swarm.has_kept_writes && random.chance(400);
-                    let tears = swarm.has_torn_writes && random.chance(600);
-                    if lives_on && keeps {
-                        stats.add(Count::RecordKept);
-                        self.store(record);
-                    } else if lives_on && tears {
+                Operation::Record(record) if kept > 0 => {
+                    kept -= 1;
+                    stats.add(Count::RecordKept);
+                    self.store(record);
+                }
+                Operation::Record(record) => match torn.take() {
+                    Some(bytes) => {
                         stats.add(Count::RecordTorn);
-                        lives_on = false;
-                        let stored = random.index(whole);
-                        self.store_prefix(record, stored);
-                    } else {
-                        lives_on = false;
-                        stats.add(Count::RecordLost);
+                        let part = record.bytes.len().saturating_sub(1);
+                        self.store_prefix(record, part.min(bytes as usize));
                     }
+                    None => stats.add(Count::RecordLost),
+                },
+                Operation::Snapshot(snapshot) if kept > 0 => {
+                    kept -= 1;
+                    self.keep_snapshot(snapshot);
                 }
-                Operation::Snapshot(snapshot) => {
-                    lives_on &= random.chance(500);
-                    if lives_on {
-                        self.keep_snapshot(snapshot);
-                    }
-                }
+                // What comes after a loss is lost as well.
+                Operation::Snapshot(_) => torn = None,
                 Operation::Piece { .. } => {}
             }
         }

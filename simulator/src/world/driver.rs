@@ -8,7 +8,9 @@ use raft_core::{
 use crate::oracle::{Oracle, Violation};
 use crate::world::World;
 use crate::world::app::{App, checksum};
+use crate::world::decision::Decision;
 use crate::world::disk::{Operation, Record, StoredSnapshot};
+use crate::world::happening::What;
 use crate::world::host::{host_of, node};
 use crate::world::network::Frame;
 use crate::world::queue::Due;
@@ -23,13 +25,14 @@ impl World {
         if self.hosts[host].raft.is_none() {
             return Ok(());
         }
+        let busy = self.draw_busy(host);
         self.persist(host)?;
-        self.transmit(host)?;
+        self.transmit(host, busy)?;
         self.apply(host)?;
         self.hear_events(host)?;
         if self.compact(host)? {
             self.persist(host)?;
-            self.transmit(host)?;
+            self.transmit(host, busy)?;
         }
         self.arm(host);
         Ok(())
@@ -46,8 +49,7 @@ impl World {
         };
         let (now, log) = (self.now, self.oracles.log(number));
         let mut record = Record::new(write, log, Vec::new());
-        self.trace
-            .say(now, number, || format!("writes up to {}", record.last()));
+        self.trace.say(now, number, || What::Writes(record.last()));
         let early = (self.sabotage == Sabotage::ReportsEarly)
             .then(|| record.ticket.take())
             .flatten();
@@ -95,17 +97,31 @@ impl World {
         self.start(number, operation);
     }
 
-    /// Sends what the machine wants to send, except to peers whose transport is busy.
-    fn transmit(&mut self, number: usize) -> Result<(), Violation> {
-        let mut busy = [node(number); HOSTS_MAX];
-        let mut count = 0;
+    /// The peers whose transport is busy at the moment, one bit each.
+    fn draw_busy(&mut self, number: usize) -> u64 {
+        if let Some(pool) = &mut self.pool {
+            return pool.take_busy(number);
+        }
+        let mut busy = 0;
         if self.swarm.busy > 0 {
             for peer in 0..self.hosts.len() {
-                if self.network.is_busy(&self.swarm) {
-                    busy[count] = node(peer);
-                    count += 1;
-                }
+                busy |= u64::from(self.network.is_busy(&self.swarm)) << peer;
             }
+        }
+        if busy != 0 {
+            let decision = || Decision::Busy(number as u8, busy);
+            self.trace.decide(self.now, number, decision);
+        }
+        busy
+    }
+
+    /// Sends what the machine wants to send, except to peers whose transport is busy.
+    fn transmit(&mut self, number: usize, mask: u64) -> Result<(), Violation> {
+        let mut busy = [node(number); HOSTS_MAX];
+        let mut count = 0;
+        for peer in (0..self.hosts.len()).filter(|peer| mask >> peer & 1 == 1) {
+            busy[count] = node(peer);
+            count += 1;
         }
         if count > 0 && !self.hosts[number].retries {
             self.stats.add(Count::LinkBusy);
@@ -154,9 +170,9 @@ impl World {
         bytes.extend_from_slice(encoded);
         self.trace
             .record(now.as_micros(), 3 << 40 | (number as u64) << 8 | to as u64);
-        self.trace.say(now, number, || {
-            format!("-> n{}  {}", to + 1, describe(&message))
-        });
+        let name = self.trace.name(number, to, &message);
+        let words = || What::Sent(to, name, describe(&message));
+        self.trace.say(now, number, words);
         if let Ok(sent) = wire::decode(&bytes) {
             self.oracles.on_frame(number, to, &sent, &self.hosts)?;
         }
@@ -165,18 +181,40 @@ impl World {
             to,
             bytes,
             generation: 0,
+            name,
         };
+        if let Some(pool) = &mut self.pool {
+            let is_lost = !self.network.reaches(number, to);
+            pool.push(frame, is_lost, self.trace.names());
+            return Ok(true);
+        }
         let (network, queue) = (&mut self.network, &mut self.queue);
         let arrives = network.send(now, frame, &self.swarm, queue, &mut self.stats);
-        if !arrives && self.work_random.chance(200) {
-            // A transport that notices tells the machine.
-            let host = &mut self.hosts[number];
-            if let Some(raft) = host.raft.as_mut() {
-                let _ = raft.handle_unreachable(local, node(to));
+        if !arrives {
+            self.trace.say(now, number, || What::Lost(name));
+            if self.work_random.chance(200) {
+                // A transport that notices tells the machine.
+                self.queue.push(now, Due::Unreachable(number, to));
             }
-            self.observe(number)?;
         }
         Ok(true)
+    }
+
+    /// A transport tells a host that it does not reach another.
+    pub(crate) fn notice_unreachable(
+        &mut self,
+        number: usize,
+        peer: usize,
+    ) -> Result<(), Violation> {
+        let host = &mut self.hosts[number];
+        let Some(raft) = host.raft.as_mut() else {
+            return Ok(());
+        };
+        let decision = || Decision::Unreachable(number as u8, peer as u8);
+        self.trace.decide(self.now, number, decision);
+        let _ = raft.handle_unreachable(host.clock.show(self.now), node(peer));
+        self.observe(number)?;
+        self.drain(number)
     }
 
     /// Hands what is committed to the application.
@@ -210,7 +248,7 @@ impl World {
                     host.app = loaded.unwrap_or_default();
                     let state = loaded.map(|app| app.state);
                     self.trace.say(self.now, number, || {
-                        format!("takes over the snapshot at {}", name.last.index)
+                        What::Words(format!("takes over the snapshot at {}", name.last.index))
                     });
                     self.oracles.on_snapshot(number, &name, state)?;
                 }
@@ -247,8 +285,8 @@ impl World {
         if host.random.chance(300) {
             host.disk.keep_checkpoint(host.app);
         }
-        self.trace
-            .say(self.now, number, || format!("compacts up to {index}"));
+        let words = || What::Words(format!("compacts up to {index}"));
+        self.trace.say(self.now, number, words);
         self.start(number, Operation::Snapshot(StoredSnapshot { name, bytes }));
         self.observe(number)?;
         Ok(true)
@@ -261,8 +299,8 @@ impl World {
             };
             match event {
                 Event::RoleChanged { role, term } => {
-                    self.trace
-                        .say(self.now, number, || format!("{role:?} in term {term}"));
+                    let what = || What::Role(role, term);
+                    self.trace.say(self.now, number, what);
                 }
                 Event::Dropped { reason, from, .. } => {
                     self.stats.add(Count::MessageDropped);
@@ -275,10 +313,12 @@ impl World {
                     }
                 }
                 Event::DiskStalled => {
-                    self.trace.say(self.now, number, || "disk stalled".into());
+                    let words = || What::Words("disk stalled".into());
+                    self.trace.say(self.now, number, words);
                 }
                 Event::NoRoomToCampaign | Event::WindowFull => {
-                    self.trace.say(self.now, number, || format!("{event:?}"));
+                    let words = || What::Words(format!("{event:?}"));
+                    self.trace.say(self.now, number, words);
                     self.hosts[number].needs_room = true;
                 }
                 Event::LeaderChanged { .. }
@@ -288,7 +328,8 @@ impl World {
                 | Event::PersistFailed
                 | Event::SnapshotFrameTooSmall
                 | Event::Faulted(_) => {
-                    self.trace.say(self.now, number, || format!("{event:?}"));
+                    let words = || What::Words(format!("{event:?}"));
+                    self.trace.say(self.now, number, words);
                 }
             }
         }

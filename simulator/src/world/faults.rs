@@ -4,6 +4,9 @@ use clocks::Duration;
 
 use crate::oracle::Violation;
 use crate::world::World;
+use crate::world::decision::{Decision, Left};
+use crate::world::happening::What;
+use crate::world::host::Host;
 use crate::world::queue::Due;
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
@@ -98,7 +101,8 @@ impl World {
                 self.stats.add(Count::Pause);
                 let time = self.fault_random.duration(millis(20), millis(700));
                 self.hosts[host].paused_until = self.now.plus(time);
-                self.trace.say(self.now, host, || "PAUSES".into());
+                let words = || What::Words("PAUSES".into());
+                self.trace.say(self.now, host, words);
             }
             Fault::Isolate => {
                 let host = self.any_host();
@@ -121,7 +125,8 @@ impl World {
                 self.stats.add(Count::DiskStall);
                 let time = self.fault_random.duration(millis(50), millis(1500));
                 self.hosts[host].disk.stall(self.now, time);
-                self.trace.say(self.now, host, || "DISK STALLS".into());
+                let words = || What::Words("DISK STALLS".into());
+                self.trace.say(self.now, host, words);
             }
         }
     }
@@ -131,7 +136,19 @@ impl World {
     }
 
     /// Takes a host down; it comes back after a while.
-    pub(crate) fn crash(&mut self, number: usize) {
+    fn crash(&mut self, number: usize) {
+        let host = &self.hosts[number];
+        if host.raft.is_none() {
+            return;
+        }
+        let left = host.disk.draw_crash(&self.swarm, &mut self.disk_random);
+        self.crash_leaving(number, left);
+        let down = self.fault_random.duration(millis(5), millis(600));
+        self.queue.push(self.now.plus(down), Due::Restart(number));
+    }
+
+    /// Takes a host down.
+    pub(crate) fn crash_leaving(&mut self, number: usize, left: Left) {
         let host = &mut self.hosts[number];
         let Some(raft) = &host.raft else { return };
         self.stats.add(Count::Crash);
@@ -141,11 +158,10 @@ impl World {
         if host.disk.is_writing() {
             self.stats.add(Count::CrashWriting);
         }
-        self.trace.say(self.now, number, || "CRASHES".into());
-        let (now, swarm) = (self.now, &self.swarm);
-        host.crash(now, swarm, &mut self.disk_random, &mut self.stats);
-        let down = self.fault_random.duration(millis(5), millis(600));
-        self.queue.push(now.plus(down), Due::Restart(number));
+        let now = self.now;
+        self.trace
+            .decide(now, number, || Decision::Crash(number as u8, left));
+        host.crash(now, left, &mut self.stats);
     }
 
     fn heal_later(&mut self) {
@@ -155,7 +171,8 @@ impl World {
 
     fn isolate(&mut self, host: usize) {
         self.stats.add(Count::Isolate);
-        self.trace.say(self.now, host, || "IS CUT OFF".into());
+        let words = || What::Words("IS CUT OFF".into());
+        self.trace.say(self.now, host, words);
         for other in (0..self.hosts.len()).filter(|other| *other != host) {
             self.network.cut(host, other);
             self.network.cut(other, host);
@@ -172,7 +189,7 @@ impl World {
         });
         let sides = self.fault_random.next_u64();
         self.trace.say(self.now, bridge.unwrap_or(0), || {
-            format!("SPLIT {sides:07b}", sides = sides & 127)
+            What::Words(format!("SPLIT {sides:07b}", sides = sides & 127))
         });
         for from in 0..self.hosts.len() {
             for to in 0..self.hosts.len() {
@@ -190,12 +207,12 @@ impl World {
         let host = self.any_host();
         let hears = self.fault_random.chance(500);
         self.trace.say(self.now, host, || {
-            if hears {
+            let words = if hears {
                 "IS NOT HEARD"
             } else {
                 "HEARS NOTHING"
-            }
-            .into()
+            };
+            What::Words(words.into())
         });
         for other in (0..self.hosts.len()).filter(|other| *other != host) {
             if hears {
@@ -211,8 +228,13 @@ impl World {
         self.stats.add(Count::ClockStep);
         let host = self.any_host();
         let step = self.fault_random.between(0, 600_000) as i64 - 300_000;
-        self.trace
-            .say(self.now, host, || format!("CLOCK SET by {step} us"));
+        self.step_clock(host, step);
+    }
+
+    /// Sets a clock forward or back by so many microseconds.
+    pub(crate) fn step_clock(&mut self, host: usize, step: i64) {
+        let decision = || Decision::Clock(host as u8, step);
+        self.trace.decide(self.now, host, decision);
         self.hosts[host].clock.step(step);
         self.hosts[host].wake_at = None;
         self.arm(host);
@@ -223,15 +245,36 @@ impl World {
         if self.sabotage != Sabotage::Rewinds {
             return Ok(());
         }
-        if let Some((number, image)) = self.image.take() {
-            let host = &mut self.hosts[number];
-            if host.raft.is_some() && host.start == image.start {
-                host.raft = image.raft;
-                return self.observe(number);
-            }
+        let fits = |(number, image): &(usize, Host)| {
+            let host = &self.hosts[*number];
+            host.raft.is_some() && host.start == image.start
+        };
+        if self.image.as_ref().is_some_and(fits) {
+            return self.take_image_back();
         }
         let number = self.any_host();
-        self.image = Some((number, self.hosts[number].clone()));
+        self.keep_image(number);
         Ok(())
+    }
+
+    /// Keeps the memory of a host for later.
+    pub(crate) fn keep_image(&mut self, number: usize) {
+        let decision = || Decision::Image(number as u8);
+        self.trace.decide(self.now, number, decision);
+        self.image = Some((number, self.hosts[number].clone()));
+    }
+
+    /// Makes a host go back to the memory that was kept, if it is still the same life of it.
+    pub(crate) fn take_image_back(&mut self) -> Result<(), Violation> {
+        let Some((number, image)) = self.image.take() else {
+            return Ok(());
+        };
+        let host = &mut self.hosts[number];
+        if host.raft.is_none() || host.start != image.start {
+            return Ok(());
+        }
+        self.trace.decide(self.now, number, || Decision::Rewind);
+        host.raft = image.raft;
+        self.observe(number)
     }
 }

@@ -26,6 +26,8 @@ pub struct Frame {
     pub bytes: Vec<u8>,
     /// Which generation of the network carries it; the network says.
     pub generation: u32,
+    /// Its place among all frames, if they have names.
+    pub name: u32,
 }
 
 /// The network between the hosts.

@@ -18,6 +18,8 @@ pub enum Due {
     DiskDone(usize, u32),
     /// A host that was down comes back.
     Restart(usize),
+    /// A transport tells a host that it does not reach another.
+    Unreachable(usize, usize),
     /// Some fault strikes.
     Fault,
     /// A partition heals.
@@ -73,6 +75,11 @@ impl Queue {
             key: Reverse((at, self.scheduled)),
             due,
         });
+    }
+
+    /// When something is due next.
+    pub fn next_at(&self) -> Option<Moment> {
+        Some(self.heap.peek()?.key.0.0)
     }
 
     /// Takes what is due next.

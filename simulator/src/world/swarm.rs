@@ -19,7 +19,9 @@ pub const ELECTION_TIMEOUT_MIN: Duration = Duration::from_millis(100);
 pub const ELECTION_TIMEOUT_MAX: Duration = Duration::from_millis(200);
 
 /// What kind of world a seed makes. Rates are in thousandths unless they say otherwise.
-#[derive(Clone, Debug)]
+///
+/// The default is a world in which nothing ever happens by itself.
+#[derive(Clone, Debug, Default)]
 pub struct Swarm {
     /// Machines, members or not.
     pub hosts: usize,

@@ -1,10 +1,12 @@
 //! What the application wants: commands, other members, and to be well when the storm is over.
 
 use clocks::Duration;
-use raft_core::{Change, Identity, Standing, error::ProposeError};
+use raft_core::{Change, GroupId, Identity, Standing, error::ProposeError};
 
 use crate::oracle::{Liveness, Oracle, Violation};
 use crate::world::World;
+use crate::world::decision::{Alteration, Decision, Illness};
+use crate::world::happening::What;
 use crate::world::host::host_of;
 use crate::world::queue::Due;
 use crate::world::stats::Count;
@@ -32,45 +34,66 @@ impl World {
             if self.hosts[number].paused_until > self.now {
                 continue;
             }
-            let Some(raft) = self.hosts[number].raft.as_mut() else {
+            let Some(raft) = self.hosts[number].raft.as_ref() else {
                 continue;
             };
-            if !raft.is_leader() {
+            if raft.is_leader() {
+                self.propose_at(number, burst, 8 + len)?;
+            } else if !self.is_calm && self.work_random.chance(2) {
                 // Now and then an operator is impatient.
-                if !self.is_calm && self.work_random.chance(2) {
-                    let local = self.hosts[number].clock.show(self.now);
-                    if let Some(raft) = self.hosts[number].raft.as_mut() {
-                        let _ = raft.campaign(local);
-                    }
-                    self.observe(number)?;
-                    self.drain(number)?;
-                }
-                continue;
+                self.campaign(number)?;
             }
-            for _ in 0..burst {
-                self.commands += 1;
-                let mut payload = [0xa5; 80];
-                payload[..8].copy_from_slice(&self.commands.to_le_bytes());
-                let payload = &payload[..8 + len as usize];
-                match raft.propose(payload) {
-                    Ok(id) => {
-                        self.stats.add(Count::Proposed);
-                        if let Some(liveness) = &mut self.liveness {
-                            liveness.on_proposed(id);
-                        }
-                    }
-                    Err(ProposeError::Full) => {
-                        self.stats.add(Count::ProposalRefused);
-                        self.hosts[number].needs_room = true;
-                        break;
-                    }
-                    Err(_) => break,
-                }
-            }
-            self.observe(number)?;
-            self.drain(number)?;
         }
         Ok(())
+    }
+
+    /// Tells a host to start an election.
+    pub(crate) fn campaign(&mut self, number: usize) -> Result<(), Violation> {
+        let host = &mut self.hosts[number];
+        let Some(raft) = host.raft.as_mut() else {
+            return Ok(());
+        };
+        let decision = || Decision::Campaign(number as u8);
+        self.trace.decide(self.now, number, decision);
+        let _ = raft.campaign(host.clock.show(self.now));
+        self.observe(number)?;
+        self.drain(number)
+    }
+
+    /// Gives a host so many commands of so many bytes.
+    pub(crate) fn propose_at(
+        &mut self,
+        number: usize,
+        count: u64,
+        bytes: u64,
+    ) -> Result<(), Violation> {
+        let Some(raft) = self.hosts[number].raft.as_mut() else {
+            return Ok(());
+        };
+        let decision = || Decision::Propose(number as u8, count as u32, bytes as u32);
+        self.trace.decide(self.now, number, decision);
+        for _ in 0..count {
+            self.commands += 1;
+            let mut payload = [0xa5; 80];
+            payload[..8].copy_from_slice(&self.commands.to_le_bytes());
+            let len = payload.len().min(bytes as usize);
+            match raft.propose(&payload[..len]) {
+                Ok(id) => {
+                    self.stats.add(Count::Proposed);
+                    if let Some(liveness) = &mut self.liveness {
+                        liveness.on_proposed(id);
+                    }
+                }
+                Err(ProposeError::Full) => {
+                    self.stats.add(Count::ProposalRefused);
+                    self.hosts[number].needs_room = true;
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        self.observe(number)?;
+        self.drain(number)
     }
 
     /// The leader is asked to change the membership.
@@ -105,16 +128,29 @@ impl World {
             self.has_grown = true;
             return Ok(());
         }
-        let Some(raft) = self.hosts[leader].raft.as_mut() else {
+        self.reconfigure_at(leader, &changes)
+    }
+
+    /// Tells a host to change the membership.
+    pub(crate) fn reconfigure_at(
+        &mut self,
+        number: usize,
+        changes: &[Change],
+    ) -> Result<(), Violation> {
+        let Some(raft) = self.hosts[number].raft.as_mut() else {
             return Ok(());
         };
-        if raft.reconfigure(&changes).is_ok() {
+        self.trace.decide(self.now, number, || {
+            Decision::Reconfigure(number as u8, changes.iter().map(alteration).collect())
+        });
+        if raft.reconfigure(changes).is_ok() {
             self.has_grown = true;
-            self.trace
-                .say(self.now, leader, || format!("reconfigures: {changes:?}"));
+            self.trace.say(self.now, number, || {
+                What::Words(format!("reconfigures: {changes:?}"))
+            });
         }
-        self.observe(leader)?;
-        self.drain(leader)
+        self.observe(number)?;
+        self.drain(number)
     }
 
     fn first_members(&self) -> Vec<Change> {
@@ -185,8 +221,14 @@ impl World {
         let (Some(number), true) = (outside, is_settled) else {
             return Ok(());
         };
+        self.wipe_host(number, group)
+    }
+
+    /// A host loses its disk and comes back as another node.
+    pub(crate) fn wipe_host(&mut self, number: usize, group: GroupId) -> Result<(), Violation> {
         self.stats.add(Count::Wipe);
-        self.trace.say(self.now, number, || "IS WIPED".into());
+        let decision = || Decision::Wipe(number as u8);
+        self.trace.decide(self.now, number, decision);
         self.oracles.on_wipe(number);
         self.hosts[number].wipe();
         let now = self.now;
@@ -196,10 +238,11 @@ impl World {
 
     /// The storm is over: links work, hosts come back.
     pub(crate) fn calm(&mut self) {
+        self.trace.decide(self.now, 0, || Decision::Calm);
         self.is_calm = true;
         self.network.calm();
-        self.trace
-            .say(self.now, 0, || "---- THE STORM IS OVER ----".into());
+        let words = || What::Words("---- THE STORM IS OVER ----".into());
+        self.trace.say(self.now, 0, words);
         for number in 0..self.hosts.len() {
             let host = &mut self.hosts[number];
             host.paused_until = self.now;
@@ -246,18 +289,29 @@ impl World {
                 self.hosts[number].is_frozen = false;
                 continue;
             }
-            self.stats.add(Count::FrozenMinority);
-            self.trace.say(self.now, number, || "STAYS UNWELL".into());
-            let kind = self.fault_random.below(3);
-            for other in (0..self.hosts.len()).filter(|other| *other != number) {
-                self.network.cut(other, number);
-                if kind == 1 {
-                    self.network.cut(number, other);
-                }
+            let illness = match self.fault_random.below(3) {
+                0 => Illness::Deaf,
+                1 => Illness::Cut,
+                _ => Illness::Down,
+            };
+            self.freeze_host(number, illness);
+        }
+    }
+
+    /// From now on a host stays unwell.
+    pub(crate) fn freeze_host(&mut self, number: usize, illness: Illness) {
+        self.stats.add(Count::FrozenMinority);
+        let decision = || Decision::Freeze(number as u8, illness);
+        self.trace.decide(self.now, number, decision);
+        self.hosts[number].is_frozen = true;
+        for other in (0..self.hosts.len()).filter(|other| *other != number) {
+            self.network.cut(other, number);
+            if illness == Illness::Cut {
+                self.network.cut(number, other);
             }
-            if kind == 2 {
-                self.hosts[number].raft = None;
-            }
+        }
+        if illness == Illness::Down {
+            self.hosts[number].raft = None;
         }
     }
 
@@ -280,5 +334,16 @@ impl World {
             majority(Standing::is_in_incoming)
                 && (!raft.is_joint() || majority(Standing::is_in_outgoing))
         })
+    }
+}
+
+/// A change of the membership, as a choice names it.
+fn alteration(change: &Change) -> Alteration {
+    let host = |node| host_of(node).unwrap_or_default() as u8;
+    match change {
+        Change::AddVoter(identity) => Alteration::Voter(host(identity.node)),
+        Change::AddLearner(identity) => Alteration::Learner(host(identity.node)),
+        Change::Promote(node) => Alteration::Promote(host(*node)),
+        Change::Remove(node) => Alteration::Remove(host(*node)),
     }
 }
