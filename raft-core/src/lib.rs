@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+pub mod canonical;
 mod config;
 mod configuration;
 mod durable;

@@ -6,6 +6,7 @@
 //! The member table is the last field and may be of any capacity behind a reference, so one
 //! instance of the code serves groups of every size.
 
+mod canonical;
 pub(crate) mod command;
 mod election;
 mod follow;

@@ -1,5 +1,6 @@
 //! The public machine: owns the memory, and hands everything to the protocol code beneath.
 
+mod canonical;
 mod questions;
 
 use clocks::Instant;

@@ -1,3 +1,5 @@
 //! What can be run, a module for each word.
 
 pub(crate) mod histories;
+pub(crate) mod report;
+pub(crate) mod topologies;

@@ -94,6 +94,12 @@ impl Figures {
         found.map(|(value, _)| *value)
     }
 
+    /// The value of a figure that adds up, if it is one.
+    pub fn sum(&self, word: &str, name: &str) -> Option<u64> {
+        let (value, merge) = self.all.get(&(word.to_owned(), name.to_owned()))?;
+        (*merge == Merge::Sum).then_some(*value)
+    }
+
     /// Command, name and value of each figure, in order of command and name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, u64)> {
         let all = self.all.iter();

@@ -5,6 +5,7 @@ pub mod figures;
 pub mod oracle;
 mod run;
 pub mod scenario;
+pub mod topology;
 pub mod world;
 
 pub use oracle::{Bench, Oracle, Violation};

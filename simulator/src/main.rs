@@ -18,10 +18,16 @@ struct Arguments {
 enum Word {
     /// Runs groups through simulated storms, one history per seed, and checks every step.
     Histories(command::histories::Arguments),
+    /// Adds up what the slices of a campaign reported.
+    Report(command::report::Arguments),
+    /// Runs groups on every link graph of three, four and five nodes.
+    Topologies(command::topologies::Arguments),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().word {
         Word::Histories(arguments) => command::histories::main(&arguments),
+        Word::Report(arguments) => command::report::main(&arguments),
+        Word::Topologies(arguments) => command::topologies::main(&arguments),
     }
 }

@@ -1,6 +1,6 @@
 //! One seed, one history; many seeds, one sum.
 
-use crate::oracle::Violation;
+use crate::oracle::{Judged, Violation};
 use crate::world::stats::Stats;
 use crate::world::swarm::Swarm;
 use crate::world::trace::Verbosity;
@@ -15,6 +15,8 @@ pub struct History {
     pub hash: u128,
     /// What was counted.
     pub stats: Stats,
+    /// How often each oracle judged.
+    pub judged: Judged,
     /// Simulated microseconds.
     pub micros: u64,
     /// What went wrong.
@@ -32,6 +34,7 @@ pub fn run(seed: u64, options: Options) -> History {
                 seed,
                 hash: 0,
                 stats: Stats::default(),
+                judged: Judged::default(),
                 micros: 0,
                 violation: Some(violation),
                 lines: Vec::new(),
@@ -49,6 +52,7 @@ pub fn run(seed: u64, options: Options) -> History {
         seed,
         hash: world.trace().hash(),
         stats: world.stats().clone(),
+        judged: world.judged().clone(),
         micros: world.now().as_micros(),
         violation,
         lines: world.trace().lines().map(str::to_owned).collect(),

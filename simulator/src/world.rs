@@ -24,7 +24,7 @@ mod workload;
 
 use raft_core::{GroupId, wire};
 
-use crate::oracle::{Bench, Liveness, Oracle, Oracles, Violation};
+use crate::oracle::{Bench, Judged, Liveness, Oracle, Oracles, Violation};
 use crate::scenario::pool::Pool;
 use crate::world::clock::{HostClock, Moment};
 use crate::world::decision::Decision;
@@ -214,7 +214,7 @@ impl World {
         if self.stats.count(Count::Event) > EVENTS_MAX {
             self.end();
             let what = format!("more than {EVENTS_MAX} events, and no end");
-            self.bench().judge(Oracle::Liveness, Err(what))?;
+            self.judge(Oracle::Liveness, Err(what))?;
         }
         match due {
             Due::Deliver(frame) => self.deliver(frame)?,
@@ -290,7 +290,7 @@ impl World {
             Ok(message) => message,
             Err(error) => {
                 let what = format!("a frame of host {} does not decode: {error}", from + 1);
-                return self.bench().judge(Oracle::Invariants, Err(what));
+                return self.judge(Oracle::Invariants, Err(what));
             }
         };
         let now = self.now;
@@ -330,7 +330,7 @@ impl World {
         let raft = self.hosts[host].raft.as_ref();
         let again = raft.and_then(|raft| raft.poll_timeout());
         match again.filter(|deadline| *deadline <= local) {
-            Some(_) => self.bench().judge(
+            Some(_) => self.judge(
                 Oracle::Invariants,
                 Err(format!("host {} wants to be woken without end", host + 1)),
             ),
@@ -380,13 +380,13 @@ impl World {
             }
             Outcome::Damaged(name) => {
                 let what = format!("host {} received a damaged {name:?}", host + 1);
-                return self.bench().judge(Oracle::StateMachineSafety, Err(what));
+                return self.judge(Oracle::StateMachineSafety, Err(what));
             }
             Outcome::Stored(None) | Outcome::Failed(None) | Outcome::Silent => Ok(()),
         };
         if let Err(raft_core::error::HandleError::ForeignTicket) = reported {
             let what = format!("host {} refuses its own ticket", host + 1);
-            self.bench().judge(Oracle::Invariants, Err(what))?;
+            self.judge(Oracle::Invariants, Err(what))?;
         }
         self.observe(host)?;
         self.drain(host)
@@ -430,7 +430,7 @@ impl World {
         let now = self.now;
         if let Err(error) = begun {
             let what = format!("host {} does not come up: {error}", host + 1);
-            return self.bench().judge(Oracle::Recovery, Err(what));
+            return self.judge(Oracle::Recovery, Err(what));
         }
         if let Some(raft) = &self.hosts[host].raft {
             let (term, last, base) = (raft.term(), raft.last(), raft.base());
@@ -447,8 +447,18 @@ impl World {
         self.group
     }
 
-    pub(crate) fn bench(&self) -> Bench {
-        self.oracles.bench()
+    /// Judges something that only the world can see.
+    pub(crate) fn judge(
+        &mut self,
+        oracle: Oracle,
+        found: Result<(), String>,
+    ) -> Result<(), Violation> {
+        self.oracles.judge(oracle, found)
+    }
+
+    /// How often each oracle judged so far.
+    pub fn judged(&self) -> &Judged {
+        self.oracles.court().judged()
     }
 
     /// Lets the oracles look at a host.

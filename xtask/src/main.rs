@@ -3,6 +3,7 @@
 //! A gate passes, fails or is skipped with a reason and the way to get what it lacks. Where `CI=true` is set
 //! nothing may be skipped: there a skip is a failure. The last line on standard output counts gates.
 
+mod campaign;
 mod gates;
 mod source;
 mod style;
@@ -15,6 +16,19 @@ use std::time::{Duration, Instant};
 use gates::{GATES, Gate};
 use tools::{Context, Skip};
 
+/// What is no gate, because it takes as long as one lets it, and arguments of its own.
+struct Command {
+    word: &'static str,
+    what: &'static str,
+    run: fn(&Context, &[String]) -> anyhow::Result<()>,
+}
+
+const COMMANDS: &[Command] = &[Command {
+    word: "campaign",
+    what: "everything for hours, in shards: --hours H [--shard I/N]",
+    run: campaign::main,
+}];
+
 fn main() -> ExitCode {
     let mut verbose = false;
     let mut words = Vec::new();
@@ -24,16 +38,27 @@ fn main() -> ExitCode {
             _ => words.push(argument),
         }
     }
-    let Some(gates) = chosen(&words) else {
-        help();
-        return ExitCode::from(2);
-    };
     let context = match Context::from_environment(verbose) {
         Ok(context) => context,
         Err(error) => {
             eprintln!("{error:#}");
             return ExitCode::from(2);
         }
+    };
+    if let Some((word, arguments)) = words.split_first()
+        && let Some(command) = COMMANDS.iter().find(|command| command.word == word)
+    {
+        return match (command.run)(&context, arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let Some(gates) = chosen(&words) else {
+        help();
+        return ExitCode::from(2);
     };
     let reports: Vec<Report> = gates.into_iter().map(|gate| run(&context, gate)).collect();
     close(&reports)
@@ -61,6 +86,10 @@ fn help() {
     );
     for gate in GATES {
         eprintln!("  {:<11} {}", gate.word, gate.what);
+    }
+    eprintln!("\ncargo xtask WORD ARGUMENTS\n");
+    for command in COMMANDS {
+        eprintln!("  {:<11} {}", command.word, command.what);
     }
 }
 

@@ -50,6 +50,13 @@ impl Window {
         Ok(())
     }
 
+    /// The encoded configuration of the snapshot that is being received.
+    pub(crate) fn staged_configuration<'m>(&self, memory: &'m [u8]) -> &'m [u8] {
+        let area = memory.get(self.configuration_bytes as usize..);
+        area.and_then(|area| area.get(..usize::from(self.staged_configuration_len)))
+            .unwrap_or_default()
+    }
+
     /// Keeps `bytes` as the configuration of the snapshot that is being received.
     pub(crate) fn stage_configuration(
         &mut self,

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use simulator::figures::{Figures, Merge};
+use simulator::oracle::Judged;
 use simulator::world::stats::{Count, Stats};
 use simulator::world::swarm::Swarm;
 use simulator::world::trace::Verbosity;
@@ -81,6 +82,7 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
 fn sweep(arguments: &Arguments, options: Options, first: u64, count: u64) -> ExitCode {
     let began = Instant::now();
     let (mut sum, mut micros, mut failures) = (Stats::default(), 0, 0_u64);
+    let mut judged = Judged::default();
     let mut ran = 0_u64;
     for seed in first..first.saturating_add(count) {
         let is_over = |seconds| began.elapsed().as_secs() >= seconds;
@@ -90,6 +92,7 @@ fn sweep(arguments: &Arguments, options: Options, first: u64, count: u64) -> Exi
         ran += 1;
         let history = run(seed, options);
         sum.merge(&history.stats);
+        judged.merge(&history.judged);
         micros += history.micros;
         let Some(violation) = history.violation else {
             continue;
@@ -104,6 +107,7 @@ fn sweep(arguments: &Arguments, options: Options, first: u64, count: u64) -> Exi
     }
     let elapsed = began.elapsed();
     println!("{sum}");
+    println!("{judged}");
     let events = sum.count(Count::Event);
     let per_second = events as u128 * 1_000_000 / elapsed.as_micros().max(1);
     println!(
@@ -126,6 +130,11 @@ fn sweep(arguments: &Arguments, options: Options, first: u64, count: u64) -> Exi
     }
     if ran >= 10_000 && !missing.is_empty() {
         println!("FAILED: never happened: {}", missing.join(", "));
+        return ExitCode::FAILURE;
+    }
+    let idle: Vec<_> = judged.idle().map(Oracle::name).collect();
+    if ran >= 10_000 && !idle.is_empty() {
+        println!("FAILED: never judged: {}", idle.join(", "));
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS

@@ -5,6 +5,7 @@
 //! the commands that were applied) and by the public questions of a machine, never by its
 //! private state. All are incremental: a step costs what it changed.
 
+mod bench;
 mod election_safety;
 mod invariants;
 mod leader_completeness;
@@ -12,6 +13,7 @@ mod ledger;
 mod liveness;
 mod log_matching;
 mod monotonic;
+mod name;
 mod one_vote;
 mod persist_before_send;
 mod quorum_durability;
@@ -19,8 +21,6 @@ mod recovery;
 mod state_machine_safety;
 mod up_to_date_vote;
 mod view;
-
-use core::fmt;
 
 use raft_core::{Body, LogIndex, Message, Role, Snapshot};
 
@@ -32,131 +32,9 @@ use crate::world::swarm::HOSTS_MAX;
 use ledger::Ledger;
 use view::View;
 
+pub use bench::{Bench, Court, Judged, Violation};
 pub use liveness::Liveness;
-
-/// The oracles.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Oracle {
-    /// At most one leader in a term, `[Ongaro14 fig 3.2]`.
-    ElectionSafety,
-    /// At most one vote of a node in a term, across its restarts, judged by what it sent.
-    OneVote,
-    /// A vote goes only to a candidate whose log is at least as up to date.
-    UpToDateVote,
-    /// Index and term identify an entry and everything before it, on all nodes and for ever.
-    LogMatching,
-    /// Who leads a term has all that was committed in earlier terms.
-    LeaderCompleteness,
-    /// All nodes commit, apply and snapshot the same commands in the same order, none twice.
-    StateMachineSafety,
-    /// What is committed is on the disks of every majority that the configuration asks for.
-    QuorumDurability,
-    /// No frame promises what is not on the sender's disk.
-    PersistBeforeSend,
-    /// In one life, term, vote, commit and delivery only grow, and a leader's log too.
-    Monotonic,
-    /// A restart comes back with exactly what its disk holds.
-    Recovery,
-    /// The machine's own invariants hold and it has not stopped.
-    Invariants,
-    /// When the faults are over the group commits again, and everybody catches up.
-    Liveness,
-}
-
-impl Oracle {
-    /// All of them.
-    pub const ALL: [Oracle; 12] = [
-        Oracle::ElectionSafety,
-        Oracle::OneVote,
-        Oracle::UpToDateVote,
-        Oracle::LogMatching,
-        Oracle::LeaderCompleteness,
-        Oracle::StateMachineSafety,
-        Oracle::QuorumDurability,
-        Oracle::PersistBeforeSend,
-        Oracle::Monotonic,
-        Oracle::Recovery,
-        Oracle::Invariants,
-        Oracle::Liveness,
-    ];
-
-    /// Its name on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Oracle::ElectionSafety => "election-safety",
-            Oracle::OneVote => "one-vote",
-            Oracle::UpToDateVote => "up-to-date-vote",
-            Oracle::LogMatching => "log-matching",
-            Oracle::LeaderCompleteness => "leader-completeness",
-            Oracle::StateMachineSafety => "state-machine-safety",
-            Oracle::QuorumDurability => "quorum-durability",
-            Oracle::PersistBeforeSend => "persist-before-send",
-            Oracle::Monotonic => "monotonic",
-            Oracle::Recovery => "recovery",
-            Oracle::Invariants => "invariants",
-            Oracle::Liveness => "liveness",
-        }
-    }
-
-    /// The oracle with this name.
-    pub fn by_name(name: &str) -> Option<Oracle> {
-        Oracle::ALL.into_iter().find(|oracle| oracle.name() == name)
-    }
-}
-
-impl fmt::Display for Oracle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Which oracles judge.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Bench(u32);
-
-impl Bench {
-    /// All of them.
-    pub const ALL: Bench = Bench(u32::MAX);
-
-    /// This one alone.
-    pub const fn only(oracle: Oracle) -> Self {
-        Bench(1 << oracle as u32)
-    }
-
-    /// All of these but one.
-    #[must_use]
-    pub const fn without(self, oracle: Oracle) -> Self {
-        Bench(self.0 & !(1 << oracle as u32))
-    }
-
-    /// Whether this one judges.
-    pub const fn has(self, oracle: Oracle) -> bool {
-        self.0 & (1 << oracle as u32) != 0
-    }
-
-    /// Makes a violation of what an oracle found, if it judges.
-    pub fn judge(self, oracle: Oracle, found: Result<(), String>) -> Result<(), Violation> {
-        match found {
-            Err(what) if self.has(oracle) => Err(Violation { oracle, what }),
-            Ok(()) | Err(_) => Ok(()),
-        }
-    }
-}
-
-/// Something that must never happen has happened.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Violation {
-    /// Who noticed.
-    pub oracle: Oracle,
-    /// The two facts that contradict each other.
-    pub what: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.oracle, self.what)
-    }
-}
+pub use name::Oracle;
 
 /// What the harness remembers of a host that is up.
 #[derive(Clone, Debug, Default)]
@@ -168,7 +46,7 @@ struct Shadow {
 /// All oracles and what they remember.
 #[derive(Clone, Debug)]
 pub struct Oracles {
-    bench: Bench,
+    court: Court,
     shadows: [Shadow; HOSTS_MAX],
     ledger: Ledger,
     election_safety: election_safety::ElectionSafety,
@@ -182,7 +60,7 @@ impl Oracles {
     /// Oracles that have seen nothing yet.
     pub fn new(bench: Bench) -> Self {
         Oracles {
-            bench,
+            court: Court::new(bench),
             shadows: Default::default(),
             ledger: Ledger::default(),
             election_safety: Default::default(),
@@ -193,9 +71,14 @@ impl Oracles {
         }
     }
 
-    /// Which of them judge.
-    pub fn bench(&self) -> Bench {
-        self.bench
+    /// Who judges, and how often each did.
+    pub fn court(&self) -> &Court {
+        &self.court
+    }
+
+    /// Judges what was found elsewhere.
+    pub fn judge(&mut self, oracle: Oracle, found: Result<(), String>) -> Result<(), Violation> {
+        self.court.judge(oracle, found)
     }
 
     /// The log of a host that is up, as the harness remembers it.
@@ -219,7 +102,7 @@ impl Oracles {
         shadow.view = View::of(raft);
         shadow.view.refresh_members(raft);
         let found = recovery::check(raft, &shadow.log, durable);
-        self.bench.judge(Oracle::Recovery, found)
+        self.court.judge(Oracle::Recovery, found)
     }
 
     /// A host lost everything it ever knew, and its name with it.
@@ -237,8 +120,8 @@ impl Oracles {
         let Some(raft) = &hosts[host].raft else {
             return Ok(());
         };
-        let bench = self.bench;
-        bench.judge(Oracle::Invariants, invariants::check(raft))?;
+        self.court
+            .judge(Oracle::Invariants, invariants::check(raft))?;
         let before = self.shadows[host].view;
         let mut after = View::of(raft);
         if after.is_same(&before) {
@@ -256,24 +139,25 @@ impl Oracles {
         }
         count_roles(&before, &after, raft, stats);
         self.shadows[host].view = after;
-        bench.judge(Oracle::Monotonic, monotonic::check(&before, &after))?;
+        self.court
+            .judge(Oracle::Monotonic, monotonic::check(&before, &after))?;
         let found = self.up_to_date_vote.on_change(host, &before, &after);
-        bench.judge(Oracle::UpToDateVote, found)?;
+        self.court.judge(Oracle::UpToDateVote, found)?;
         if after.last != before.last || after.base != before.base {
             let found = self.follow_log(host, raft, stats);
-            bench.judge(Oracle::LogMatching, found)?;
+            self.court.judge(Oracle::LogMatching, found)?;
         }
         let is_new_leader = after.role == Role::Leader
             && (before.role != Role::Leader || before.hard.term != after.hard.term);
         if is_new_leader {
             let term = after.hard.term;
             let found = self.election_safety.on_leader(host, term);
-            bench.judge(Oracle::ElectionSafety, found)?;
+            self.court.judge(Oracle::ElectionSafety, found)?;
             let log = &self.shadows[host].log;
             let found = self
                 .leader_completeness
                 .on_leader(host, term, log, &self.ledger);
-            bench.judge(Oracle::LeaderCompleteness, found)?;
+            self.court.judge(Oracle::LeaderCompleteness, found)?;
         }
         if after.commit > before.commit {
             self.follow_commit(host, hosts, &before, stats)?;
@@ -331,23 +215,23 @@ impl Oracles {
         let Some(raft) = &hosts[host].raft else {
             return Ok(());
         };
-        let (bench, shadow) = (self.bench, &self.shadows[host]);
+        let shadow = &self.shadows[host];
         let known = self.ledger.last();
         let commit = shadow.view.commit;
         let old = commit.min(known);
         let found = state_machine_safety::check_commit(host, &shadow.log, old, &self.ledger);
-        bench.judge(Oracle::StateMachineSafety, found)?;
+        self.court.judge(Oracle::StateMachineSafety, found)?;
         if commit <= known {
             return Ok(());
         }
         let term = shadow.view.hard.term;
         let found = self.ledger.extend(raft, &shadow.log, commit, term);
-        bench.judge(Oracle::StateMachineSafety, found)?;
+        self.court.judge(Oracle::StateMachineSafety, found)?;
         stats.add_many(Count::Commit, commit.since(known));
         let found = quorum_durability::check(host, hosts, &before.members, commit, &self.ledger);
-        bench.judge(Oracle::QuorumDurability, found)?;
+        self.court.judge(Oracle::QuorumDurability, found)?;
         let found = self.leader_completeness.on_commit(known, &self.ledger);
-        bench.judge(Oracle::LeaderCompleteness, found)
+        self.court.judge(Oracle::LeaderCompleteness, found)
     }
 
     /// A frame leaves a host.
@@ -358,25 +242,24 @@ impl Oracles {
         message: &Message<'_>,
         hosts: &[Host],
     ) -> Result<(), Violation> {
-        let bench = self.bench;
         let sender = &hosts[from];
         let durable = sender.disk.durable();
         let found = persist_before_send::check(from, to, message, sender);
-        bench.judge(Oracle::PersistBeforeSend, found)?;
+        self.court.judge(Oracle::PersistBeforeSend, found)?;
         match &message.body {
             Body::Vote(vote) => {
                 self.up_to_date_vote
                     .on_request(from, message.term, vote.last);
                 let found = self.one_vote.on_vote(from, message.term, from);
-                bench.judge(Oracle::OneVote, found)
+                self.court.judge(Oracle::OneVote, found)
             }
             Body::VoteReply(reply) if reply.is_granted => {
                 let found = self.one_vote.on_vote(from, message.term, to);
-                bench.judge(Oracle::OneVote, found)
+                self.court.judge(Oracle::OneVote, found)
             }
             Body::Append(_) | Body::Chunk(_) => {
                 let found = self.election_safety.on_leader(from, message.term);
-                bench.judge(Oracle::ElectionSafety, found)
+                self.court.judge(Oracle::ElectionSafety, found)
             }
             Body::Ack(ack) => {
                 let is_leading = self.shadows[to].view.role == Role::Leader
@@ -385,7 +268,7 @@ impl Oracles {
                 let leader = is_leading.then_some(&self.shadows[to].log);
                 let found =
                     persist_before_send::check_ack(from, to, ack.verified, &durable.log, leader);
-                bench.judge(Oracle::PersistBeforeSend, found)
+                self.court.judge(Oracle::PersistBeforeSend, found)
             }
             Body::PreVote(_) | Body::PreVoteReply(_) | Body::VoteReply(_) => Ok(()),
         }
@@ -400,7 +283,7 @@ impl Oracles {
         state: u64,
     ) -> Result<(), Violation> {
         let found = state_machine_safety::check_applied(host, applied, index, state, &self.ledger);
-        self.bench.judge(Oracle::StateMachineSafety, found)
+        self.court.judge(Oracle::StateMachineSafety, found)
     }
 
     /// An application took over a snapshot.
@@ -411,7 +294,7 @@ impl Oracles {
         state: Option<u64>,
     ) -> Result<(), Violation> {
         let found = state_machine_safety::check_snapshot(host, snapshot, state, &self.ledger);
-        self.bench.judge(Oracle::StateMachineSafety, found)
+        self.court.judge(Oracle::StateMachineSafety, found)
     }
 }
 

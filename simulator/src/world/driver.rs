@@ -150,7 +150,7 @@ impl World {
             Ok(data) => data,
             Err(name) => {
                 let what = format!("host {} wants to send {name:?}, long gone", number + 1);
-                self.bench().judge(Oracle::Invariants, Err(what))?;
+                self.judge(Oracle::Invariants, Err(what))?;
                 return Ok(false);
             }
         };
@@ -161,7 +161,7 @@ impl World {
             Ok(encoded) => encoded,
             Err(error) => {
                 let what = format!("host {} sends what does not fit: {error}", number + 1);
-                self.bench().judge(Oracle::Invariants, Err(what))?;
+                self.judge(Oracle::Invariants, Err(what))?;
                 return Ok(true);
             }
         };
@@ -309,7 +309,7 @@ impl World {
                             "host {} drops a message of the honest node {from}: {reason:?}",
                             number + 1
                         );
-                        self.bench().judge(Oracle::Invariants, Err(what))?;
+                        self.judge(Oracle::Invariants, Err(what))?;
                     }
                 }
                 Event::DiskStalled => {

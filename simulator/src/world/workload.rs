@@ -266,7 +266,7 @@ impl World {
             Err(what) if liveness.is_over(self.now) => {
                 let elapsed = liveness.elapsed(self.now).as_millis();
                 let what = format!("{elapsed} ms after the storm: {what}");
-                self.bench().judge(Oracle::Liveness, Err(what))?;
+                self.judge(Oracle::Liveness, Err(what))?;
                 self.end();
             }
             Err(_) => self.queue.push(self.now.plus(millis(10)), Due::Look),

@@ -1,0 +1,225 @@
+//! What of a node's state the protocol can still notice, see [`crate::canonical`].
+
+use clocks::Duration;
+
+use super::{Ballots, Incoming, Node, Office, Owed, Role, Timer};
+use crate::canonical::{Form, next_by_name};
+use crate::slot::{Flow, Replies};
+use crate::types::Round;
+use quorum::{Member, MemberSet, NodeId};
+
+impl Node {
+    pub(crate) fn canonical(&self, memory: &[u8], form: &mut Form<'_>) {
+        self.canonical_config(form);
+        self.vault.canonical(form);
+        self.canonical_log(memory, form);
+        form.index(self.commit);
+        form.index(self.delivered);
+        form.flag(self.now < self.sticky_until);
+        form.flag(self.dirty_since.is_some());
+        form.flag(self.is_stalled);
+        form.option(self.leader, Form::node);
+        form.option(self.fault, |form, fault| form.put(fault as u64));
+        self.canonical_members(form);
+        form.index(self.current.index);
+        form.flag(self.current.was_voter);
+        form.put(self.current.stickiness.as_micros());
+        let is_open = matches!(self.role, Role::PreCandidate(_));
+        form.put(u64::from(form.names.own_attempt(self.attempt, is_open)));
+        form.option(self.incoming.as_ref(), |form, incoming| {
+            incoming.canonical(form);
+            form.configuration(self.window.staged_configuration(memory));
+        });
+        for guest in &self.guests {
+            form.identity(guest.identity);
+            guest.replies.canonical(guest.identity.node, form);
+        }
+        self.canonical_role(form);
+    }
+
+    fn canonical_config(&self, form: &mut Form<'_>) {
+        let config = &self.config;
+        form.node(config.id);
+        for time in [
+            config.election_timeout_min,
+            config.election_timeout_max,
+            config.heartbeat_interval,
+            config.persist_timeout,
+        ] {
+            form.put(time.as_micros());
+        }
+        form.put(config.frame_bytes_max as u64);
+    }
+
+    fn canonical_log(&self, memory: &[u8], form: &mut Form<'_>) {
+        form.snapshot(self.snapshot);
+        form.room(self.window.room());
+        let (base, last, configuration, entries) = self.window.logical(memory);
+        form.entry_id(base);
+        form.entry_id(last);
+        form.configuration(configuration);
+        for entry in entries {
+            form.entry(&entry);
+        }
+    }
+
+    /// The member table: who, how, and what is owed.
+    fn canonical_members(&self, form: &mut Form<'_>) {
+        let mut previous = None;
+        while let Some(member) = self.next_member(form, &mut previous) {
+            let Some(slot) = self.slot(member) else { break };
+            form.identity(slot.identity);
+            form.put(slot.standing as u64);
+            slot.replies.canonical(slot.identity.node, form);
+        }
+    }
+
+    /// The member whose new name is the next after `previous`.
+    fn next_member(&self, form: &Form<'_>, previous: &mut Option<NodeId>) -> Option<Member> {
+        let slots = (0..).zip(self.slots.iter());
+        let slots = slots.map(|(place, slot)| (place, slot.identity.node));
+        let (place, node) = next_by_name(form.names, *previous, slots, |(_, node)| *node)?;
+        *previous = Some(form.names.node(node));
+        Member::new(place)
+    }
+
+    /// One word for each member: whether it is in each of these sets.
+    fn canonical_sets(&self, sets: &[MemberSet], form: &mut Form<'_>) {
+        let mut previous = None;
+        while let Some(member) = self.next_member(form, &mut previous) {
+            let bits = sets
+                .iter()
+                .fold(0, |bits, set| bits << 1 | u64::from(set.contains(member)));
+            form.put(bits);
+        }
+    }
+
+    fn canonical_role(&self, form: &mut Form<'_>) {
+        form.put(self.role_name() as u64);
+        match &self.role {
+            Role::Follower(owed) => {
+                self.canonical_wait(form);
+                form.option(owed.as_ref(), |form, owed| owed.canonical(form));
+            }
+            Role::PreCandidate(ballots) | Role::Candidate(ballots) => {
+                self.canonical_wait(form);
+                form.flag(self.timers.is_set(Timer::Heartbeat));
+                let Ballots { granted, refused } = *ballots;
+                self.canonical_sets(&[granted, refused, self.ask_due], form);
+            }
+            Role::Leader(office) => {
+                self.canonical_office(office, form);
+                self.canonical_sets(&[self.append_due], form);
+                self.canonical_progress(form);
+            }
+        }
+    }
+
+    /// Whether an election is due, will be, or cannot be.
+    fn canonical_wait(&self, form: &mut Form<'_>) {
+        form.option(self.timers.deadline(Timer::Election), |form, deadline| {
+            // The timer may be early: what counts is when the wait ends.
+            let end = self.election_base.saturating_add(self.election_timeout);
+            form.flag(self.now < deadline.max(end));
+        });
+    }
+
+    fn canonical_office(&self, office: &Office, form: &mut Form<'_>) {
+        form.index(office.first);
+        form.round(office.round);
+        form.option(office.leaving, Form::round);
+        for timer in [Timer::Heartbeat, Timer::Quorum] {
+            form.option(self.timers.deadline(timer), |form, deadline| {
+                form.put(deadline.saturating_since(self.now).as_micros());
+            });
+        }
+        // When a round was opened matters until everyone has acknowledged a later one.
+        let peers = self.peers();
+        let acked = (0..).zip(self.slots.iter()).filter_map(|(place, slot)| {
+            let is_peer = Member::new(place).is_some_and(|member| peers.contains(member));
+            is_peer.then_some(slot.progress.round_acked)
+        });
+        let mut round = acked.min().unwrap_or(office.round);
+        while round < office.round {
+            round = Round::new(round.value().saturating_add(1));
+            form.option(office.opened(round), |form, at| self.age(at, form));
+        }
+    }
+
+    /// How long ago, up to the time after which it does not matter.
+    fn age(&self, at: clocks::Instant, form: &mut Form<'_>) {
+        let age: Duration = self.now.saturating_since(at);
+        form.put(age.min(self.authority_timeout()).as_micros());
+    }
+
+    fn canonical_progress(&self, form: &mut Form<'_>) {
+        let mut previous = None;
+        while let Some(member) = self.next_member(form, &mut previous) {
+            let Some(slot) = self.slot(member) else { break };
+            let progress = &slot.progress;
+            form.index(progress.matched);
+            // Of itself a leader keeps only what is durable.
+            if Some(member) == self.current.me {
+                continue;
+            }
+            form.index(progress.next);
+            match progress.flow {
+                Flow::Probe { sent } => form.put(u64::from(sent)),
+                Flow::Replicate => form.put(2),
+                Flow::Snapshot {
+                    index,
+                    offset,
+                    sent,
+                } => {
+                    form.put(3 + u64::from(sent));
+                    form.index(index);
+                    form.put(offset);
+                }
+            }
+            form.room(progress.room);
+            form.index(progress.commit_sent);
+            form.round(progress.round_sent);
+            form.round(progress.round_acked);
+            self.age(progress.contact, form);
+        }
+    }
+}
+
+impl Replies {
+    fn canonical(&self, to: NodeId, form: &mut Form<'_>) {
+        form.flag(self.vote);
+        form.option(self.pre_vote, |form, (attempt, is_granted)| {
+            form.put(u64::from(form.names.attempt(to, attempt)));
+            form.flag(is_granted);
+        });
+    }
+}
+
+impl Incoming {
+    fn canonical(&self, form: &mut Form<'_>) {
+        form.identity(self.leader);
+        form.snapshot(self.snapshot);
+        form.put(self.stored);
+        form.flag(self.offered.is_some());
+    }
+}
+
+impl Owed {
+    fn canonical(&self, form: &mut Form<'_>) {
+        form.identity(self.leader);
+        form.index(self.verified);
+        form.index(self.verified_sent);
+        form.round(self.round);
+        form.round(self.round_sent);
+        form.option(self.reject, |form, reject| {
+            form.index(reject.prev);
+            form.entry_id(reject.hint);
+        });
+        form.option(self.chunk, |form, chunk| {
+            form.index(chunk.index);
+            form.put(chunk.stored);
+        });
+        form.flag(self.repeat);
+        form.room(self.room_sent);
+    }
+}

@@ -1,0 +1,61 @@
+//! The names of the oracles.
+
+use core::fmt;
+
+macro_rules! oracles {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
+        /// The oracles.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Oracle { $($(#[$doc])* $variant,)* }
+
+        impl Oracle {
+            /// All of them.
+            pub const ALL: [Oracle; [$($name),*].len()] = [$(Oracle::$variant,)*];
+
+            /// Its name on the command line.
+            pub const fn name(self) -> &'static str {
+                match self { $(Oracle::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+oracles! {
+    /// At most one leader in a term, `[Ongaro14 fig 3.2]`.
+    ElectionSafety = "election-safety";
+    /// At most one vote of a node in a term, across its restarts, judged by what it sent.
+    OneVote = "one-vote";
+    /// A vote goes only to a candidate whose log is at least as up to date.
+    UpToDateVote = "up-to-date-vote";
+    /// Index and term identify an entry and everything before it, on all nodes and for ever.
+    LogMatching = "log-matching";
+    /// Who leads a term has all that was committed in earlier terms.
+    LeaderCompleteness = "leader-completeness";
+    /// All nodes commit and apply the same commands in the same order, none twice.
+    StateMachineSafety = "state-machine-safety";
+    /// What is committed is on the disks of every majority that the configuration asks for.
+    QuorumDurability = "quorum-durability";
+    /// No frame promises what is not on the sender's disk.
+    PersistBeforeSend = "persist-before-send";
+    /// In one life, term, vote, commit, base and delivery only grow.
+    Monotonic = "monotonic";
+    /// A restart comes back with exactly what its disk holds.
+    Recovery = "recovery";
+    /// The machine's own invariants hold and it has not stopped.
+    Invariants = "invariants";
+    /// When the faults are over somebody comes into office.
+    Liveness = "liveness";
+}
+
+impl Oracle {
+    /// The oracle with this name.
+    pub fn by_name(name: &str) -> Option<Oracle> {
+        Oracle::ALL.into_iter().find(|oracle| oracle.name() == name)
+    }
+}
+
+impl fmt::Display for Oracle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
