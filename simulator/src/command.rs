@@ -2,4 +2,5 @@
 
 pub(crate) mod histories;
 pub(crate) mod report;
+pub(crate) mod shrink;
 pub(crate) mod topologies;

@@ -20,6 +20,8 @@ enum Word {
     Histories(command::histories::Arguments),
     /// Adds up what the slices of a campaign reported.
     Report(command::report::Arguments),
+    /// Makes the history of a failing seed short.
+    Shrink(command::shrink::Arguments),
     /// Runs groups on every link graph of three, four and five nodes.
     Topologies(command::topologies::Arguments),
 }
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
     match Arguments::parse().word {
         Word::Histories(arguments) => command::histories::main(&arguments),
         Word::Report(arguments) => command::report::main(&arguments),
+        Word::Shrink(arguments) => command::shrink::main(&arguments),
         Word::Topologies(arguments) => command::topologies::main(&arguments),
     }
 }

@@ -47,7 +47,7 @@ fn oracle(name: &str) -> Result<Oracle, String> {
     })
 }
 
-fn sabotage(name: &str) -> Result<Sabotage, String> {
+pub(crate) fn sabotage(name: &str) -> Result<Sabotage, String> {
     Sabotage::by_name(name).ok_or_else(|| {
         let names: Vec<_> = Sabotage::ALL.iter().map(|(name, _)| *name).collect();
         format!("the seeded faults are {}", names.join(", "))

@@ -8,6 +8,7 @@
 //! world of a seed.
 //!
 //! - [`record`] makes the scenario of a seed that fails.
+//! - [`shrink()`] makes it short: fewer hosts, faults, proposals, arrivals, and the same oracle.
 //! - [`Scenario::parse`] and `Display` are its text, [`Scenario::play`] runs it.
 //!
 //! ```
@@ -38,10 +39,13 @@
 //! at once, except `wake n1`, which first lets the time pass until n1 wants to wake. After
 //! `---` stands what came of it.
 
+mod minimise;
 mod perform;
 pub mod pool;
 mod print;
 mod record;
+mod shrink;
+mod simplify;
 mod text;
 
 use crate::oracle::{Bench, Oracle, Violation};
@@ -53,6 +57,7 @@ use crate::world::swarm::{HOSTS_MAX, Swarm};
 pub use perform::Played;
 pub use record::{Recorded, record};
 
+pub use shrink::{Effort, Shrunk, shrink, shrink_scenario};
 pub use text::ParseError;
 
 /// One line of a story.

@@ -1,0 +1,135 @@
+//! Making single lines and options of a story simpler, see [`shrink`](crate::scenario::shrink).
+
+use crate::scenario::minimise::Minimiser;
+use crate::scenario::{Knobs, Scenario};
+use crate::world::decision::{Decision, Left, Pattern};
+
+/// Times are left out: all of them, or one by one from the end.
+pub(super) fn times(minimiser: &mut Minimiser) {
+    let mut candidate = minimiser.best().clone();
+    if candidate.steps.iter().all(|step| step.at.is_none()) {
+        return;
+    }
+    for step in &mut candidate.steps {
+        step.at = None;
+    }
+    if minimiser.attempt(candidate) {
+        return;
+    }
+    each_line(minimiser, |scenario, place| {
+        scenario.steps[place].at.take().is_some()
+    });
+}
+
+/// Tries a change of each line, from the end; `change` says whether there is one.
+fn each_line(minimiser: &mut Minimiser, change: impl Fn(&mut Scenario, usize) -> bool) {
+    let mut place = minimiser.best().events();
+    while place > 0 {
+        place = (place - 1).min(minimiser.best().events().saturating_sub(1));
+        let mut candidate = minimiser.best().clone();
+        if place < candidate.events() && change(&mut candidate, place) {
+            minimiser.attempt(candidate);
+        }
+    }
+}
+
+/// A crash leaves nothing, a failed write too, and a proposal is one small command.
+pub(super) fn crashes_and_sizes(minimiser: &mut Minimiser) {
+    each_line(minimiser, |scenario, place| {
+        let decision = &mut scenario.steps[place].decision;
+        let simpler = match *decision {
+            Decision::Crash(host, left) if left != Left::default() => {
+                Decision::Crash(host, Left::default())
+            }
+            Decision::Fail(host, 1..) => Decision::Fail(host, 0),
+            Decision::Propose(host, count, bytes) if (count, bytes) != (1, 8) => {
+                Decision::Propose(host, 1, 8)
+            }
+            _ => return false,
+        };
+        *decision = simpler;
+        true
+    });
+    each_line(minimiser, |scenario, place| {
+        match &mut scenario.steps[place].decision {
+            Decision::Propose(_, _, bytes) if *bytes != 8 => {
+                *bytes = 8;
+                true
+            }
+            _ => false,
+        }
+    });
+}
+
+/// Options become the usual ones, and hosts that nobody names go.
+pub(super) fn knobs(minimiser: &mut Minimiser) {
+    let usual = Knobs::default();
+    let steps = minimiser.best().steps.iter();
+    let named = steps.flat_map(|step| step.decision.hosts()).max();
+    let hosts = named.map_or(1, |host| host + 1);
+    let all: [fn(&mut Knobs, &Knobs); 7] = [
+        |knobs, usual| knobs.clock_rate = usual.clock_rate,
+        |knobs, usual| knobs.padding = usual.padding,
+        |knobs, usual| knobs.compact = usual.compact,
+        |knobs, usual| knobs.window = usual.window,
+        |knobs, usual| knobs.frame = usual.frame,
+        |knobs, usual| knobs.heartbeat = usual.heartbeat,
+        |knobs, usual| knobs.persist_timeout = usual.persist_timeout,
+    ];
+    for change in all {
+        let mut candidate = minimiser.best().clone();
+        change(&mut candidate.knobs, &usual);
+        if candidate.knobs != minimiser.best().knobs {
+            minimiser.attempt(candidate);
+        }
+    }
+    for count in hosts..minimiser.best().knobs.hosts {
+        let mut candidate = minimiser.best().clone();
+        candidate.knobs.hosts = count;
+        candidate.knobs.members &= (1 << count) - 1;
+        if minimiser.attempt(candidate) {
+            break;
+        }
+    }
+    for rot in [1, 2, 5, 10, 20, 50, 100, 200] {
+        let mut candidate = minimiser.best().clone();
+        candidate.knobs.rot = rot;
+        let is_used = candidate.knobs.sabotage == crate::Sabotage::RotsMemory;
+        if is_used && rot < minimiser.best().knobs.rot && minimiser.attempt(candidate) {
+            break;
+        }
+    }
+}
+
+/// Names leave open what is not needed, so that more lines can go.
+pub(super) fn names(minimiser: &mut Minimiser) {
+    let mut candidate = minimiser.best().clone();
+    if open_names(&mut candidate) {
+        minimiser.attempt(candidate);
+    }
+    each_line(minimiser, |scenario, place| {
+        match &mut scenario.steps[place].decision {
+            Decision::Deliver(pattern) => open_name(pattern),
+            _ => false,
+        }
+    });
+}
+
+/// Leaves open which of several frames of one kind is meant.
+pub(super) fn open_names(scenario: &mut Scenario) -> bool {
+    let mut changed = false;
+    for step in &mut scenario.steps {
+        if let Decision::Deliver(pattern) = &mut step.decision {
+            changed |= open_name(pattern);
+        }
+    }
+    changed
+}
+
+fn open_name(pattern: &mut Pattern) -> bool {
+    let before = *pattern;
+    pattern.number = None;
+    pattern.detail = None;
+    pattern.term = None;
+    *pattern != before
+}
