@@ -54,6 +54,7 @@ impl Minimiser {
         self.take_cone();
         self.drop_hosts();
         self.drop_kinds();
+        self.abstract_all();
         self.drop_pieces();
         loop {
             let before = (self.best.events(), self.best.knobs.clone());
@@ -170,10 +171,58 @@ impl Minimiser {
         }
     }
 
+    /// What makes a long story robust, so that more of it can go: names that leave more open, and
+    /// what happens by itself.
+    fn loosen(&mut self) {
+        simplify::all_names(self);
+        self.automate_all();
+    }
+
+    /// Tries what would make a long story much shorter at once, in all combinations.
+    fn abstract_all(&mut self) {
+        let whole = self.best.clone();
+        let is_bulk = |d: &Decision| {
+            use crate::world::decision::FrameKind::{Ack, Append};
+            matches!(d, Decision::Deliver(p) if matches!(p.kind, Append | Ack))
+        };
+        let is_proposal = |d: &Decision| matches!(d, Decision::Propose(..));
+        for way in 0..128_u32 {
+            let has = |bit: u32| way >> bit & 1 == 1;
+            let mut candidate = whole.clone();
+            if has(0) {
+                candidate = simplify::open(&candidate);
+            }
+            if has(1) {
+                candidate.steps.retain(|step| !is_proposal(&step.decision));
+            }
+            if has(2) {
+                candidate.steps.retain(|step| !is_bulk(&step.decision));
+            }
+            if has(3) {
+                gathered(&mut candidate);
+            }
+            if has(4) {
+                for step in &mut candidate.steps {
+                    step.at = None;
+                }
+            }
+            let everybody = (1 << candidate.knobs.hosts) - 1;
+            let mut knobs = candidate.knobs.clone();
+            if has(5) {
+                knobs.disks = everybody;
+            }
+            if has(6) {
+                knobs.links = used_links(&candidate);
+            }
+            self.attempt_shorter(automatic(&candidate, knobs));
+        }
+    }
+
     /// Takes out pieces, large ones first, from the end to the beginning.
     fn drop_pieces(&mut self) {
         let mut size = self.best.events().next_power_of_two() / 2;
         while size > 0 {
+            self.loosen();
             let mut end = self.best.events();
             let mut helped = false;
             while end > 0 && self.lines_left > 0 {
@@ -209,22 +258,27 @@ impl Minimiser {
         }
     }
 
-    /// Lets disks and links do by themselves what lines said.
-    fn automate(&mut self) {
+    /// Lets all disks and links do by themselves what lines said, or those on which something
+    /// arrives.
+    fn automate_all(&mut self) {
         let hosts = self.best.knobs.hosts;
         let everybody = (1 << hosts) - 1;
-        let mut all = self.best.clone();
-        let used = used_links(&all);
-        all.knobs.disks = everybody;
-        all.knobs.links = [everybody; HOSTS_MAX];
-        let mut these = all.clone();
-        these.knobs.links = used;
-        for knobs in [all.knobs, these.knobs] {
+        for links in [[everybody; HOSTS_MAX], used_links(&self.best)] {
+            let mut knobs = self.best.knobs.clone();
+            knobs.disks = everybody;
+            knobs.links = links;
             let candidate = automatic(&self.best, knobs);
             if self.attempt_shorter(candidate) {
-                break;
+                return;
             }
         }
+    }
+
+    /// Lets single disks and links do by themselves what lines said.
+    fn automate(&mut self) {
+        self.automate_all();
+        let hosts = self.best.knobs.hosts;
+        let everybody = (1 << hosts) - 1;
         let mut disks = vec![everybody];
         disks.extend((0..hosts).map(|host| 1 << host));
         for mask in disks {
@@ -251,16 +305,8 @@ impl Minimiser {
         if self.best.knobs.members != 0 {
             return;
         }
-        let mut open = self.best.clone();
-        simplify::open_names(&mut open);
-        let everybody = (1 << self.best.knobs.hosts) - 1;
-        for mut candidate in [self.best.clone(), open] {
-            candidate.knobs.members = everybody;
-            let is_growth = |d: &Decision| matches!(d, Decision::Reconfigure(..));
-            let growth = candidate.steps.iter().position(|s| is_growth(&s.decision));
-            if let Some(place) = growth {
-                candidate.steps.remove(place);
-            }
+        for mut candidate in [self.best.clone(), simplify::open(&self.best)] {
+            gathered(&mut candidate);
             if self.attempt_shorter(candidate) {
                 self.drop_pieces();
                 return;
@@ -284,12 +330,20 @@ fn used_links(scenario: &Scenario) -> [u64; HOSTS_MAX] {
 fn automatic(scenario: &Scenario, knobs: Knobs) -> Scenario {
     let mut candidate = scenario.clone();
     candidate.steps.retain(|step| match &step.decision {
-        Decision::Deliver(pattern) => {
-            knobs.links[usize::from(pattern.from)] >> pattern.to & 1 == 0
-        }
+        Decision::Deliver(pattern) => knobs.links[usize::from(pattern.from)] >> pattern.to & 1 == 0,
         Decision::Store(host) => knobs.disks >> host & 1 == 0,
         _ => true,
     });
     candidate.knobs = knobs;
     candidate
+}
+
+/// The group is there from the beginning, and nobody needs to be let in.
+fn gathered(scenario: &mut Scenario) {
+    scenario.knobs.members = (1 << scenario.knobs.hosts) - 1;
+    let is_growth = |d: &Decision| matches!(d, Decision::Reconfigure(..));
+    let growth = scenario.steps.iter().position(|s| is_growth(&s.decision));
+    if let Some(place) = growth {
+        scenario.steps.remove(place);
+    }
 }

@@ -160,11 +160,16 @@ impl Teller {
         if let Some(pool) = &mut self.world.pool {
             pool.step = place;
         }
+        let before = self.world.now;
         if let Some(at) = step.at {
-            self.world.now = self.world.now.max(at);
+            self.world.now = before.max(at);
         }
         let did = self.perform(place, step)?;
         self.settle()?;
+        if !did {
+            // As if the line were not there.
+            self.world.now = before;
+        }
         Ok(did)
     }
 

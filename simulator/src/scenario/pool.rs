@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::world::decision::Pattern;
+use crate::world::decision::{FrameName, Pattern};
 use crate::world::happening::Names;
 use crate::world::network::Frame;
 use crate::world::swarm::HOSTS_MAX;
@@ -90,12 +90,17 @@ impl Pool {
         if let Some(name) = pattern.name() {
             return names.find(&name).filter(is_there);
         }
-        let mut places = (0..).zip(names.all());
-        let found = places.find(|(place, name)| {
+        let fits = |(place, name): &(u32, &FrameName)| {
             let frame = self.frames.get(*place as usize);
             let arrives_anew = frame.is_some_and(|f| !f.is_lost && f.arrivals == 0);
             pattern.fits(name) && (arrives_anew || pattern.number.is_some() && is_there(place))
-        });
+        };
+        let places = (0..names.all().len() as u32).zip(names.all());
+        let found = if pattern.is_newest {
+            places.rev().find(fits)
+        } else {
+            { places }.find(fits)
+        };
         found.map(|(place, _)| place)
     }
 

@@ -24,7 +24,7 @@ pub struct Effort {
 
 impl Default for Effort {
     fn default() -> Self {
-        Effort { lines: 6_000_000 }
+        Effort { lines: 2_500_000 }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::scenario::minimise::Minimiser;
 use crate::scenario::{Knobs, Scenario};
-use crate::world::decision::{Decision, Left, Pattern};
+use crate::world::decision::{Decision, Left};
 
 /// Times are left out: all of them, or one by one from the end.
 pub(super) fn times(minimiser: &mut Minimiser) {
@@ -101,35 +101,58 @@ pub(super) fn knobs(minimiser: &mut Minimiser) {
     }
 }
 
+/// What a name may leave open, the most first: its term, and whether the newest is meant.
+const OPEN: [(bool, bool); 4] = [(false, true), (false, false), (true, true), (true, false)];
+
 /// Names leave open what is not needed, so that more lines can go.
 pub(super) fn names(minimiser: &mut Minimiser) {
-    let mut candidate = minimiser.best().clone();
-    if open_names(&mut candidate) {
-        minimiser.attempt(candidate);
+    if !all_names(minimiser) {
+        each_line(minimiser, |scenario, place| {
+            open_line(scenario, place, false, true)
+        });
+        each_line(minimiser, |scenario, place| {
+            open_line(scenario, place, false, false)
+        });
     }
-    each_line(minimiser, |scenario, place| {
-        match &mut scenario.steps[place].decision {
-            Decision::Deliver(pattern) => open_name(pattern),
-            _ => false,
-        }
-    });
 }
 
-/// Leaves open which of several frames of one kind is meant.
-pub(super) fn open_names(scenario: &mut Scenario) -> bool {
-    let mut changed = false;
-    for step in &mut scenario.steps {
-        if let Decision::Deliver(pattern) = &mut step.decision {
-            changed |= open_name(pattern);
-        }
-    }
-    changed
+/// Leaves open, for all frames at once, which of several of one kind is meant; says whether that
+/// is so now.
+pub(super) fn all_names(minimiser: &mut Minimiser) -> bool {
+    let is_open = |scenario: &Scenario| {
+        let exact = |d: &Decision| matches!(d, Decision::Deliver(p) if p.number.is_some());
+        !scenario.steps.iter().any(|step| exact(&step.decision))
+    };
+    is_open(minimiser.best())
+        || OPEN.into_iter().any(|(has_term, is_newest)| {
+            let mut candidate = minimiser.best().clone();
+            for place in 0..candidate.events() {
+                open_line(&mut candidate, place, has_term, is_newest);
+            }
+            minimiser.attempt(candidate)
+        })
 }
 
-fn open_name(pattern: &mut Pattern) -> bool {
-    let before = *pattern;
-    pattern.number = None;
+fn open_line(scenario: &mut Scenario, place: usize, has_term: bool, is_newest: bool) -> bool {
+    let Decision::Deliver(pattern) = &mut scenario.steps[place].decision else {
+        return false;
+    };
+    if pattern.number.take().is_none() {
+        return false;
+    }
+    pattern.is_newest = is_newest;
     pattern.detail = None;
-    pattern.term = None;
-    *pattern != before
+    if !has_term {
+        pattern.term = None;
+    }
+    true
+}
+
+/// The story with names that leave everything open.
+pub(super) fn open(scenario: &Scenario) -> Scenario {
+    let mut open = scenario.clone();
+    for place in 0..open.events() {
+        open_line(&mut open, place, false, true);
+    }
+    open
 }

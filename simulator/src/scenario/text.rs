@@ -326,6 +326,7 @@ impl<'t> Words<'t> {
             term: None,
             detail: None,
             number: None,
+            is_newest: false,
         };
         if self.is("term") {
             pattern.term = Some(self.after("term")?);
@@ -346,6 +347,9 @@ impl<'t> Words<'t> {
         }
         if let Some(number) = self.0.first().and_then(|word| word.strip_prefix('#')) {
             pattern.number = Some(number.parse().map_err(|_| "# and a number")?);
+            self.skip();
+        } else if self.is("last") {
+            pattern.is_newest = true;
             self.skip();
         }
         Ok(pattern)

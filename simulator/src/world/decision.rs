@@ -120,8 +120,10 @@ pub struct Pattern {
     pub term: Option<u32>,
     /// As in [`FrameName::detail`].
     pub detail: Option<(u64, u64)>,
-    /// As in [`FrameName::number`]; left open it is the oldest one that has not arrived.
+    /// As in [`FrameName::number`]; left open it is one that has not arrived yet.
     pub number: Option<u32>,
+    /// Left open it is the newest of these, else the oldest.
+    pub is_newest: bool,
 }
 
 impl From<FrameName> for Pattern {
@@ -133,6 +135,7 @@ impl From<FrameName> for Pattern {
             term: Some(name.term),
             detail: Some(name.detail),
             number: Some(name.number),
+            is_newest: false,
         }
     }
 }
@@ -184,6 +187,7 @@ impl fmt::Display for Pattern {
         }
         match self.number {
             Some(number) => write!(f, " #{number}"),
+            None if self.is_newest => f.write_str(" last"),
             None => Ok(()),
         }
     }
