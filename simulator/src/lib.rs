@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+pub mod draw;
 pub mod figures;
 pub mod oracle;
 mod run;

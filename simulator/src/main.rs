@@ -16,6 +16,10 @@ struct Arguments {
 
 #[derive(Subcommand, Debug)]
 enum Word {
+    /// Draws a story, or the history of a seed.
+    Draw(command::draw::Arguments),
+    /// Plays a story, or a seed, and says how it ends.
+    Replay(command::replay::Arguments),
     /// Runs groups through simulated storms, one history per seed, and checks every step.
     Histories(command::histories::Arguments),
     /// Adds up what the slices of a campaign reported.
@@ -28,6 +32,8 @@ enum Word {
 
 fn main() -> ExitCode {
     match Arguments::parse().word {
+        Word::Draw(arguments) => command::draw::main(&arguments),
+        Word::Replay(arguments) => command::replay::main(&arguments),
         Word::Histories(arguments) => command::histories::main(&arguments),
         Word::Report(arguments) => command::report::main(&arguments),
         Word::Shrink(arguments) => command::shrink::main(&arguments),

@@ -29,6 +29,8 @@ pub struct Played {
     pub violation: Option<Violation>,
     /// The world at the end, with its trace.
     pub world: World,
+    /// How much of what was kept happened before the first line.
+    pub begins: usize,
     /// For each line the earlier ones on which it rests directly.
     pub causes: Vec<Vec<usize>>,
 }
@@ -59,6 +61,7 @@ impl Scenario {
     /// What goes wrong before the first line.
     pub fn play_with(&self, bench: Bench, verbosity: Verbosity) -> Result<Played, Violation> {
         let mut teller = Teller::new(self, bench, verbosity)?;
+        let begins = teller.world.trace().happenings().len();
         let mut happened = vec![false; self.steps.len()];
         let (mut violation, mut last) = (teller.violation.take(), 0);
         for (place, step) in self.steps.iter().enumerate() {
@@ -78,6 +81,7 @@ impl Scenario {
             happened,
             last,
             violation,
+            begins,
             world: teller.world,
             causes: teller.causes,
         })
@@ -419,6 +423,9 @@ impl Teller {
         world.has_grown = true;
         let now = world.now.plus(Duration::from_micros(1));
         for host in 0..world.hosts.len() {
+            // When it would wake was in the queue, which nobody read.
+            world.hosts[host].wake_at = None;
+            world.hosts[host].retries = false;
             world.queue.push(now, Due::Wake(host));
             let start = world.hosts[host].start;
             for _ in 0..world.hosts[host].disk.operations() {

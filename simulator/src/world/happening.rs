@@ -75,7 +75,7 @@ impl fmt::Display for What {
 }
 
 /// What can be seen of a host at a glance.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Facts {
     /// Its role; none while it is down.
     pub role: Option<Role>,
@@ -89,6 +89,8 @@ pub struct Facts {
     pub commit: LogIndex,
     /// The last entry that its snapshot covers.
     pub base: EntryId,
+    /// The terms of the entries after that.
+    pub terms: Vec<Term>,
     /// The voters of its configuration, by host, one bit each.
     pub voters: u64,
     /// Whether two sets of voters are in force.
@@ -112,6 +114,12 @@ impl Facts {
             durable: host.disk.last(),
             commit: raft.commit(),
             base: raft.base(),
+            terms: {
+                let first = raft.base().index.value() + 1;
+                let places = first..=raft.last().index.value();
+                let entries = places.filter_map(|place| raft.entry(LogIndex::new(place)));
+                entries.map(|entry| entry.id.term).collect()
+            },
             voters,
             is_joint: raft.is_joint(),
         })

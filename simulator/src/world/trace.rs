@@ -47,7 +47,7 @@ impl Trace {
             lines: VecDeque::new(),
             happenings: Vec::new(),
             names: matches!(verbosity, Verbosity::Keep | Verbosity::Decisions).then(Box::default),
-            facts: [None; HOSTS_MAX],
+            facts: Default::default(),
         }
     }
 
@@ -117,7 +117,7 @@ impl Trace {
         }
         let facts = facts();
         if facts != self.facts[number] {
-            self.facts[number] = facts;
+            self.facts[number].clone_from(&facts);
             if let Some(facts) = facts {
                 self.add(now, number, What::Facts(facts));
             }
