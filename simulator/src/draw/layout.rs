@@ -2,7 +2,7 @@
 
 use crate::draw::svg::{LEGEND_ITEMS, LEGEND_WIDTH, LOG_MAX, standing, term_colour};
 use crate::draw::text::said;
-use crate::draw::{Cause, Diagram, Row, State};
+use crate::draw::{Cause, Diagram, Kind, Row, State};
 
 /// An area, in pixels.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,17 @@ pub(super) struct Line {
     pub(super) is_centred: bool,
 }
 
+/// An arrow that does not arrive, for all receivers on one side.
+#[derive(Clone, Debug)]
+pub(super) struct Lost {
+    pub(super) kind: Kind,
+    pub(super) start: (i32, i32),
+    pub(super) end: (i32, i32),
+    row: usize,
+    label: String,
+    receivers: Vec<String>,
+}
+
 /// Where everything stands.
 #[derive(Debug)]
 pub(super) struct Layout {
@@ -40,8 +51,12 @@ pub(super) struct Layout {
     pub(super) bottom: i32,
     /// Per lane its x.
     pub(super) lanes: Vec<i32>,
-    /// Per row its y.
+    /// Per row the y at which it begins: where arrows arrive.
     pub(super) rows: Vec<i32>,
+    /// Per row the y at which arrows leave, below what is said of it.
+    pub(super) outs: Vec<i32>,
+    /// What is lost, drawn once for all receivers on one side.
+    pub(super) lost: Vec<Lost>,
     pub(super) lines: Vec<(i32, i32, Line)>,
     pub(super) logs: Vec<(i32, i32, State)>,
     /// The contradiction, in lines.
@@ -49,8 +64,8 @@ pub(super) struct Layout {
     taken: Vec<Box>,
 }
 
-/// Pixels of a row without anything to say.
-const ROW: i32 = 24;
+/// Pixels of a row beside what is said of it.
+const ROW: i32 = 25;
 /// Pixels of a line of words.
 const LINE: i32 = 15;
 /// Pixels of a letter, about.
@@ -74,6 +89,8 @@ impl Layout {
             bottom: 0,
             lanes: (0..lanes).map(|lane| LEFT + lane * gap).collect(),
             rows: Vec::new(),
+            outs: Vec::new(),
+            lost: Vec::new(),
             lines: Vec::new(),
             logs: Vec::new(),
             ending: Vec::new(),
@@ -91,8 +108,11 @@ impl Layout {
         let mut next = vec![0; diagram.lanes.len()];
         let (mut floor, mut top, mut micros) = (0, 0, None);
         for row in &diagram.rows {
+            // What the world chooses stands below all that was before; what follows from it, not.
+            let follows = matches!(row.cause, Cause::Receives(_) | Cause::Disk);
+            let follows = follows || row.cause == Cause::Other(String::new());
             let is_world = matches!(row.cause, Cause::World(_));
-            if micros != Some(row.micros) || is_world {
+            if micros != Some(row.micros) || !follows {
                 micros = Some(row.micros);
                 floor = top;
             }
@@ -135,9 +155,16 @@ impl Layout {
         let befores = Layout::befores(diagram);
         let count = levels.iter().max().map_or(0, |level| level + 1);
         let mut heights = vec![ROW; count];
+        let mut rooms = Vec::new();
         for ((row, level), before) in diagram.rows.iter().zip(&levels).zip(&befores) {
-            let height = Layout::room(row, before);
-            heights[*level] = heights[*level].max(height);
+            let room = Layout::room(row, before);
+            rooms.push(room);
+            heights[*level] = heights[*level].max(ROW + room);
+        }
+        let lost = diagram.messages.iter().filter(|m| m.arrivals.is_empty());
+        for message in lost {
+            let level = levels[message.row];
+            heights[level] = heights[level].max(ROW + rooms[message.row] + 18);
         }
         let mut tops = Vec::new();
         for height in heights {
@@ -145,6 +172,8 @@ impl Layout {
             y += height;
         }
         self.rows = levels.iter().map(|level| tops[*level]).collect();
+        let outs = self.rows.iter().zip(&rooms);
+        self.outs = outs.map(|(y, room)| y + room).collect();
         self.bottom = y + 6;
         let mut micros = None;
         for (place, (row, before)) in diagram.rows.iter().zip(&befores).enumerate() {
@@ -157,14 +186,34 @@ impl Layout {
         }
     }
 
-    /// Pixels that a row needs.
+    /// Pixels between where arrows arrive and where they leave.
     fn room(row: &Row, before: &State) -> i32 {
-        let mut lines = said(row).len() as i32 * LINE;
-        if let Some(after) = &row.state {
-            let (changes, has_log) = Layout::changes(before, after);
-            lines += i32::from(changes) * LINE + i32::from(has_log) * (LINE + 3);
+        let words = Layout::words(row, before).len() as i32;
+        let (changes, has_log) = Layout::said_of(row, before);
+        let lines = words + i32::from(changes);
+        let height = lines * LINE + i32::from(has_log) * (LINE + 4);
+        match row.cause {
+            _ if height == 0 => 0,
+            // The first line stands beside the mark, unless an arrow arrives there.
+            Cause::Receives(_) => height + 3,
+            _ if lines == 0 => height,
+            _ => height - 5,
         }
-        ROW.max(lines + 12)
+    }
+
+    /// What is said of a row in words.
+    fn words(row: &Row, before: &State) -> Vec<String> {
+        let mut words = said(row);
+        if row.cause == Cause::Disk && Layout::said_of(row, before).1 {
+            // The boxes say it.
+            words.remove(0);
+        }
+        words
+    }
+
+    fn said_of(row: &Row, before: &State) -> (bool, bool) {
+        let after = row.state.as_ref();
+        after.map_or((false, false), |after| Layout::changes(before, after))
     }
 
     /// Whether standing, and whether the log is another.
@@ -181,15 +230,21 @@ impl Layout {
         if let Cause::World(what) = &row.cause {
             self.put(LEFT + 14, y - 5, what.clone(), "#a00000", true);
         }
-        let mut line = y + 4;
-        for words in said(row) {
+        let is_arrival = matches!(row.cause, Cause::Receives(_));
+        let words = Layout::words(row, before);
+        let (changes, has_log) = Layout::said_of(row, before);
+        let mut line = match () {
+            () if is_arrival => y + 14,
+            () if words.is_empty() && !changes => y + 9,
+            () => y + 4,
+        };
+        for words in words {
             let is_crash = matches!(row.cause, Cause::Crash(_));
             let colour = if is_crash { "#c00000" } else { "#222222" };
             self.put(x, line, words, colour, is_crash);
             line += LINE;
         }
         let Some(after) = &row.state else { return };
-        let (changes, has_log) = Layout::changes(before, after);
         if changes {
             let is_leader = after.role == crate::draw::Role::Leader;
             let colour = term_colour(after.term);
@@ -197,7 +252,7 @@ impl Layout {
             line += LINE;
         }
         if has_log {
-            self.put_log(x, line - 10, after);
+            self.put_log(x, line - 9, after);
         }
     }
 
@@ -229,14 +284,84 @@ impl Layout {
         self.logs.push((x, y, state.clone()));
     }
 
-    /// Where an arrow ends that does not arrive.
-    pub(super) fn lost_end((x, y): (i32, i32), to: i32) -> (i32, i32) {
-        (x + (to - x).signum() * 62, y + 14)
+    /// Arrows that do not arrive: one for all receivers on one side.
+    fn place_lost(&mut self, diagram: &Diagram) {
+        for message in diagram.messages.iter().filter(|m| m.arrivals.is_empty()) {
+            let lane = diagram.rows[message.row].lane;
+            let to = message.to.min(self.lanes.len() - 1);
+            let side = if to < lane { -1 } else { 1 };
+            let start = (self.lanes[lane], self.outs[message.row]);
+            // A node at the edge has room on its outer side for words only.
+            let end = (start.0 + side * 40, start.1 + 24);
+            let receiver = diagram.lanes[to].clone();
+            let same = self.lost.iter_mut().find(|lost| {
+                lost.row == message.row && lost.end == end && lost.label == message.label
+            });
+            match same {
+                Some(lost) => lost.receivers.push(receiver),
+                None => self.lost.push(Lost {
+                    kind: message.kind,
+                    start,
+                    end,
+                    row: message.row,
+                    label: message.label.clone(),
+                    receivers: vec![receiver],
+                }),
+            }
+        }
+        for lost in self.lost.clone() {
+            let words = format!("{} to {}", lost.label, lost.receivers.join(" "));
+            let width = words.chars().count() as i32 * 65 / 10;
+            let (x, y) = lost.end;
+            let beyond = if x > lost.start.0 {
+                x + 9
+            } else {
+                x - 9 - width
+            };
+            let places = [
+                (beyond, y + 4),
+                (x - width / 2, y + 17),
+                (x - width / 2, y - 8),
+            ];
+            self.put_label(words, width, &places);
+        }
     }
 
-    /// Each label stands where it covers the least.
+    /// Puts words where they cover the least of what stands there already.
+    fn put_label(&mut self, words: String, width: i32, places: &[(i32, i32)]) {
+        let areas = places.iter().map(|(x, y)| Box {
+            x: *x,
+            y: y - 10,
+            width,
+            height: 13,
+        });
+        let cost = |area: &Box| -> i32 {
+            let lanes = self.lanes.iter().map(|x| Box {
+                x: x - 6,
+                y: area.y,
+                width: 12,
+                height: area.height,
+            });
+            let taken = self.taken.iter().copied().chain(lanes);
+            let beyond = (-area.x).max(area.x + area.width - self.width).max(0) * 99;
+            beyond + taken.map(|other| area.overlap(&other)).sum::<i32>()
+        };
+        let Some(area) = areas.min_by_key(cost) else {
+            return;
+        };
+        self.taken.push(area);
+        let line = Line {
+            words,
+            colour: "#333333",
+            is_bold: false,
+            is_centred: true,
+        };
+        self.lines.push((area.x + width / 2, area.y + 10, line));
+    }
+
+    /// Each label stands on its arrow where it covers the least.
     fn place_messages(&mut self, diagram: &Diagram) {
-        // Lanes and marks are no place for words either.
+        // Marks are no place for words either.
         for (row, y) in diagram.rows.iter().zip(&self.rows) {
             self.taken.push(Box {
                 x: self.lanes[row.lane] - 8,
@@ -245,46 +370,30 @@ impl Layout {
                 height: 14,
             });
         }
+        self.place_lost(diagram);
         for message in &diagram.messages {
             let lane = diagram.rows[message.row].lane;
-            let start = (self.lanes[lane], self.rows[message.row]);
+            let start = (self.lanes[lane], self.outs[message.row]);
             let to = self.lanes[message.to.min(self.lanes.len() - 1)];
-            let end = match message.arrivals.first() {
-                Some(arrival) => (to, self.rows[*arrival]),
-                None => Layout::lost_end(start, to),
+            let Some(arrival) = message.arrivals.first() else {
+                continue;
             };
+            let end = (to, self.rows[*arrival]);
             let width = message.label.chars().count() as i32 * 65 / 10;
-            let candidates = [50, 42, 58, 34, 66, 26, 74, 20, 80, 15, 85];
-            let areas = candidates.map(|part| {
+            // Best in the gap beside the receiver, then beside the sender: those of one round of
+            // questions differ there, and those of the answers here.
+            let gap = self.lanes.get(1).map_or(1, |second| second - self.lanes[0]);
+            let half = 50 * gap / (end.0 - start.0).abs().max(1);
+            let (here, there) = (100 - half, half);
+            let near = [here, there, here - 5, here + 5, there - 5, there + 5];
+            let parts = near.into_iter().chain([50, 42, 58, 34, 66, 26, 74, 20, 80]);
+            let places = parts.map(|part| {
                 let x = start.0 + (end.0 - start.0) * part / 100;
-                let y = start.1 + (end.1 - start.1) * part / 100 - 4;
-                Box {
-                    x: x - width / 2,
-                    y: y - 10,
-                    width,
-                    height: 13,
-                }
+                let y = start.1 + (end.1 - start.1) * part / 100;
+                (x - width / 2, y - 4)
             });
-            let cost = |area: &Box| -> i32 {
-                let lanes = self.lanes.iter().map(|x| Box {
-                    x: x - 6,
-                    y: area.y,
-                    width: 12,
-                    height: area.height,
-                });
-                let taken = self.taken.iter().copied().chain(lanes);
-                taken.map(|other| area.overlap(&other)).sum()
-            };
-            let best = areas.into_iter().min_by_key(|area| cost(area));
-            let Some(area) = best else { continue };
-            self.taken.push(area);
-            let line = Line {
-                words: message.label.clone(),
-                colour: "#333333",
-                is_bold: false,
-                is_centred: true,
-            };
-            self.lines.push((area.x + width / 2, area.y + 10, line));
+            let places: Vec<_> = places.collect();
+            self.put_label(message.label.clone(), width, &places);
         }
     }
 

@@ -33,7 +33,13 @@ impl Diagram {
         let title = scenario.about.first().map_or("", String::as_str);
         let trace = played.world.trace();
         let hosts = scenario.knobs.hosts;
-        Diagram::of_trace(title, hosts, trace, played.begins, played.violation.as_ref())
+        Diagram::of_trace(
+            title,
+            hosts,
+            trace,
+            played.begins,
+            played.violation.as_ref(),
+        )
     }
 
     /// The diagram of a trace with [`Verbosity::Keep`]; what happened before `begins` counts only
@@ -63,7 +69,10 @@ impl Diagram {
         let mut places = BTreeMap::new();
         for group in &groups {
             let is_idle = group.arrived.is_some_and(|frame| hidden.contains(&frame));
-            let sends = group.sent.iter().any(|(_, frame, _)| !hidden.contains(frame));
+            let sends = group
+                .sent
+                .iter()
+                .any(|(_, frame, _)| !hidden.contains(frame));
             let is_quiet = matches!(
                 group.decision,
                 Decision::Wake(_) | Decision::Store(_) | Decision::Busy(..) | Decision::Image(_)
@@ -188,9 +197,10 @@ fn cause(decision: &Decision) -> Cause {
             Cause::Other(format!("clock {shift}"))
         }
         Decision::Freeze(_, illness) => Cause::Other(format!("stays {illness:?}").to_lowercase()),
-        Decision::Partition(_) | Decision::Heal | Decision::Cut(..) | Decision::Calm => {
+        Decision::Partition(_) | Decision::Heal | Decision::Cut(..) => {
             Cause::World(decision.to_string())
         }
+        Decision::Calm => Cause::World("calm: the group recovers by itself".into()),
         Decision::Rewind => Cause::Other("goes back in time".into()),
         Decision::Unreachable(..) => Cause::Other("peer unreachable".into()),
         Decision::Deliver(_)
@@ -235,7 +245,13 @@ fn label(name: &FrameName, words: &str) -> (Kind, String) {
         FrameKind::VoteReply => (Kind::Election, format!("vote {verdict}")),
         FrameKind::Append => {
             let label = match second {
-                0 => "heartbeat".to_owned(),
+                0 => {
+                    let mut words = words.split_whitespace();
+                    words.find(|word| *word == "commit");
+                    words
+                        .next()
+                        .map_or("heartbeat".into(), |at| format!("commit {at}"))
+                }
                 1 => format!("entry {}", first + 1),
                 _ => format!("entries {}-{}", first + 1, first + second),
             };

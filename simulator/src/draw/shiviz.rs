@@ -13,7 +13,11 @@ impl Diagram {
         let mut clocks = vec![vec![0_u64; lanes]; lanes];
         let mut stamps = vec![Vec::new(); self.messages.len()];
         let mut put = |clock: &[u64], lane: usize, words: &str| {
-            let parts = self.lanes.iter().zip(clock).filter(|(_, count)| **count > 0);
+            let parts = self
+                .lanes
+                .iter()
+                .zip(clock)
+                .filter(|(_, count)| **count > 0);
             let parts: Vec<_> = parts.map(|(n, count)| format!("\"{n}\":{count}")).collect();
             let line = format!("{} {{{}}}\n{words}\n", self.lanes[lane], parts.join(", "));
             out.push_str(&line);
@@ -34,6 +38,10 @@ impl Diagram {
                 words.push(log(state));
             }
             clocks[row.lane][row.lane] += 1;
+            words.retain(|words| !words.is_empty());
+            if words.is_empty() {
+                words.push("goes on".to_owned());
+            }
             put(&clocks[row.lane], row.lane, &words.join("; "));
             let sent = self.messages.iter().zip(&mut stamps);
             for (message, stamp) in sent.filter(|(message, _)| message.row == place) {

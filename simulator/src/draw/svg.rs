@@ -59,6 +59,16 @@ impl Diagram {
     }
 }
 
+/// How an arrow is drawn.
+fn pen(kind: Kind) -> String {
+    let (colour, width, dashes) = stroke(kind);
+    format!(
+        "stroke=\"{colour}\" stroke-width=\"{}.{}\" stroke-dasharray=\"{dashes}\"",
+        width / 10,
+        width % 10
+    )
+}
+
 fn escape(words: &str) -> String {
     let words = words.replace('&', "&amp;").replace('<', "&lt;");
     words.replace('>', "&gt;")
@@ -147,9 +157,10 @@ impl Sheet {
             let rows = diagram.rows.iter().zip(&layout.rows);
             for (row, y) in rows.filter(|(row, _)| row.lane == lane) {
                 let changes = matches!(row.cause, Cause::Crash(_) | Cause::Restart)
-                    || row.state.as_ref().is_some_and(|after| {
-                        (after.role, after.term) != (state.role, state.term)
-                    });
+                    || row
+                        .state
+                        .as_ref()
+                        .is_some_and(|after| (after.role, after.term) != (state.role, state.term));
                 if !changes {
                     continue;
                 }
@@ -204,14 +215,9 @@ impl Sheet {
 
     fn arrows(&mut self, diagram: &Diagram, layout: &Layout) {
         for message in &diagram.messages {
-            let (colour, width, dashes) = stroke(message.kind);
             let from = layout.lanes[diagram.rows[message.row].lane];
-            let start = (from, layout.rows[message.row]);
-            let pen = format!(
-                "stroke=\"{colour}\" stroke-width=\"{}.{}\" stroke-dasharray=\"{dashes}\"",
-                width / 10,
-                width % 10
-            );
+            let start = (from, layout.outs[message.row]);
+            let pen = pen(message.kind);
             let to = layout.lanes[message.to.min(layout.lanes.len() - 1)];
             for arrival in &message.arrivals {
                 let side = if to > from { -7 } else { 7 };
@@ -219,11 +225,10 @@ impl Sheet {
                 let head = format!("{pen} marker-end=\"url(#{:?})\"", message.kind);
                 self.line(start, end, &head);
             }
-            if message.arrivals.is_empty() {
-                let end = Layout::lost_end(start, to);
-                self.line(start, end, &pen);
-                self.cross(end, 4, 2);
-            }
+        }
+        for lost in &layout.lost {
+            self.line(lost.start, lost.end, &pen(lost.kind));
+            self.cross(lost.end, 4, 2);
         }
     }
 
@@ -312,6 +317,13 @@ impl Sheet {
     }
 
     fn marks(&mut self, diagram: &Diagram, layout: &Layout) {
+        for message in &diagram.messages {
+            let x = layout.lanes[diagram.rows[message.row].lane];
+            let y = layout.outs[message.row];
+            self.put(format_args!(
+                "<circle cx=\"{x}\" cy=\"{y}\" r=\"3\" fill=\"#222\"/>"
+            ));
+        }
         for (row, y) in diagram.rows.iter().zip(&layout.rows) {
             let x = layout.lanes[row.lane];
             match row.cause {
@@ -385,20 +397,17 @@ impl Sheet {
         let columns = ((layout.width - 28) / LEGEND_WIDTH).max(1);
         let mut place = 0;
         let mut next = || {
-            let at = (16 + place % columns * LEGEND_WIDTH, above + 24 + place / columns * 22);
+            let at = (
+                16 + place % columns * LEGEND_WIDTH,
+                above + 24 + place / columns * 22,
+            );
             place += 1;
             at
         };
         for (kind, words) in KINDS {
             let (x, y) = next();
-            let (colour, width, dashes) = stroke(kind);
-            let pen = format!(
-                "stroke=\"{colour}\" stroke-width=\"{}.{}\" stroke-dasharray=\"{dashes}\" \
-                 marker-end=\"url(#{kind:?})\"",
-                width / 10,
-                width % 10
-            );
-            self.line((x, y), (x + 30, y), &pen);
+            let head = format!("{} marker-end=\"url(#{kind:?})\"", pen(kind));
+            self.line((x, y), (x + 30, y), &head);
             self.text(x + 38, y + 4, 11, "normal", "#333", words);
         }
         let (x, y) = next();
@@ -435,7 +444,14 @@ impl Sheet {
             ..State::default()
         };
         self.log(x + 2, y - 7, &state);
-        self.text(x + 38, y + 4, 11, "normal", "#333", "entry: on disk, not yet");
+        self.text(
+            x + 38,
+            y + 4,
+            11,
+            "normal",
+            "#333",
+            "entry: on disk, not yet",
+        );
         let (x, y) = next();
         let state = State {
             log: vec![1],

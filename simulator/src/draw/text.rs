@@ -165,7 +165,11 @@ impl<'d> Sheet<'d> {
         let room = self.width.saturating_sub(5);
         let label: String = message.label.chars().take(room).collect();
         let len = label.chars().count() + 2;
-        write(line, gap + 1 + (self.width - 1 - len) / 2, &format!(" {label} "));
+        write(
+            line,
+            gap + 1 + (self.width - 1 - len) / 2,
+            &format!(" {label} "),
+        );
         if to > from {
             line[end - 1] = '►';
         } else {

@@ -11,6 +11,7 @@ use crate::world::clock::Moment;
 use crate::world::decision::{Alteration, Decision, Illness, Pattern};
 use crate::world::happening::What;
 use crate::world::queue::{Due, Queue};
+use crate::world::sabotage::Sabotage;
 use crate::world::swarm::HOSTS_MAX;
 use crate::world::trace::Verbosity;
 use crate::world::{Options, Progress, World};
@@ -250,6 +251,10 @@ impl Teller {
             Decision::Freeze(host, illness) => {
                 self.frozen.push((host.into(), illness));
                 world.freeze_host(host.into(), illness);
+            }
+            Decision::Image(_) | Decision::Rewind if world.sabotage != Sabotage::Rewinds => {
+                // Only a world that is broken in this way can do that.
+                return Ok(false);
             }
             Decision::Image(host) => world.keep_image(host.into()),
             Decision::Rewind => world.take_image_back()?,

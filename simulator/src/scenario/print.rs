@@ -89,7 +89,7 @@ impl fmt::Display for Knobs {
             && (0..)
                 .zip(links)
                 .all(|(host, to)| to | 1 << host == *to | everybody);
-        if has_all && self.disks == everybody {
+        if has_all && self.disks & everybody == everybody {
             return writeln!(f, "auto network disk");
         }
         if has_all {

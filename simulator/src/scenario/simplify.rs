@@ -33,7 +33,8 @@ fn each_line(minimiser: &mut Minimiser, change: impl Fn(&mut Scenario, usize) ->
     }
 }
 
-/// A crash leaves nothing, a failed write too, and a proposal is one small command.
+/// A crash leaves nothing, a failed write too, a proposal is one small command, and one member is
+/// changed and not several.
 pub(super) fn crashes_and_sizes(minimiser: &mut Minimiser) {
     each_line(minimiser, |scenario, place| {
         let decision = &mut scenario.steps[place].decision;
@@ -50,6 +51,17 @@ pub(super) fn crashes_and_sizes(minimiser: &mut Minimiser) {
         *decision = simpler;
         true
     });
+    for nth in (0..7).rev() {
+        each_line(minimiser, |scenario, place| {
+            match &mut scenario.steps[place].decision {
+                Decision::Reconfigure(_, all) if all.len() > 1 && nth < all.len() => {
+                    all.remove(nth);
+                    true
+                }
+                _ => false,
+            }
+        });
+    }
     each_line(minimiser, |scenario, place| {
         match &mut scenario.steps[place].decision {
             Decision::Propose(_, _, bytes) if *bytes != 8 => {
