@@ -259,6 +259,13 @@ pub(crate) fn next_by_name<T>(
         .min_by_key(|item| names.node(node(item)))
 }
 
+impl Entry<'_> {
+    /// Writes the canonical form of this entry without its index, see [`Names`].
+    pub fn canonical(&self, names: &dyn Names, word: &mut dyn FnMut(u64)) {
+        Form { names, word }.entry(self);
+    }
+}
+
 impl Message<'_> {
     /// Writes the canonical form of this message under way from `from` to `to`, see
     /// [`Names`] and [`Raft::canonical`](crate::Raft::canonical).

@@ -46,7 +46,6 @@ pub use questions::Status;
 ///
 /// With owned memory a machine is `Clone`; two are equal when they mean the same, wherever in
 /// the ring their entries stand.
-#[derive(Clone)]
 pub struct Raft<B, const N: usize> {
     node: Node<Vec<Slot, N>>,
     memory: B,

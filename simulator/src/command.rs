@@ -1,8 +1,12 @@
 //! What can be run, a module for each word.
 
+pub(crate) mod determinism;
 pub(crate) mod draw;
 pub(crate) mod histories;
+pub(crate) mod hostile;
+pub(crate) mod museum;
 pub(crate) mod replay;
 pub(crate) mod report;
+pub(crate) mod search;
 pub(crate) mod shrink;
 pub(crate) mod topologies;

@@ -20,23 +20,35 @@ enum Word {
     Draw(command::draw::Arguments),
     /// Plays a story, or a seed, and says how it ends.
     Replay(command::replay::Arguments),
+    /// Compares each seed with itself, and prints one hash of many for other builds to compare.
+    Determinism(command::determinism::Arguments),
     /// Runs groups through simulated storms, one history per seed, and checks every step.
     Histories(command::histories::Arguments),
+    /// Tells one machine everything that nobody would say, and checks the rules that it keeps alone.
+    Hostile(command::hostile::Arguments),
+    /// Lets one checker look for anything that is wrong, as the bug museum does with each mutant.
+    Museum(command::museum::Arguments),
     /// Adds up what the slices of a campaign reported.
     Report(command::report::Arguments),
     /// Makes the history of a failing seed short.
     Shrink(command::shrink::Arguments),
     /// Runs groups on every link graph of three, four and five nodes.
     Topologies(command::topologies::Arguments),
+    /// Explores every state of small worlds that run the shipping code.
+    Search(command::search::Arguments),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().word {
         Word::Draw(arguments) => command::draw::main(&arguments),
         Word::Replay(arguments) => command::replay::main(&arguments),
+        Word::Determinism(arguments) => command::determinism::main(&arguments),
         Word::Histories(arguments) => command::histories::main(&arguments),
+        Word::Hostile(arguments) => command::hostile::main(&arguments),
+        Word::Museum(arguments) => command::museum::main(&arguments),
         Word::Report(arguments) => command::report::main(&arguments),
         Word::Shrink(arguments) => command::shrink::main(&arguments),
         Word::Topologies(arguments) => command::topologies::main(&arguments),
+        Word::Search(arguments) => command::search::main(&arguments),
     }
 }

@@ -4,7 +4,7 @@ use crate::oracle::{Judged, Violation};
 use crate::world::stats::Stats;
 use crate::world::swarm::Swarm;
 use crate::world::trace::Verbosity;
-use crate::world::{Options, Progress, World};
+use crate::world::{Options, World};
 
 /// How a history ended.
 #[derive(Clone, Debug)]
@@ -27,26 +27,14 @@ pub struct History {
 
 /// Runs the history of a seed.
 pub fn run(seed: u64, options: Options) -> History {
-    let mut world = match World::new(seed, options) {
-        Ok(world) => world,
-        Err(violation) => {
-            return History {
-                seed,
-                hash: 0,
-                stats: Stats::default(),
-                judged: Judged::default(),
-                micros: 0,
-                violation: Some(violation),
-                lines: Vec::new(),
-            };
-        }
-    };
-    let violation = loop {
-        match world.step() {
-            Ok(Progress::Goes) => {}
-            Ok(Progress::Ends) => break None,
-            Err(violation) => break Some(violation),
-        }
+    run_in(&mut World::blank(), seed, options)
+}
+
+/// Runs the history of a seed in a world that is there already: it costs no memory.
+pub fn run_in(world: &mut World, seed: u64, options: Options) -> History {
+    let violation = match world.reset(seed, options) {
+        Ok(()) => world.run_to_end().err(),
+        Err(violation) => Some(violation),
     };
     History {
         seed,

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod decision;
 pub mod disk;
 mod driver;
+mod event;
 mod faults;
 pub mod happening;
 pub mod host;
@@ -16,31 +17,32 @@ pub mod memory;
 pub mod network;
 pub mod queue;
 pub mod random;
+pub mod reuse;
 pub mod sabotage;
 pub mod stats;
 pub mod swarm;
+pub mod tamper;
 pub mod trace;
 mod workload;
 
-use raft_core::{GroupId, wire};
+use raft_core::{EntryId, GroupId};
 
 use crate::oracle::{Bench, Judged, Liveness, Oracle, Oracles, Violation};
 use crate::scenario::pool::Pool;
 use crate::world::clock::{HostClock, Moment};
-use crate::world::decision::Decision;
-use crate::world::disk::Outcome;
-use crate::world::happening::{Facts, What};
-use crate::world::host::{Host, node};
-use crate::world::network::{FrameId, Network};
+use crate::world::happening::Facts;
+use crate::world::host::Host;
+use crate::world::network::Network;
 use crate::world::queue::{Due, Queue};
 use crate::world::random::{Random, Stream};
+use crate::world::reuse::{Shelf, copies_in_place};
 use crate::world::sabotage::Sabotage;
-use crate::world::stats::{Count, Stats};
-use crate::world::swarm::Swarm;
-use crate::world::trace::{Trace, Verbosity, describe};
+use crate::world::stats::Stats;
+use crate::world::swarm::{FRAME_BYTES_MAX, HOSTS_MAX, Swarm};
+use crate::world::trace::{Trace, Verbosity};
 
-/// A history has some thousand events; one with so many is a storm that feeds itself.
-const EVENTS_MAX: u64 = 1_000_000;
+/// A history has some thousand steps; one with so many is a storm that feeds itself.
+const STEPS_MAX: u64 = 1_000_000;
 
 /// After how many borrows memory rots, if that is what is broken.
 pub(crate) const ROT_AFTER: u32 = 400;
@@ -67,14 +69,18 @@ impl Default for Options {
 }
 
 /// Everything.
-#[derive(Clone, Debug)]
+///
+/// Plain data in buffers that stay: [`reset`](World::reset) makes it the world of another seed,
+/// [`copy_from`](World::copy_from) a copy of another world, and neither asks for memory once the
+/// buffers have grown.
+#[derive(Debug)]
 pub struct World {
     pub(crate) now: Moment,
     pub(crate) swarm: Swarm,
     pub(crate) sabotage: Sabotage,
     pub(crate) queue: Queue,
     pub(crate) network: Network,
-    pub(crate) hosts: Vec<Host>,
+    pub(crate) hosts: Shelf<Host>,
     pub(crate) oracles: Oracles,
     pub(crate) stats: Stats,
     pub(crate) trace: Trace,
@@ -87,13 +93,52 @@ pub struct World {
     pub(crate) is_calm: bool,
     pub(crate) has_grown: bool,
     pub(crate) commands: u64,
+    /// The frame that is being sent.
     pub(crate) frame: Vec<u8>,
+    /// The frame that has arrived.
+    arrived: Vec<u8>,
+    /// The snapshot that is being made.
+    pub(crate) snapshot: Vec<u8>,
     /// An earlier image of a host, for the seeded fault that goes back to it.
-    pub(crate) image: Option<(usize, Host)>,
+    pub(crate) image: Option<(usize, Box<Host>)>,
+    /// After how many borrows memory rots, if that is what is broken.
+    pub(crate) rots_after: u32,
     /// Where frames wait for their delivery by name, if a story is told.
     pub(crate) pool: Option<Box<Pool>>,
+    /// The commands that were applied and by whom, if somebody collects them.
+    pub(crate) applied: Option<Vec<(usize, EntryId)>>,
+    steps: u64,
     is_over: bool,
 }
+
+copies_in_place!(World {
+    now,
+    swarm,
+    sabotage,
+    queue,
+    network,
+    hosts,
+    oracles,
+    stats,
+    trace,
+    fault_random,
+    disk_random,
+    work_random,
+    group,
+    liveness,
+    is_calm,
+    has_grown,
+    commands,
+    frame,
+    arrived,
+    snapshot,
+    image,
+    rots_after,
+    pool,
+    applied,
+    steps,
+    is_over
+});
 
 /// What came of one step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,59 +151,129 @@ pub enum Progress {
 
 impl World {
     /// The world of a seed at its beginning.
+    ///
+    /// # Errors
+    ///
+    /// As [`reset`](World::reset).
     pub fn new(seed: u64, options: Options) -> Result<Self, Violation> {
-        World::with_swarm(seed, Swarm::draw(seed), options, ROT_AFTER)
+        let mut world = World::blank();
+        world.reset(seed, options)?;
+        Ok(world)
     }
 
-    /// A world with these options, at its beginning; `rot` is after how many borrows memory rots,
-    /// if that is what is broken.
-    pub(crate) fn with_swarm(
-        seed: u64,
-        swarm: Swarm,
-        options: Options,
-        rot: u32,
-    ) -> Result<Self, Violation> {
-        let mut random = Random::new(seed, Stream::Hosts);
-        let hosts = (0..swarm.hosts)
-            .map(|number| {
-                let most = swarm.clock_rate_ppm;
-                let rate = random.between(0, 2 * most.unsigned_abs()) as i64 - most;
-                let offset = clocks::Duration::from_micros(random.between(1, 1 << 40));
-                let own = Random::new(random.next_u64(), Stream::Hosts);
-                Host::new(number, &swarm, HostClock::new(offset, rate), own)
-            })
-            .collect();
-        let mut world = World {
+    /// A world without hosts, to be [`reset`](World::reset) or to become a copy. It has room for
+    /// what worlds need, so that hardly any asks for more.
+    pub fn blank() -> Self {
+        let mut world = World::hollow();
+        world.swarm.hosts = HOSTS_MAX;
+        world.queue.reset();
+        world.network.reset(Random::new(0, Stream::Network));
+        world.oracles.reset(Bench::ALL);
+        world.reset_hosts(0);
+        world.hosts.clear();
+        world
+    }
+
+    /// A world without room for anything.
+    pub(crate) fn hollow() -> Self {
+        let random = |stream| Random::new(0, stream);
+        World {
             now: Moment::default(),
-            sabotage: options.sabotage,
+            swarm: Swarm::draw(0),
+            sabotage: Sabotage::None,
             queue: Queue::default(),
-            network: Network::new(Random::new(seed, Stream::Network)),
-            hosts,
-            oracles: Oracles::new(options.bench),
+            network: Network::new(random(Stream::Network)),
+            hosts: Shelf::default(),
+            oracles: Oracles::new(Bench::ALL),
             stats: Stats::default(),
-            trace: Trace::new(options.verbosity),
-            fault_random: Random::new(seed, Stream::Faults),
-            disk_random: Random::new(seed, Stream::Disk),
-            work_random: Random::new(seed, Stream::Workload),
+            trace: Trace::new(Verbosity::Silent),
+            fault_random: random(Stream::Faults),
+            disk_random: random(Stream::Disk),
+            work_random: random(Stream::Workload),
             group: None,
             liveness: None,
             is_calm: false,
             has_grown: false,
             commands: 0,
-            frame: vec![0; swarm.frame_bytes],
+            frame: Vec::with_capacity(FRAME_BYTES_MAX),
+            arrived: Vec::with_capacity(FRAME_BYTES_MAX),
+            snapshot: Vec::with_capacity(FRAME_BYTES_MAX),
             image: None,
+            rots_after: ROT_AFTER,
             pool: None,
-            is_over: false,
-            swarm,
-        };
-        world.found(rot)?;
-        Ok(world)
+            applied: None,
+            steps: 0,
+            is_over: true,
+        }
     }
 
-    fn found(&mut self, rot: u32) -> Result<(), Violation> {
+    /// Becomes the world of a seed at its beginning, whatever it was before.
+    ///
+    /// # Errors
+    ///
+    /// What an oracle noticed already while the machines were set up.
+    pub fn reset(&mut self, seed: u64, options: Options) -> Result<(), Violation> {
+        self.reset_as(Swarm::draw(seed), seed, options)
+    }
+
+    /// Becomes a world of this kind at its beginning; the seed chooses what else is left to chance.
+    ///
+    /// # Errors
+    ///
+    /// As [`reset`](World::reset).
+    pub fn reset_as(&mut self, swarm: Swarm, seed: u64, options: Options) -> Result<(), Violation> {
+        self.swarm = swarm;
+        self.now = Moment::default();
+        self.sabotage = options.sabotage;
+        self.queue.reset();
+        self.network.reset(Random::new(seed, Stream::Network));
+        self.oracles.reset(options.bench);
+        self.stats = Stats::default();
+        self.trace.reset(options.verbosity);
+        self.fault_random = Random::new(seed, Stream::Faults);
+        self.disk_random = Random::new(seed, Stream::Disk);
+        self.work_random = Random::new(seed, Stream::Workload);
+        (self.group, self.liveness, self.image) = (None, None, None);
+        self.pool = None;
+        (self.is_calm, self.has_grown, self.is_over) = (false, false, false);
+        (self.commands, self.steps) = (0, 0);
+        self.frame.resize(self.swarm.frame_bytes, 0);
+        self.reset_hosts(seed);
+        self.found()
+    }
+
+    fn reset_hosts(&mut self, seed: u64) {
+        let mut random = Random::new(seed, Stream::Hosts);
+        self.hosts.clear();
+        for number in 0..self.swarm.hosts {
+            let most = self.swarm.clock_rate_ppm;
+            let rate = random.between(0, 2 * most.unsigned_abs()) as i64 - most;
+            let offset = clocks::Duration::from_micros(random.between(1, 1 << 40));
+            let clock = HostClock::new(offset, rate);
+            let own = Random::new(random.next_u64(), Stream::Hosts);
+            let swarm = &self.swarm;
+            self.hosts.add_with(
+                || Host::new(number, swarm, clock.clone(), own.clone()),
+                |host| host.reset(number, swarm, clock.clone(), own.clone()),
+            );
+        }
+    }
+
+    /// Becomes a copy of another world.
+    pub fn copy_from(&mut self, other: &World) {
+        self.clone_from(other);
+    }
+
+    /// Bytes that a copy copies.
+    pub fn bytes(&self) -> usize {
+        let hosts: usize = self.hosts.iter().map(Host::bytes).sum();
+        size_of::<Self>() + self.network.bytes() + hosts + self.oracles.bytes()
+    }
+
+    fn found(&mut self) -> Result<(), Violation> {
         let now = self.now;
         if self.sabotage == Sabotage::RotsMemory {
-            self.hosts[0].rot(rot);
+            self.hosts[0].rot(self.rots_after);
         }
         let founded = self.hosts[0].found(now);
         self.came_up(0, founded.map_err(|error| error.to_string()))?;
@@ -170,7 +285,7 @@ impl World {
         }
         let interval = self.swarm.fault_interval;
         self.queue.push(now.plus(interval), Due::Fault);
-        let soon = clocks::Duration::from_millis(10);
+        let soon = self.swarm.part(10);
         self.queue.push(now.plus(soon), Due::Propose);
         self.queue.push(now.plus(soon), Due::Reconfigure);
         self.queue.push(now.plus(self.swarm.storm), Due::Calm);
@@ -198,6 +313,10 @@ impl World {
     }
 
     /// Lets the next thing happen.
+    ///
+    /// # Errors
+    ///
+    /// What an oracle noticed.
     pub fn step(&mut self) -> Result<Progress, Violation> {
         let Some((now, due)) = self.queue.pop() else {
             return Ok(Progress::Ends);
@@ -210,10 +329,10 @@ impl World {
             self.queue.push(later, due);
             return Ok(Progress::Goes);
         }
-        self.stats.add(Count::Event);
-        if self.stats.count(Count::Event) > EVENTS_MAX {
+        self.steps += 1;
+        if self.steps > STEPS_MAX {
             self.end();
-            let what = format!("more than {EVENTS_MAX} events, and no end");
+            let what = format!("more than {STEPS_MAX} steps, and no end");
             self.judge(Oracle::Liveness, Err(what))?;
         }
         match due {
@@ -223,9 +342,8 @@ impl World {
             Due::Restart(host) => self.restart(host)?,
             Due::Unreachable(host, peer) => self.notice_unreachable(host, peer)?,
             Due::Fault => self.strike()?,
-            // When the storm is over all is healed but those who stay unwell.
-            Due::Heal if self.is_calm => {}
-            Due::Heal => self.network.heal(),
+            Due::LinksFree(host) => self.links_free(host)?,
+            Due::Heal => self.heal(),
             Due::Propose => self.propose()?,
             Due::Reconfigure => self.reconfigure()?,
             Due::Calm => self.calm(),
@@ -238,6 +356,16 @@ impl World {
         })
     }
 
+    /// Lets everything happen until the history ends.
+    ///
+    /// # Errors
+    ///
+    /// What an oracle noticed.
+    pub fn run_to_end(&mut self) -> Result<(), Violation> {
+        while self.step()? == Progress::Goes {}
+        Ok(())
+    }
+
     /// Whether machines are being set up: what they write then is stored before anything else
     /// happens, because whoever lets a node in must know that it remembers its name.
     pub(crate) fn is_installing(&self) -> bool {
@@ -248,7 +376,10 @@ impl World {
     fn concerns(&self, due: Due) -> Option<usize> {
         match due {
             Due::Deliver(frame) => Some(self.network.receiver(frame)),
-            Due::Wake(host) | Due::DiskDone(host, _) | Due::Unreachable(host, _) => Some(host),
+            Due::Wake(host)
+            | Due::DiskDone(host, _)
+            | Due::LinksFree(host)
+            | Due::Unreachable(host, _) => Some(host),
             Due::Restart(_)
             | Due::Fault
             | Due::Heal
@@ -257,189 +388,6 @@ impl World {
             | Due::Calm
             | Due::Look => None,
         }
-    }
-
-    fn deliver(&mut self, id: FrameId) -> Result<(), Violation> {
-        let frame = self.network.take(id);
-        if !self.network.delivers(&frame) {
-            self.network.recycle(frame.bytes);
-            return Ok(());
-        }
-        let (from, to) = (frame.from, frame.to);
-        let Some(bytes) = self.sabotage.tamper(frame.bytes) else {
-            return Ok(());
-        };
-        let result = self.receive(from, to, frame.name, &bytes);
-        self.network.recycle(bytes);
-        result?;
-        self.drain(to)
-    }
-
-    pub(crate) fn receive(
-        &mut self,
-        from: usize,
-        to: usize,
-        name: u32,
-        bytes: &[u8],
-    ) -> Result<(), Violation> {
-        let host = &mut self.hosts[to];
-        let Some(raft) = host.raft.as_mut() else {
-            return Ok(());
-        };
-        let message = match wire::decode(bytes) {
-            Ok(message) => message,
-            Err(error) => {
-                let what = format!("a frame of host {} does not decode: {error}", from + 1);
-                return self.judge(Oracle::Invariants, Err(what));
-            }
-        };
-        let now = self.now;
-        self.trace.deliver(now, to, name);
-        self.trace
-            .say(now, to, || What::Arrived(from, name, describe(&message)));
-        self.trace.record(
-            now.as_micros(),
-            (to as u64) << 32 | (from as u64) << 24 | bytes.len() as u64,
-        );
-        let local = host.clock.show(now);
-        // A machine that has stopped says so to the oracle of invariants.
-        let piece = raft.handle_message(local, node(from), message);
-        if let Ok(Some(piece)) = piece {
-            self.store_piece(to, piece);
-        }
-        self.observe(to)
-    }
-
-    pub(crate) fn wake(&mut self, host: usize) -> Result<(), Violation> {
-        let now = self.now;
-        let woken = &mut self.hosts[host];
-        woken.retries = false;
-        if woken.wake_at.is_some_and(|at| at <= now) {
-            woken.wake_at = None;
-        }
-        let local = woken.clock.show(now);
-        let Some(raft) = woken.raft.as_mut() else {
-            return Ok(());
-        };
-        let decision = || Decision::Wake(host as u8);
-        self.trace.decide(now, host, decision);
-        self.trace.record(now.as_micros(), 1 << 40 | host as u64);
-        let _ = raft.handle_timeout(local);
-        self.observe(host)?;
-        self.drain(host)?;
-        let raft = self.hosts[host].raft.as_ref();
-        let again = raft.and_then(|raft| raft.poll_timeout());
-        match again.filter(|deadline| *deadline <= local) {
-            Some(_) => self.judge(
-                Oracle::Invariants,
-                Err(format!("host {} wants to be woken without end", host + 1)),
-            ),
-            None => Ok(()),
-        }
-    }
-
-    fn disk_done(&mut self, host: usize, start: u32) -> Result<(), Violation> {
-        if self.hosts[host].start != start {
-            return Ok(());
-        }
-        let is_safe = self.is_calm || self.is_installing();
-        let fails = !is_safe && self.disk_random.chance(self.swarm.write_failure);
-        let disk = &self.hosts[host].disk;
-        let failed = if fails {
-            disk.draw_failure(&mut self.disk_random)
-        } else {
-            None
-        };
-        self.end_write(host, failed)
-    }
-
-    /// The oldest operation of a disk is done, or it failed and left so many bytes.
-    pub(crate) fn end_write(&mut self, host: usize, failed: Option<u32>) -> Result<(), Violation> {
-        let now = self.now;
-        let number = host as u8;
-        self.trace.decide(now, host, || match failed {
-            Some(left) => Decision::Fail(number, left),
-            None => Decision::Store(number),
-        });
-        let disk = &mut self.hosts[host].disk;
-        let outcome = disk.finish(failed, &mut self.stats);
-        self.trace
-            .say(now, host, || What::Disk(disk_words(&outcome)));
-        self.trace.record(now.as_micros(), 2 << 40 | host as u64);
-        let owner = &mut self.hosts[host];
-        let local = owner.clock.show(now);
-        let Some(raft) = owner.raft.as_mut() else {
-            return Ok(());
-        };
-        let reported = match outcome {
-            Outcome::Stored(Some(ticket)) => raft.handle_persisted(local, ticket),
-            Outcome::Failed(Some(ticket)) => raft.handle_persist_failed(local, ticket),
-            Outcome::Piece(receipt) => {
-                self.stats.add(Count::PieceStored);
-                raft.handle_stored(local, receipt)
-            }
-            Outcome::Damaged(name) => {
-                let what = format!("host {} received a damaged {name:?}", host + 1);
-                return self.judge(Oracle::StateMachineSafety, Err(what));
-            }
-            Outcome::Stored(None) | Outcome::Failed(None) | Outcome::Silent => Ok(()),
-        };
-        if let Err(raft_core::error::HandleError::ForeignTicket) = reported {
-            let what = format!("host {} refuses its own ticket", host + 1);
-            self.judge(Oracle::Invariants, Err(what))?;
-        }
-        self.observe(host)?;
-        self.drain(host)
-    }
-
-    pub(crate) fn restart(&mut self, host: usize) -> Result<(), Violation> {
-        if self.hosts[host].raft.is_some() || self.hosts[host].is_frozen {
-            return Ok(());
-        }
-        let decision = || Decision::Restart(host as u8);
-        self.trace.decide(self.now, host, decision);
-        if self.sabotage == Sabotage::ForgetsRecord {
-            self.hosts[host].disk.forget_latest();
-        }
-        let now = self.now;
-        if !self.hosts[host].has_past() {
-            // Nothing it ever said rests on anything: it starts over.
-            return self.begin_anew(host);
-        }
-        let restored = self.hosts[host].restore(now, &mut self.stats);
-        self.stats.add(Count::Restart);
-        self.came_up(host, restored.map_err(|error| error.to_string()))
-    }
-
-    /// A host that lost even its name asks to be let in under a new one.
-    fn begin_anew(&mut self, host: usize) -> Result<(), Violation> {
-        let now = self.now;
-        self.oracles.on_wipe(host);
-        let begun = match self.group {
-            Some(group) => self.hosts[host].join(group, now),
-            None => return Ok(()),
-        };
-        self.came_up(host, begun.map_err(|error| error.to_string()))
-    }
-
-    pub(crate) fn came_up(
-        &mut self,
-        host: usize,
-        begun: Result<(), String>,
-    ) -> Result<(), Violation> {
-        let now = self.now;
-        if let Err(error) = begun {
-            let what = format!("host {} does not come up: {error}", host + 1);
-            return self.judge(Oracle::Recovery, Err(what));
-        }
-        if let Some(raft) = &self.hosts[host].raft {
-            let (term, last, base) = (raft.term(), raft.last(), raft.base());
-            let what = || What::Started(term, base, last);
-            self.trace.say(now, host, what);
-        }
-        self.oracles.on_start(host, &self.hosts)?;
-        self.observe(host)?;
-        self.drain(host)
     }
 
     /// The name of the group.
@@ -484,15 +432,5 @@ impl World {
 
     pub(crate) fn end(&mut self) {
         self.is_over = true;
-    }
-}
-
-fn disk_words(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Stored(_) => "record stored".into(),
-        Outcome::Failed(_) => "write failed".into(),
-        Outcome::Piece(receipt) => format!("piece stored, {receipt:?}"),
-        Outcome::Damaged(name) => format!("damaged snapshot {name:?}"),
-        Outcome::Silent => "done".into(),
     }
 }

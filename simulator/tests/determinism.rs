@@ -1,7 +1,8 @@
 //! One seed, one history.
 
+use simulator::determinism::compare;
 use simulator::world::trace::Verbosity;
-use simulator::{Options, run};
+use simulator::{Options, World, run, run_in};
 
 #[test]
 fn a_seed_is_a_history() {
@@ -35,4 +36,21 @@ fn seeds_differ() {
     for (place, hash) in hashes.iter().enumerate() {
         assert!(!hashes[..place].contains(hash));
     }
+}
+
+#[test]
+fn a_copy_and_a_world_that_is_used_again_go_the_same_way() {
+    let (mut world, mut fork) = (World::blank(), World::blank());
+    for seed in 1..=60 {
+        let history = run_in(&mut world, seed, Options::default());
+        assert_eq!(compare(&history, &mut world, &mut fork), Ok(()), "{seed}");
+    }
+}
+
+#[test]
+fn a_difference_is_noticed() {
+    let mut history = run(7, Options::default());
+    history.hash ^= 1;
+    let found = compare(&history, &mut World::blank(), &mut World::blank());
+    assert!(found.is_err());
 }

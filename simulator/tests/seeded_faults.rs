@@ -98,3 +98,63 @@ fn invariants_notice_damaged_memory() {
 fn liveness_notices_that_votes_never_arrive() {
     assert_caught(Sabotage::LosesVotes, Oracle::Liveness);
 }
+
+#[test]
+fn vote_quorum_notices_forged_grants() {
+    assert_caught(Sabotage::ForgesGrants, Oracle::VoteQuorum);
+}
+
+#[test]
+fn pre_vote_inert_notices_pre_votes_that_arrive_as_votes() {
+    assert_caught(Sabotage::HardensPreVotes, Oracle::PreVoteInert);
+}
+
+#[test]
+fn leader_append_only_notices_a_leader_that_goes_back_to_an_earlier_image() {
+    assert_caught(Sabotage::Rewinds, Oracle::LeaderAppendOnly);
+}
+
+#[test]
+fn quorum_log_notices_a_disk_that_loses_a_stored_record() {
+    assert_caught(Sabotage::LosesRecord, Oracle::QuorumLog);
+}
+
+#[test]
+fn match_index_notices_a_disk_that_loses_a_stored_record() {
+    assert_caught(Sabotage::LosesRecord, Oracle::MatchIndex);
+}
+
+#[test]
+fn match_index_notices_raised_acknowledgements() {
+    assert_caught(Sabotage::RaisesAcks, Oracle::MatchIndex);
+}
+
+#[test]
+fn commit_rule_notices_raised_commits() {
+    assert_caught(Sabotage::RaisesCommits, Oracle::CommitRule);
+}
+
+#[test]
+fn order_notices_a_disk_that_reports_early() {
+    assert_caught(Sabotage::ReportsEarly, Oracle::Order);
+}
+
+#[test]
+fn reconfiguration_notices_members_changed_on_their_way() {
+    assert_caught(Sabotage::ChangesMembers, Oracle::Reconfiguration);
+}
+
+#[test]
+fn snapshot_notices_one_of_another_state() {
+    assert_caught(Sabotage::SpoilsSnapshots, Oracle::Snapshot);
+}
+
+#[test]
+fn purity_notices_a_machine_that_reads_the_clock() {
+    assert_caught(Sabotage::MisreadsClock, Oracle::Purity);
+}
+
+#[test]
+fn bounded_output_notices_a_machine_that_forgets_what_it_sent() {
+    assert_caught(Sabotage::ForgetsSending, Oracle::BoundedOutput);
+}

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::museum;
 use crate::style;
 use crate::sysroot::{self, Sysroot};
 use crate::tools::{self, Context, Scratch, skip};
@@ -58,6 +59,11 @@ pub(crate) const GATES: &[Gate] = &[
         word: "simulate",
         what: "thousands of simulated histories with faults",
         run: simulate,
+    },
+    Gate {
+        word: "museum",
+        what: "the checks notice the mutants that they noticed so far",
+        run: museum::gate,
     },
     Gate {
         word: "loom",

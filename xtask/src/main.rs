@@ -5,6 +5,7 @@
 
 mod campaign;
 mod gates;
+mod museum;
 mod source;
 mod style;
 mod sysroot;
@@ -23,11 +24,18 @@ struct Command {
     run: fn(&Context, &[String]) -> anyhow::Result<()>,
 }
 
-const COMMANDS: &[Command] = &[Command {
-    word: "campaign",
-    what: "everything for hours, in shards: --hours H [--shard I/N]",
-    run: campaign::main,
-}];
+const COMMANDS: &[Command] = &[
+    Command {
+        word: "campaign",
+        what: "everything for hours, in shards: --hours H [--shard I/N]",
+        run: campaign::main,
+    },
+    Command {
+        word: "museum",
+        what: "mutants, and who notices them: [--mutant N] [--checker NAME] [--ablate] [--write]",
+        run: museum::main,
+    },
+];
 
 fn main() -> ExitCode {
     let mut verbose = false;

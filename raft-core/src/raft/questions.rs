@@ -3,14 +3,14 @@
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
-use quorum::NodeId;
+use quorum::{MemberSet, NodeId};
 
 use super::Raft;
 use crate::configuration::Seat;
 use crate::durable::{HardState, Snapshot};
 use crate::entry::Entry;
 use crate::error::Fault;
-use crate::node::RoleName;
+use crate::node::{Role, RoleName};
 use crate::types::{EntryId, GroupId, Identity, LogIndex, Term};
 
 /// What one wants to know of a node from outside, see [`Raft::status`].
@@ -89,6 +89,32 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     /// Term and vote, durable or not.
     pub fn hard_state(&self) -> HardState {
         self.node.vault.hard()
+    }
+
+    /// Term and vote that survive a crash now.
+    pub fn durable_hard_state(&self) -> HardState {
+        self.node.vault.hard_durable().get()
+    }
+
+    /// On a candidate: the members whose votes it has; on one that asks whether to stand: those
+    /// that would give theirs. Ascending by node; nobody otherwise.
+    pub fn grants(&self) -> impl Iterator<Item = Identity> + '_ {
+        let granted = match &self.node.role {
+            Role::PreCandidate(ballots) | Role::Candidate(ballots) => ballots.granted,
+            Role::Follower(_) | Role::Leader(_) => MemberSet::EMPTY,
+        };
+        granted
+            .iter()
+            .filter_map(|member| Some(self.node.slots.get(member.index())?.identity))
+    }
+
+    /// On a follower that has heard from the leader of its term: up to where its log, durable or
+    /// not, is known to be the leader's.
+    pub fn verified(&self) -> Option<LogIndex> {
+        match &self.node.role {
+            Role::Follower(owed) => owed.as_ref().map(|owed| owed.verified),
+            Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => None,
+        }
     }
 
     /// The last entry of the log, durable or not.
@@ -194,12 +220,38 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
         self.view().check_invariants(self.memory.as_ref())
     }
 
+    /// The part of [`check_invariants`](Raft::check_invariants) that does not read the log: after
+    /// each step where the whole is checked now and then. Work: O(members).
+    ///
+    /// # Errors
+    ///
+    /// The law that does not hold.
+    #[inline]
+    pub fn check_numbers(&self) -> Result<(), &'static str> {
+        self.view().check_numbers()
+    }
+
     fn logical(&self) -> impl Iterator<Item = Entry<'_>> {
         self.node.window.logical(self.memory.as_ref()).3
     }
 
     fn base_configuration(&self) -> &[u8] {
         self.node.window.base_configuration(self.memory.as_ref())
+    }
+}
+
+impl<B: Clone, const N: usize> Clone for Raft<B, N> {
+    fn clone(&self) -> Self {
+        Raft {
+            node: self.node.clone(),
+            memory: self.memory.clone(),
+        }
+    }
+
+    /// Copies into the memory that is there already.
+    fn clone_from(&mut self, source: &Self) {
+        self.node.clone_from(&source.node);
+        self.memory.clone_from(&source.memory);
     }
 }
 

@@ -62,7 +62,7 @@ fn draw(arguments: &Arguments) -> Result<(), String> {
         (None, Some(seed)) => of_seed(arguments, seed)?,
         (None, None) => return Err("a file, or --seed".into()),
     };
-    let played = scenario.play().map_err(|violation| violation.to_string())?;
+    let played = scenario.play();
     let diagram = Diagram::of(&scenario, &played);
     let drawn = match arguments.format {
         Format::Text => diagram.text(),

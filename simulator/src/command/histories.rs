@@ -9,7 +9,7 @@ use simulator::oracle::Judged;
 use simulator::world::stats::{Count, Stats};
 use simulator::world::swarm::Swarm;
 use simulator::world::trace::Verbosity;
-use simulator::{Bench, Options, Oracle, Sabotage, report, run};
+use simulator::{Bench, Options, Oracle, Sabotage, World, report, run_in};
 
 /// Options of `histories`.
 #[derive(Args, Debug)]
@@ -84,13 +84,14 @@ fn sweep(arguments: &Arguments, options: Options, first: u64, count: u64) -> Exi
     let (mut sum, mut micros, mut failures) = (Stats::default(), 0, 0_u64);
     let mut judged = Judged::default();
     let mut ran = 0_u64;
+    let mut world = World::blank();
     for seed in first..first.saturating_add(count) {
         let is_over = |seconds| began.elapsed().as_secs() >= seconds;
         if arguments.seconds.is_some_and(is_over) {
             break;
         }
         ran += 1;
-        let history = run(seed, options);
+        let history = run_in(&mut world, seed, options);
         sum.merge(&history.stats);
         judged.merge(&history.judged);
         micros += history.micros;

@@ -19,8 +19,8 @@ pub(crate) struct Arguments {
     /// Run every graph, not one of each class.
     #[arg(long)]
     labelled: bool,
-    /// Run this part of the graphs: `i/n`, i from 1.
-    #[arg(long, value_name = "I/N", default_value = "1/1", value_parser = shard)]
+    /// Run this part of the graphs: `i/n`, i from 0.
+    #[arg(long, value_name = "I/N", default_value = "0/1", value_parser = shard)]
     shard: (u64, u64),
     /// Run no graph after so many seconds.
     #[arg(long)]
@@ -44,8 +44,8 @@ fn shard(text: &str) -> Result<(u64, u64), String> {
         .split_once('/')
         .and_then(|(place, count)| Some((place.parse().ok()?, count.parse().ok()?)));
     match parsed {
-        Some((place, count)) if 1 <= place && place <= count => Ok((place, count)),
-        _ => Err("a shard is i/n with 1 <= i <= n".into()),
+        Some((place, count)) if place < count => Ok((place, count)),
+        _ => Err("a shard is I/N with I below N".into()),
     }
 }
 
@@ -68,8 +68,8 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
     let (place, count) = arguments.shard;
     for nodes in sizes.clone() {
         let starts = starts(nodes);
-        let mine = (1..).zip(graphs(arguments, nodes));
-        for (_, class) in mine.filter(|(number, _)| number % count == place % count) {
+        let mine = (0..).zip(graphs(arguments, nodes));
+        for (_, class) in mine.filter(|(number, _)| number % count == place) {
             let is_over = |seconds| began.elapsed().as_secs() >= seconds;
             if arguments.seconds.is_some_and(is_over) {
                 break;

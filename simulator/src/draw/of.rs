@@ -205,6 +205,7 @@ fn cause(decision: &Decision) -> Cause {
         Decision::Unreachable(..) => Cause::Other("peer unreachable".into()),
         Decision::Deliver(_)
         | Decision::Busy(..)
+        | Decision::Free(_)
         | Decision::Image(_)
         | Decision::Lose(_)
         | Decision::Hold(_)

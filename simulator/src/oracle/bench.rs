@@ -38,6 +38,8 @@ pub struct Violation {
     pub what: String,
 }
 
+impl core::error::Error for Violation {}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.oracle, self.what)

@@ -2,12 +2,16 @@
 
 use crate::world::host::Machine;
 
-/// Asks the machine.
-pub(super) fn check(raft: &Machine) -> Result<(), String> {
-    let name = raft.identity().node;
+/// Asks the machine: by its numbers, and about its whole log too if it `is_due`.
+pub(super) fn check(raft: &Machine, is_due: bool) -> Result<(), String> {
     if let Some(fault) = raft.fault() {
+        let name = raft.identity().node;
         return Err(format!("node {name} has stopped: {fault}"));
     }
-    raft.check_invariants()
-        .map_err(|law| format!("node {name} breaks the law that {law}"))
+    let found = if is_due {
+        raft.check_invariants()
+    } else {
+        raft.check_numbers()
+    };
+    found.map_err(|law| format!("node {} breaks the law that {law}", raft.identity().node))
 }

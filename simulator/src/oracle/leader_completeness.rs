@@ -3,18 +3,47 @@
 //! The term in which an entry was *committed* counts, not the entry's own: a late leader of an
 //! older term may lack it and break nothing.
 
-use raft_core::{LogIndex, Term};
+use raft_core::{EntryId, LogIndex, Term};
 
 use super::ledger::Ledger;
 use crate::world::chain::Chain;
+use crate::world::reuse::{Shelf, copies_in_place};
 
-/// Remembers the log with which each leader came into office.
-#[derive(Clone, Debug, Default)]
-pub(super) struct LeaderCompleteness {
-    elected: Vec<(Term, usize, Chain)>,
+/// The latest leaders are remembered; a commit that is so late that more came since is compared
+/// with these.
+const LEADERS: usize = 16;
+
+/// A leader, and the end of the log with which it came into office: what nobody had committed yet.
+#[derive(Debug, Default)]
+struct Elected {
+    term: Term,
+    host: usize,
+    log: Chain,
 }
 
+copies_in_place!(Elected { term, host, log });
+
+/// Remembers with what each leader came into office.
+#[derive(Debug, Default)]
+pub(super) struct LeaderCompleteness {
+    elected: Shelf<Elected>,
+}
+
+copies_in_place!(LeaderCompleteness { elected });
+
 impl LeaderCompleteness {
+    pub(super) fn clear(&mut self) {
+        self.elected.clear();
+        self.elected.reserve_with(LEADERS, || {
+            let mut log = Chain::default();
+            log.reset(EntryId::ZERO, 0);
+            Elected {
+                log,
+                ..Elected::default()
+            }
+        });
+    }
+
     /// A host came into office.
     pub(super) fn on_leader(
         &mut self,
@@ -23,7 +52,12 @@ impl LeaderCompleteness {
         log: &Chain,
         ledger: &Ledger,
     ) -> Result<(), String> {
-        self.elected.push((term, host, log.clone()));
+        if self.elected.len() == LEADERS {
+            self.elected.take_first();
+        }
+        let elected = self.elected.add();
+        (elected.term, elected.host) = (term, host);
+        elected.log.copy_after(log, ledger.last());
         match ledger.last_before(term) {
             Some(index) => check(host, term, log, index, ledger),
             None => Ok(()),
@@ -37,8 +71,8 @@ impl LeaderCompleteness {
             return Ok(());
         };
         let later = self.elected.iter().rev();
-        for (term, host, log) in later.take_while(|(term, _, _)| *term > committed.commit_term) {
-            check(*host, *term, log, index, ledger)?;
+        for leader in later.take_while(|leader| leader.term > committed.commit_term) {
+            check(leader.host, leader.term, &leader.log, index, ledger)?;
         }
         Ok(())
     }
@@ -54,7 +88,7 @@ fn check(
     // What is compacted is compared where the compacted part ends.
     let index = index.max(log.base().index);
     let committed = ledger.at(index).map(|entry| entry.hash);
-    if log.link(index).map(|link| link.hash) == committed {
+    if ledger.is_forgotten(index) || log.link(index).map(|link| link.hash) == committed {
         return Ok(());
     }
     Err(format!(

@@ -1,10 +1,13 @@
 //! What was committed, in the order of the log: written down the first time anybody commits it.
 
-use raft_core::{EntryKind, LogIndex, Term};
+use std::collections::VecDeque;
 
-use crate::world::app::App;
+use raft_core::{EntryId, EntryKind, LogIndex, Term};
+
+use crate::world::app::{Answer, App};
 use crate::world::chain::Chain;
 use crate::world::host::Machine;
+use crate::world::reuse::copies_in_place;
 
 /// One committed entry.
 #[derive(Clone, Copy, Debug)]
@@ -17,31 +20,89 @@ pub(super) struct Committed {
     pub(super) state: u64,
     /// Whether the application is given it.
     pub(super) is_command: bool,
+    /// What the application answers to it.
+    #[expect(dead_code, reason = "clients come next")]
+    pub(super) answer: Option<Answer>,
 }
 
-/// The one history that all must agree on.
-#[derive(Clone, Debug, Default)]
+/// The one history that all must agree on; without its beginning, once nobody can ask for that
+/// any more.
+#[derive(Debug, Default)]
 pub(super) struct Ledger {
-    entries: Vec<Committed>,
+    /// What is forgotten: everything up to here.
+    start: LogIndex,
+    entries: VecDeque<Committed>,
+    /// The application that all others must agree with.
+    app: App,
+    /// The entries that hold configurations.
+    configurations: Vec<EntryId>,
 }
+
+copies_in_place!(Ledger {
+    start,
+    entries,
+    app,
+    configurations
+});
+
+/// Entries for which there is room before the history begins.
+const ENTRIES: usize = 1 << 14;
 
 impl Ledger {
+    pub(super) fn clear(&mut self) {
+        self.start = LogIndex::ZERO;
+        self.entries.clear();
+        self.entries.reserve(ENTRIES);
+        self.app = App::default();
+        self.configurations.clear();
+        self.configurations.reserve(256);
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.len() * size_of::<Committed>()
+    }
+
+    /// How many entries it holds.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Forgets what stands before `floor`, the lowest index at which any log begins.
+    pub(super) fn forget_before(&mut self, floor: LogIndex) {
+        let count = floor.since(self.start).saturating_sub(1);
+        let count = count.min(self.entries.len().saturating_sub(1) as u64);
+        self.entries.drain(..count as usize);
+        self.start = self.start.plus(count);
+    }
+
+    /// Whether something was committed at `index` that is not remembered any more.
+    pub(super) fn is_forgotten(&self, index: LogIndex) -> bool {
+        index <= self.start
+    }
+
     /// The last committed index.
     pub(super) fn last(&self) -> LogIndex {
-        LogIndex::new(self.entries.len() as u64)
+        self.start.plus(self.entries.len() as u64)
     }
 
     /// What was committed at `index`.
     pub(super) fn at(&self, index: LogIndex) -> Option<&Committed> {
-        let place = usize::try_from(index.value().checked_sub(1)?).ok()?;
-        self.entries.get(place)
+        let place = index.value().checked_sub(self.start.value() + 1)?;
+        self.entries.get(usize::try_from(place).ok()?)
     }
 
     /// The last entry that was committed before `term`.
     pub(super) fn last_before(&self, term: Term) -> Option<LogIndex> {
-        let before = |entry: &Committed| entry.commit_term < term;
-        let place = self.entries.iter().rposition(before)?;
-        Some(LogIndex::new(place as u64 + 1))
+        let later = self.entries.iter().rev();
+        let count = later.take_while(|entry| entry.commit_term >= term).count();
+        let index = self.last().value() - count as u64;
+        (index > self.start.value()).then_some(LogIndex::new(index))
+    }
+
+    /// The latest configuration that was committed at `index` or before.
+    pub(super) fn configuration_at(&self, index: LogIndex) -> Option<EntryId> {
+        let mut latest_first = self.configurations.iter().rev();
+        latest_first.find(|id| id.index <= index).copied()
     }
 
     /// Writes down what a machine committed up to `commit` in `term`.
@@ -60,20 +121,30 @@ impl Ledger {
                     raft.identity().node
                 ));
             };
-            let before = self.entries.last().map_or(0, |entry| entry.state);
             let is_command = entry.kind == EntryKind::Command;
-            let state = if is_command {
-                App::next_state(before, index, entry.payload)
-            } else {
-                before
-            };
-            self.entries.push(Committed {
+            let answer = is_command.then(|| self.app.apply(index, entry.payload));
+            if entry.kind == EntryKind::Configuration {
+                self.configurations.push(entry.id);
+            }
+            self.entries.push_back(Committed {
                 hash: link.hash,
                 commit_term: term,
-                state,
+                state: self.app.state,
                 is_command,
+                answer: answer.flatten(),
             });
         }
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn push_for_test(&mut self, hash: u64, commit_term: Term) {
+        self.entries.push_back(Committed {
+            hash,
+            commit_term,
+            state: 0,
+            is_command: false,
+            answer: None,
+        });
     }
 }

@@ -2,27 +2,68 @@
 //!
 //! Found when the entry is appended anywhere, not when it is committed.
 
+use std::collections::VecDeque;
+
 use raft_core::{EntryId, LogIndex, Term};
 
 use crate::world::chain::Link;
+use crate::world::reuse::copies_in_place;
 
 /// For each index and term, the hash of the log up to there.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct LogMatching {
+    /// Forgotten is everything up to here.
+    start: LogIndex,
     /// The first that was seen at each index.
-    first: Vec<Option<Link>>,
+    first: VecDeque<Option<Link>>,
     /// The others, which are few.
     others: Vec<(LogIndex, Link)>,
 }
 
+copies_in_place!(LogMatching {
+    start,
+    first,
+    others
+});
+
+/// Entries for which there is room before the history begins.
+const ENTRIES: usize = 1 << 14;
+
 impl LogMatching {
+    pub(super) fn clear(&mut self) {
+        self.start = LogIndex::ZERO;
+        self.first.clear();
+        self.first.reserve(ENTRIES);
+        self.others.clear();
+        self.others.reserve(ENTRIES);
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.first.len() * size_of::<Option<Link>>() + size_of_val(&self.others[..])
+    }
+
+    /// Forgets what stands before `floor`, the lowest index at which any log begins.
+    pub(super) fn forget_before(&mut self, floor: LogIndex) {
+        let count = floor.since(self.start).saturating_sub(1);
+        let count = count.min(self.first.len() as u64);
+        self.first.drain(..count as usize);
+        self.start = self.start.plus(count);
+        let start = self.start;
+        self.others.retain(|(index, _)| *index > start);
+    }
+
+    fn place(&self, index: LogIndex) -> Option<usize> {
+        let place = index.value().checked_sub(self.start.value() + 1)?;
+        usize::try_from(place).ok()
+    }
+
     fn find(&self, index: LogIndex, term: Term) -> Option<u64> {
-        let first = self.first.get(index.value() as usize).copied().flatten();
+        let first = self.first.get(self.place(index)?).copied().flatten();
         if let Some(link) = first.filter(|link| link.term == term) {
             return Some(link.hash);
         }
-        self.others
-            .iter()
+        let mut latest_first = self.others.iter().rev();
+        latest_first
             .find(|(at, link)| *at == index && link.term == term)
             .map(|(_, link)| link.hash)
     }
@@ -39,6 +80,9 @@ impl LogMatching {
         index: LogIndex,
         link: Link,
     ) -> Result<(), String> {
+        let Some(place) = self.place(index) else {
+            return Ok(());
+        };
         match self.find(index, link.term) {
             Some(hash) if hash == link.hash => return Ok(()),
             Some(_) => {
@@ -50,14 +94,12 @@ impl LogMatching {
             }
             None => {}
         }
-        let place = index.value() as usize;
         if self.first.len() <= place {
             self.first.resize(place + 1, None);
         }
-        if self.first[place].is_none() {
-            self.first[place] = Some(link);
-        } else {
-            self.others.push((index, link));
+        match &mut self.first[place] {
+            Some(_) => self.others.push((index, link)),
+            none => *none = Some(link),
         }
         Ok(())
     }

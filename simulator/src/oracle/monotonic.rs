@@ -1,31 +1,29 @@
-//! In one life, term, vote, commit, base and delivery only grow, and so does a leader's log.
-
-use raft_core::Role;
+//! In one life, term, vote, commit, base and delivery only grow.
 
 use super::view::View;
 
 /// Compares a machine before and after a step.
+#[inline]
 pub(super) fn check(before: &View, after: &View) -> Result<(), String> {
-    let check = |holds: bool, what: &str| {
-        if holds {
-            Ok(())
-        } else {
-            Err(format!("{what}: from {before:?} to {after:?}"))
-        }
-    };
+    match broken(before, after) {
+        None => Ok(()),
+        Some(what) => Err(format!("{what}: from {before:?} to {after:?}")),
+    }
+}
+
+fn broken(before: &View, after: &View) -> Option<&'static str> {
     let (old, new) = (before.hard, after.hard);
-    check(old.term <= new.term, "the term fell")?;
-    check(
-        old.term < new.term || old.vote.is_none() || old.vote == new.vote,
-        "a vote was taken back",
-    )?;
-    check(before.commit <= after.commit, "the commit fell")?;
-    check(before.delivered <= after.delivered, "the delivery fell")?;
-    check(before.base.index <= after.base.index, "the base fell")?;
-    let stays_leader =
-        before.role == Role::Leader && after.role == Role::Leader && old.term == new.term;
-    check(
-        !stays_leader || before.last.index <= after.last.index,
-        "a leader's log was cut",
-    )
+    if old.term > new.term {
+        return Some("the term fell");
+    }
+    if old.term == new.term && old.vote != new.vote && old.vote.is_some() {
+        return Some("a vote was taken back");
+    }
+    if before.commit > after.commit {
+        return Some("the commit fell");
+    }
+    if before.delivered > after.delivered {
+        return Some("the delivery fell");
+    }
+    (before.base.index > after.base.index).then_some("the base fell")
 }

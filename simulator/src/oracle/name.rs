@@ -25,8 +25,14 @@ oracles! {
     ElectionSafety = "election-safety";
     /// At most one vote of a node in a term, across its restarts, judged by what it sent.
     OneVote = "one-vote";
+    /// Whoever leads was given the votes of every majority that its configuration asks for.
+    VoteQuorum = "vote-quorum";
     /// A vote goes only to a candidate whose log is at least as up to date.
     UpToDateVote = "up-to-date-vote";
+    /// Being asked for a pre-vote changes nothing that lasts, and no term.
+    PreVoteInert = "pre-vote-inert";
+    /// In its term of office a leader only adds to its log.
+    LeaderAppendOnly = "leader-append-only";
     /// Index and term identify an entry and everything before it, on all nodes and for ever.
     LogMatching = "log-matching";
     /// Who leads a term has all that was committed in earlier terms.
@@ -35,14 +41,30 @@ oracles! {
     StateMachineSafety = "state-machine-safety";
     /// What is committed is on the disks of every majority that the configuration asks for.
     QuorumDurability = "quorum-durability";
+    /// No majority could elect a leader without one that has all that is committed on disk.
+    QuorumLog = "quorum-log";
+    /// What a leader counts as stored by a member is stored there, and never becomes less.
+    MatchIndex = "match-index";
+    /// Leaders commit by entries of their own term, followers what the leader's message covers.
+    CommitRule = "commit-rule";
     /// No frame promises what is not on the sender's disk.
     PersistBeforeSend = "persist-before-send";
     /// In one life, term, vote, commit, base and delivery only grow.
     Monotonic = "monotonic";
+    /// Base, delivery, commit and end of a log stand in this order, and terms along it.
+    Order = "order";
+    /// Configurations follow each other one at a time, and all who could be elected overlap.
+    Reconfiguration = "reconfiguration";
+    /// A snapshot is the state after its last entry, and installing one loses nothing committed.
+    Snapshot = "snapshot";
     /// A restart comes back with exactly what its disk holds.
     Recovery = "recovery";
     /// The machine's own invariants hold and it has not stopped.
     Invariants = "invariants";
+    /// The same state and input make the same state and outputs.
+    Purity = "purity";
+    /// An input makes no more frames than the log and the members account for.
+    BoundedOutput = "bounded-output";
     /// When the faults are over somebody comes into office.
     Liveness = "liveness";
 }

@@ -5,15 +5,25 @@
 
 use raft_core::Term;
 
+use crate::world::reuse::copies_in_place;
 use crate::world::swarm::HOSTS_MAX;
 
 /// Remembers for whom each host voted.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct OneVote {
     votes: [Vec<(Term, usize)>; HOSTS_MAX],
 }
 
+copies_in_place!(OneVote { votes });
+
 impl OneVote {
+    pub(super) fn clear(&mut self) {
+        for votes in &mut self.votes {
+            votes.clear();
+            votes.reserve(1 << 12);
+        }
+    }
+
     /// A host says that `candidate` has its vote of `term`; asking for votes says so for itself.
     pub(super) fn on_vote(
         &mut self,

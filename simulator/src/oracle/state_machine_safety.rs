@@ -1,6 +1,6 @@
-//! All commit, apply and snapshot the same, `[Ongaro14 §3.6.3]`.
+//! All commit and apply the same, `[Ongaro14 §3.6.3]`.
 
-use raft_core::{LogIndex, Snapshot};
+use raft_core::LogIndex;
 
 use super::ledger::Ledger;
 use crate::world::chain::Chain;
@@ -13,7 +13,7 @@ pub(super) fn check_commit(
     ledger: &Ledger,
 ) -> Result<(), String> {
     let index = index.max(log.base().index);
-    if index == LogIndex::ZERO || index > ledger.last() {
+    if index == LogIndex::ZERO || index > ledger.last() || ledger.is_forgotten(index) {
         return Ok(());
     }
     let (mine, others) = (log.link(index), ledger.at(index));
@@ -58,26 +58,9 @@ pub(super) fn check_applied(
         Some(_) => Err(format!(
             "host {host} reaches another state with entry {index} than the others"
         )),
+        None if ledger.is_forgotten(index) => Ok(()),
         None => Err(format!(
             "host {host} applies entry {index}, which nobody committed"
         )),
     }
-}
-
-/// An application took over a snapshot and has this state.
-pub(super) fn check_snapshot(
-    host: usize,
-    snapshot: &Snapshot,
-    state: Option<u64>,
-    ledger: &Ledger,
-) -> Result<(), String> {
-    let committed = ledger.at(snapshot.last.index).map(|entry| entry.state);
-    if committed.is_some() && committed == state {
-        return Ok(());
-    }
-    Err(format!(
-        "host {} takes over a snapshot of entry {} with state {state:?}; committed is {committed:?}",
-        host + 1,
-        snapshot.last.index
-    ))
 }

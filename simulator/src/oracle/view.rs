@@ -1,5 +1,6 @@
 //! What a machine says of itself when asked.
 
+use quorum::NodeId;
 use raft_core::{EntryId, HardState, Identity, LogIndex, Role};
 
 use crate::world::host::{Machine, host_of};
@@ -17,71 +18,8 @@ pub(super) struct Members {
 }
 
 impl Members {
-    pub(super) const fn is_joint(&self) -> bool {
-        self.outgoing.is_some()
-    }
-}
-
-/// The public facts of one machine.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct View {
-    pub(super) hard: HardState,
-    pub(super) role: Role,
-    pub(super) commit: LogIndex,
-    pub(super) delivered: LogIndex,
-    pub(super) base: EntryId,
-    pub(super) last: EntryId,
-    pub(super) configuration_index: LogIndex,
-    pub(super) members: Members,
-}
-
-impl Default for View {
-    fn default() -> Self {
-        View {
-            hard: HardState::default(),
-            role: Role::Follower,
-            commit: LogIndex::ZERO,
-            delivered: LogIndex::ZERO,
-            base: EntryId::ZERO,
-            last: EntryId::ZERO,
-            configuration_index: LogIndex::ZERO,
-            members: Members::default(),
-        }
-    }
-}
-
-impl View {
-    /// Everything but the members.
+    /// Asks a machine.
     pub(super) fn of(raft: &Machine) -> Self {
-        View {
-            hard: raft.hard_state(),
-            role: raft.role(),
-            commit: raft.commit(),
-            delivered: raft.delivered(),
-            base: raft.base(),
-            last: raft.last(),
-            configuration_index: raft.configuration_index(),
-            members: Members::default(),
-        }
-    }
-
-    /// Whether nothing but the members could differ, and those neither.
-    pub(super) fn is_same(&self, other: &View) -> bool {
-        self.hard == other.hard
-            && self.role == other.role
-            && self.commit == other.commit
-            && self.delivered == other.delivered
-            && self.base == other.base
-            && self.last == other.last
-    }
-
-    /// Whether another configuration may be in force.
-    pub(super) fn has_other_configuration(&self, other: &View) -> bool {
-        self.configuration_index != other.configuration_index || self.last != other.last
-    }
-
-    /// Asks for the members.
-    pub(super) fn refresh_members(&mut self, raft: &Machine) {
         let (mut incoming, mut outgoing) = (0, 0);
         let mut identities = [None; HOSTS_MAX];
         for seat in raft.members() {
@@ -92,10 +30,72 @@ impl View {
             incoming |= u64::from(seat.standing.is_in_incoming()) << host;
             outgoing |= u64::from(seat.standing.is_in_outgoing()) << host;
         }
-        self.members = Members {
+        Members {
             incoming,
             outgoing: raft.is_joint().then_some(outgoing),
             identities,
-        };
+        }
+    }
+
+    pub(super) const fn is_joint(&self) -> bool {
+        self.outgoing.is_some()
+    }
+
+    /// Whether these hosts contain every majority that is asked for.
+    pub(super) fn has_quorum(&self, hosts: u64) -> bool {
+        let has = |voters: u64| (hosts & voters).count_ones() > voters.count_ones() / 2;
+        has(self.incoming) && self.outgoing.is_none_or(has)
+    }
+}
+
+/// The public facts of one machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct View {
+    pub(super) hard: HardState,
+    pub(super) role: Role,
+    pub(super) leader: Option<NodeId>,
+    pub(super) commit: LogIndex,
+    pub(super) delivered: LogIndex,
+    pub(super) base: EntryId,
+    pub(super) last: EntryId,
+    pub(super) configuration_index: LogIndex,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        View {
+            hard: HardState::default(),
+            role: Role::Follower,
+            leader: None,
+            commit: LogIndex::ZERO,
+            delivered: LogIndex::ZERO,
+            base: EntryId::ZERO,
+            last: EntryId::ZERO,
+            configuration_index: LogIndex::ZERO,
+        }
+    }
+}
+
+impl View {
+    /// Asks a machine.
+    #[inline]
+    pub(super) fn of(raft: &Machine) -> Self {
+        View {
+            hard: raft.hard_state(),
+            role: raft.role(),
+            leader: raft.leader(),
+            commit: raft.commit(),
+            delivered: raft.delivered(),
+            base: raft.base(),
+            last: raft.last(),
+            configuration_index: raft.configuration_index(),
+        }
+    }
+
+    /// Whether another configuration may be in force.
+    pub(super) fn has_other_configuration(&self, other: &View) -> bool {
+        self.configuration_index != other.configuration_index
+            || self.last.term != other.last.term
+            || self.base != other.base
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::oracle::{Bench, Oracle};
 use crate::scenario::{Effort, Knobs, Played, Scenario, simplify};
+use crate::world::World;
 use crate::world::decision::Decision;
 use crate::world::swarm::HOSTS_MAX;
 use crate::world::trace::Verbosity;
@@ -17,6 +18,8 @@ pub(super) struct Minimiser {
     bench: Bench,
     lines_left: u64,
     replays: u64,
+    /// A world whose buffers the next candidate uses.
+    spare: Option<World>,
 }
 
 impl Minimiser {
@@ -33,6 +36,7 @@ impl Minimiser {
             bench,
             lines_left: effort.lines,
             replays: 0,
+            spare: None,
         };
         minimiser.attempt(scenario).then_some(minimiser)
     }
@@ -78,12 +82,12 @@ impl Minimiser {
         let cost = candidate.events() as u64 + 20;
         self.lines_left = self.lines_left.checked_sub(cost)?;
         self.replays += 1;
-        let played = candidate.play_with(self.bench, Verbosity::Silent).ok()?;
-        let fires = |played: &Played| {
-            let found = played.violation.as_ref();
-            found.is_some_and(|found| found.oracle == self.oracle)
-        };
-        Some(played).filter(fires)
+        let world = self.spare.take().unwrap_or_else(World::blank);
+        let mut played = candidate.play_in(world, self.bench, Verbosity::Silent);
+        self.spare = Some(std::mem::replace(&mut played.world, World::hollow()));
+        let found = played.violation.as_ref();
+        let fires = found.is_some_and(|found| found.oracle == self.oracle);
+        fires.then_some(played)
     }
 
     /// Plays a story; the same oracle fires: it is the best one now, without the lines that mean

@@ -10,11 +10,11 @@ use crate::scenario::{Knobs, Scenario, Step};
 use crate::world::clock::Moment;
 use crate::world::decision::{Alteration, Decision, Illness, Pattern};
 use crate::world::happening::What;
-use crate::world::queue::{Due, Queue};
+use crate::world::queue::Due;
 use crate::world::sabotage::Sabotage;
 use crate::world::swarm::HOSTS_MAX;
 use crate::world::trace::Verbosity;
-use crate::world::{Options, Progress, World};
+use crate::world::{Options, World};
 
 /// What happens by itself between two lines, at most: more is a storm that feeds itself.
 const SETTLE_MAX: usize = 20_000;
@@ -38,33 +38,27 @@ pub struct Played {
 
 impl Scenario {
     /// Runs it, every oracle on the bench, and keeps all that happens.
-    ///
-    /// # Errors
-    ///
-    /// What goes wrong before the first line.
-    pub fn play(&self) -> Result<Played, Violation> {
+    pub fn play(&self) -> Played {
         self.play_with(Bench::ALL, Verbosity::Keep)
     }
 
     /// Runs it with these oracles.
-    ///
-    /// # Errors
-    ///
-    /// What goes wrong before the first line.
-    pub fn play_on(&self, bench: Bench) -> Result<Played, Violation> {
-        self.play_with(bench, Verbosity::Silent)
+    pub fn play_with(&self, bench: Bench, verbosity: Verbosity) -> Played {
+        self.play_in(World::blank(), bench, verbosity)
     }
 
-    /// Runs it.
-    ///
-    /// # Errors
-    ///
-    /// What goes wrong before the first line.
-    pub fn play_with(&self, bench: Bench, verbosity: Verbosity) -> Result<Played, Violation> {
-        let mut teller = Teller::new(self, bench, verbosity)?;
+    /// Runs it in the buffers of a world that is not needed any more.
+    pub(super) fn play_in(&self, world: World, bench: Bench, verbosity: Verbosity) -> Played {
+        let mut teller = Teller {
+            world,
+            causes: vec![Vec::new(); self.steps.len()],
+            latest: [None; HOSTS_MAX],
+            frozen: Vec::new(),
+        };
+        let mut violation = teller.prepare(&self.knobs, bench, verbosity).err();
         let begins = teller.world.trace().happenings().len();
         let mut happened = vec![false; self.steps.len()];
-        let (mut violation, mut last) = (teller.violation.take(), 0);
+        let mut last = 0;
         for (place, step) in self.steps.iter().enumerate() {
             if violation.is_some() {
                 break;
@@ -78,14 +72,14 @@ impl Scenario {
                 }
             }
         }
-        Ok(Played {
+        Played {
             happened,
             last,
             violation,
             begins,
             world: teller.world,
             causes: teller.causes,
-        })
+        }
     }
 }
 
@@ -96,44 +90,33 @@ struct Teller {
     /// Per host the latest line that concerned it.
     latest: [Option<usize>; HOSTS_MAX],
     frozen: Vec<(usize, Illness)>,
-    /// What went wrong before the first line.
-    violation: Option<Violation>,
 }
 
 impl Teller {
-    fn new(scenario: &Scenario, bench: Bench, verbosity: Verbosity) -> Result<Self, Violation> {
-        let knobs = &scenario.knobs;
+    /// What comes before the first line: machines are set up, and members gather.
+    fn prepare(
+        &mut self,
+        knobs: &Knobs,
+        bench: Bench,
+        verbosity: Verbosity,
+    ) -> Result<(), Violation> {
         let options = Options {
             bench,
             sabotage: knobs.sabotage,
             verbosity,
         };
-        let world = World::with_swarm(knobs.seed, knobs.swarm(), options, knobs.rot)?;
-        let mut teller = Teller {
-            world,
-            causes: vec![Vec::new(); scenario.steps.len()],
-            latest: [None; HOSTS_MAX],
-            frozen: Vec::new(),
-            violation: None,
-        };
+        let world = &mut self.world;
+        world.rots_after = knobs.rot;
+        world.reset_as(knobs.swarm(), knobs.seed, options)?;
+        world.trace.name_frames();
+        // What is written while machines are set up is stored before anything else happens.
+        while world.queue.next() == Some(Moment::default()) {
+            world.step()?;
+        }
         let mut pool = Box::<Pool>::default();
         (pool.links, pool.disks) = ([u64::MAX; HOSTS_MAX], u64::MAX);
         pool.step = usize::MAX;
-        teller.world.pool = Some(pool);
-        if let Err(violation) = teller.prepare(knobs) {
-            teller.violation = Some(violation);
-        }
-        Ok(teller)
-    }
-
-    /// What comes before the first line: machines are set up, and members gather.
-    fn prepare(&mut self, knobs: &Knobs) -> Result<(), Violation> {
-        let world = &mut self.world;
-        world.trace.name_frames();
-        // What is written while machines are set up is stored before anything else happens.
-        while world.queue.next_at() == Some(Moment::default()) {
-            world.step()?;
-        }
+        world.pool = Some(pool);
         if knobs.members != 0 {
             self.gather(knobs.members)?;
         }
@@ -200,7 +183,7 @@ impl Teller {
             Decision::Wake(host) => return self.wake(host.into(), step.at.is_some()),
             Decision::Store(host) | Decision::Fail(host, _) => {
                 let number = usize::from(host);
-                if !world.hosts[number].disk.is_busy() {
+                if !world.hosts[number].disk.operations() > 0 {
                     return Ok(false);
                 }
                 let left = match step.decision {
@@ -233,7 +216,7 @@ impl Teller {
                 if !raft.is_some_and(|raft| raft.is_leader()) {
                     return Ok(false);
                 }
-                world.propose_at(host.into(), count.into(), bytes.into())?;
+                world.propose_to(host.into(), count.into(), bytes as usize)?;
             }
             Decision::Campaign(host) => world.campaign(host.into())?,
             Decision::Reconfigure(host, ref all) => {
@@ -267,11 +250,11 @@ impl Teller {
                 world.network.heal();
                 world.announce(0, &step.decision);
             }
-            Decision::Busy(..)
-            | Decision::Lose(_)
-            | Decision::Hold(_)
-            | Decision::Stall(_)
-            | Decision::Flow(_) => self.arrange(&step.decision),
+            Decision::Busy(host, peers) => world.network.block_links(host.into(), peers),
+            Decision::Free(host) => world.links_free(host.into())?,
+            Decision::Lose(_) | Decision::Hold(_) | Decision::Stall(_) | Decision::Flow(_) => {
+                self.arrange(&step.decision)
+            }
             Decision::Run(micros) => self.run(Duration::from_micros(micros))?,
             Decision::Calm => self.calm(place)?,
         }
@@ -284,7 +267,6 @@ impl Teller {
             return;
         };
         match *decision {
-            Decision::Busy(host, peers) => pool.set_busy(host.into(), peers),
             Decision::Lose(pattern) => pool.add_rule(pattern, true),
             Decision::Hold(pattern) => pool.add_rule(pattern, false),
             Decision::Stall(host) => pool.stalled |= 1 << host,
@@ -324,17 +306,19 @@ impl Teller {
     /// A frame arrives; says whether anybody was there.
     fn arrive(&mut self, place: u32) -> Result<bool, Violation> {
         let world = &mut self.world;
-        let Some(frame) = world.pool.as_mut().and_then(|pool| pool.take(place)) else {
+        let Some(mut frame) = world.pool.as_mut().and_then(|pool| pool.take(place)) else {
             return Ok(false);
         };
         if world.hosts[frame.to].raft.is_none() {
             return Ok(false);
         }
-        let Some(bytes) = world.sabotage.tamper(frame.bytes) else {
+        // Oracles judge by what was sent, whatever a seeded fault makes of it.
+        let sent = (world.sabotage != Sabotage::None).then(|| frame.bytes.clone());
+        if !world.sabotage.tamper(&mut frame.bytes) {
             return Ok(false);
-        };
-        world.receive(frame.from, frame.to, place, &bytes)?;
-        world.drain(frame.to)?;
+        }
+        let link = (frame.from, frame.to);
+        world.receive(link, place, &frame.bytes, sent.as_deref())?;
         Ok(true)
     }
 
@@ -347,13 +331,13 @@ impl Teller {
         if !is_timed && let Some(at) = world.wants_to_wake(host) {
             world.now = world.now.max(at);
         }
-        world.wake(host)?;
+        world.wake_now(host)?;
         Ok(true)
     }
 
     /// Lets happen what happens by itself: frames arrive, then writes end, until nothing is left.
     fn settle(&mut self) -> Result<(), Violation> {
-        self.world.queue = Queue::default();
+        self.world.queue.reset();
         for _ in 0..SETTLE_MAX {
             let Some(pool) = &mut self.world.pool else {
                 return Ok(());
@@ -369,7 +353,8 @@ impl Teller {
             }
             let flowing = pool.disks & !pool.stalled;
             let hosts = &self.world.hosts;
-            let is_due = |host: &usize| flowing >> host & 1 == 1 && hosts[*host].disk.is_busy();
+            let is_due =
+                |host: &usize| flowing >> host & 1 == 1 && hosts[*host].disk.operations() > 0;
             let Some(host) = (0..hosts.len()).find(is_due) else {
                 return Ok(());
             };
@@ -424,14 +409,14 @@ impl Teller {
         }
         let world = &mut self.world;
         world.pool = None;
-        world.queue = Queue::default();
+        world.queue.reset();
         world.has_grown = true;
         let now = world.now.plus(Duration::from_micros(1));
         for host in 0..world.hosts.len() {
             // When it would wake was in the queue, which nobody read.
-            world.hosts[host].wake_at = None;
-            world.hosts[host].retries = false;
-            world.queue.push(now, Due::Wake(host));
+            world.hosts[host].forget_wake();
+            world.network.free_links(host);
+            world.arm(host);
             let start = world.hosts[host].start;
             for _ in 0..world.hosts[host].disk.operations() {
                 world.queue.push(now, Due::DiskDone(host, start));
@@ -442,8 +427,7 @@ impl Teller {
         for (host, illness) in std::mem::take(&mut self.frozen) {
             world.freeze_host(host, illness);
         }
-        while world.step()? == Progress::Goes {}
-        Ok(())
+        world.run_to_end()
     }
 }
 
@@ -458,6 +442,6 @@ impl World {
     /// A choice that is not about one host.
     fn announce(&mut self, host: usize, decision: &Decision) {
         let (now, decision) = (self.now, decision.clone());
-        self.trace.say(now, host, || What::Decided(decision));
+        self.trace.note(now, host, || What::Decided(decision));
     }
 }

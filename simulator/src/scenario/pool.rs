@@ -5,12 +5,19 @@ use std::collections::VecDeque;
 
 use crate::world::decision::{FrameName, Pattern};
 use crate::world::happening::Names;
-use crate::world::network::Frame;
 use crate::world::swarm::HOSTS_MAX;
+
+/// A frame that was sent.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) bytes: Vec<u8>,
+}
 
 #[derive(Clone, Debug)]
 struct Waiting {
-    frame: Frame,
+    frame: Sent,
     arrivals: u32,
     is_lost: bool,
     /// The step of the story in which it was sent.
@@ -30,7 +37,6 @@ pub struct Pool {
     /// Places of frames that may arrive at once.
     fresh: VecDeque<u32>,
     rules: Vec<Rule>,
-    busy: [u64; HOSTS_MAX],
     /// Per sender, the receivers to which frames go at once.
     pub(super) links: [u64; HOSTS_MAX],
     /// Disks that do everything at once.
@@ -42,33 +48,34 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// The links of a host that are busy, once.
-    pub(crate) fn take_busy(&mut self, host: usize) -> u64 {
-        std::mem::take(&mut self.busy[host])
-    }
-
-    pub(super) fn set_busy(&mut self, host: usize, peers: u64) {
-        self.busy[host] = peers;
-    }
-
-    /// A frame leaves.
-    pub(crate) fn push(&mut self, frame: Frame, is_lost: bool, names: Option<&Names>) {
-        let place = frame.name;
+    /// A frame leaves; says whether it can arrive.
+    pub(crate) fn push(
+        &mut self,
+        (from, to): (usize, usize),
+        (place, bytes): (u32, &[u8]),
+        reaches: bool,
+        names: Option<&Names>,
+    ) -> bool {
         let name = names.and_then(|names| names.name(place));
         let fits = |rule: &Rule| name.is_some_and(|name| rule.pattern.fits(name));
         let rule = self.rules.iter().position(fits);
         let rule = rule.map(|place| self.rules.remove(place));
-        let is_lost = is_lost || rule.is_some_and(|rule| rule.loses);
-        let is_automatic = self.links[frame.from] >> frame.to & 1 == 1;
+        let is_lost = !reaches || rule.is_some_and(|rule| rule.loses);
+        let is_automatic = self.links[from] >> to & 1 == 1;
         if is_automatic && !is_lost && rule.is_none() {
             self.fresh.push_back(place);
         }
         self.frames.push(Waiting {
-            frame,
+            frame: Sent {
+                from,
+                to,
+                bytes: bytes.to_vec(),
+            },
             arrivals: 0,
             is_lost,
             origin: self.step,
         });
+        !is_lost
     }
 
     /// The next frame that fits is lost, or waits.
@@ -105,7 +112,7 @@ impl Pool {
     }
 
     /// Counts an arrival, and copies the frame: it may arrive again.
-    pub(super) fn take(&mut self, place: u32) -> Option<Frame> {
+    pub(super) fn take(&mut self, place: u32) -> Option<Sent> {
         let waiting = self.frames.get_mut(place as usize)?;
         waiting.arrivals += 1;
         Some(waiting.frame.clone())

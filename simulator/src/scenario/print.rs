@@ -70,6 +70,10 @@ impl fmt::Display for Knobs {
         if self.clock_rate != standard.clock_rate {
             writeln!(f, "clock-rate {}", self.clock_rate)?;
         }
+        if self.election_timeout != standard.election_timeout {
+            let micros = self.election_timeout.as_micros();
+            writeln!(f, "election-timeout {}", time(micros))?;
+        }
         if self.heartbeat != standard.heartbeat {
             writeln!(f, "heartbeat {}", time(self.heartbeat.as_micros()))?;
         }
@@ -150,6 +154,7 @@ impl fmt::Display for Decision {
             }
             Decision::Unreachable(from, to) => write!(f, "unreachable {}->{}", n(from), n(to)),
             Decision::Busy(host, peers) => write!(f, "busy n{} {}", n(host), names(*peers)),
+            Decision::Free(host) => write!(f, "free n{}", n(host)),
             Decision::Clock(host, micros) => {
                 let sign = if *micros < 0 { '-' } else { '+' };
                 write!(

@@ -48,7 +48,7 @@ pub fn record(seed: u64, options: Options) -> Result<Recorded, Violation> {
         }),
         _ => None,
     });
-    let mut steps = busy_links_first(steps);
+    let mut steps = losses_first(steps);
     let is_calm = |step: &Step| step.decision == Decision::Calm;
     let is_stuck = matches!(&violation, Some(found) if found.oracle == Oracle::Liveness);
     if let Some(place) = steps.iter().position(is_calm) {
@@ -80,12 +80,18 @@ pub fn record(seed: u64, options: Options) -> Result<Recorded, Violation> {
     })
 }
 
-/// A link is busy when something else makes a host send: that it is must be known before.
-fn busy_links_first(steps: impl Iterator<Item = Step>) -> Vec<Step> {
+/// A frame is lost when something else makes a host send it: that it will be must be known before.
+fn losses_first(steps: impl Iterator<Item = Step>) -> Vec<Step> {
     let mut all: Vec<Step> = Vec::new();
     for step in steps {
-        let is_busy = matches!(step.decision, Decision::Busy(..));
-        let place = all.len().saturating_sub(usize::from(is_busy));
+        let is_loss = |step: &Step| matches!(step.decision, Decision::Lose(_));
+        let mut place = all.len();
+        if is_loss(&step) {
+            let cause = all.iter().rposition(|other| {
+                !is_loss(other) && !matches!(other.decision, Decision::Busy(..))
+            });
+            place = cause.unwrap_or(place);
+        }
         all.insert(place, step);
     }
     all

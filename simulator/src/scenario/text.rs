@@ -86,10 +86,9 @@ impl Scenario {
                 self.mutant = Some(words.word()?.to_owned());
                 Ok(())
             }
-            "seed" | "hosts" | "window" | "frame" | "compact" | "padding" | "heartbeat"
-            | "persist-timeout" | "clock-rate" | "sabotage" | "rot" | "members" | "auto" => {
-                knobs.read(words)
-            }
+            "seed" | "hosts" | "window" | "frame" | "compact" | "padding" | "election-timeout"
+            | "heartbeat" | "persist-timeout" | "clock-rate" | "sabotage" | "rot" | "members"
+            | "auto" => knobs.read(words),
             _ => {
                 self.steps.push(step(words)?);
                 Ok(())
@@ -112,6 +111,7 @@ impl Knobs {
             "frame" => self.frame = words.number()?,
             "compact" => self.compact = words.number()?,
             "padding" => self.padding = words.number()?,
+            "election-timeout" => self.election_timeout = words.duration()?,
             "heartbeat" => self.heartbeat = words.duration()?,
             "persist-timeout" => self.persist_timeout = words.duration()?,
             "clock-rate" => self.clock_rate = words.number()?,
@@ -197,6 +197,7 @@ fn step(words: &mut Words<'_>) -> Result<Step, String> {
             Decision::Unreachable(from, to)
         }
         "busy" => Decision::Busy(words.host()?, words.hosts()?),
+        "free" => Decision::Free(words.host()?),
         "clock" => Decision::Clock(words.host()?, words.shift()?),
         "freeze" => {
             let (host, word) = (words.host()?, words.word()?);

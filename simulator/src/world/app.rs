@@ -1,8 +1,52 @@
-//! The application: a state that depends on every command and on their order.
+//! The application: a few registers, and a state that depends on every command and its order.
 
 use raft_core::LogIndex;
 
 use crate::world::chain::{hash_bytes, mix};
+
+/// How many registers there are.
+pub const REGISTERS: usize = 4;
+
+/// What a command does.
+///
+/// A command begins with its number, and the number says all: each writes itself into one of the
+/// registers, or reads one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Command {
+    /// Which command it is.
+    pub number: u64,
+    /// Which register it is about.
+    pub register: usize,
+    /// Whether it reads.
+    pub is_read: bool,
+}
+
+impl Command {
+    /// The command with this number.
+    pub const fn new(number: u64) -> Self {
+        Command {
+            number,
+            register: (number % REGISTERS as u64) as usize,
+            is_read: (number / REGISTERS as u64).is_multiple_of(3),
+        }
+    }
+
+    /// The command in a payload.
+    pub fn decode(payload: &[u8]) -> Option<Self> {
+        let (number, _) = payload.split_first_chunk::<8>()?;
+        Some(Command::new(u64::from_le_bytes(*number)))
+    }
+}
+
+/// What the application says to a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// The command.
+    pub number: u64,
+    /// The register's value afterwards: the number of the command that wrote it, zero before the
+    /// first.
+    pub value: u64,
+}
 
 /// A state machine of the smallest kind that can show a lost, doubled or swapped command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -11,40 +55,54 @@ pub struct App {
     pub applied: LogIndex,
     /// A hash of all commands so far.
     pub state: u64,
+    /// The registers.
+    pub registers: [u64; REGISTERS],
 }
 
 /// Bytes of a snapshot without padding.
-const SNAPSHOT_BYTES: usize = 16;
+const SNAPSHOT_BYTES: usize = 16 + 8 * REGISTERS;
 
 impl App {
-    /// The state after one more command.
-    pub fn next_state(state: u64, index: LogIndex, payload: &[u8]) -> u64 {
-        mix(mix(state, index.value()), hash_bytes(payload))
-    }
-
-    /// Applies a command.
-    pub fn apply(&mut self, index: LogIndex, payload: &[u8]) {
-        self.state = App::next_state(self.state, index, payload);
+    /// Applies a command; there is no answer to one that is too short to say anything.
+    pub fn apply(&mut self, index: LogIndex, payload: &[u8]) -> Option<Answer> {
+        self.state = mix(mix(self.state, index.value()), hash_bytes(payload));
         self.applied = index;
+        let command = Command::decode(payload)?;
+        let value = &mut self.registers[command.register];
+        if !command.is_read {
+            *value = command.number;
+        }
+        Some(Answer {
+            number: command.number,
+            value: *value,
+        })
     }
 
-    /// Its state as bytes, the same on every host; everything up to `index` is in it.
-    pub fn snapshot(&self, index: LogIndex, padding: u64) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(SNAPSHOT_BYTES + padding as usize);
+    /// Writes its state as bytes, the same on every host; everything up to `index` is in it.
+    pub fn write_snapshot(&self, index: LogIndex, padding: u64, bytes: &mut Vec<u8>) {
+        bytes.clear();
         bytes.extend_from_slice(&index.value().to_le_bytes());
         bytes.extend_from_slice(&self.state.to_le_bytes());
-        let pattern = (0..padding).map(|place| (place ^ self.state) as u8);
-        bytes.extend(pattern);
-        bytes
+        for value in self.registers {
+            bytes.extend_from_slice(&value.to_le_bytes());
+        }
+        // The padding tells two states apart too.
+        bytes.resize(bytes.len() + padding as usize, self.state as u8);
     }
 
     /// The state in a snapshot.
     pub fn load(bytes: &[u8]) -> Option<App> {
-        let (applied, rest) = bytes.split_first_chunk::<8>()?;
-        let (state, _) = rest.split_first_chunk::<8>()?;
+        let (words, _) = bytes.get(..SNAPSHOT_BYTES)?.as_chunks::<8>();
+        let (applied, words) = words.split_first()?;
+        let (state, words) = words.split_first()?;
+        let mut registers = [0; REGISTERS];
+        for (value, word) in registers.iter_mut().zip(words) {
+            *value = u64::from_le_bytes(*word);
+        }
         Some(App {
             applied: LogIndex::new(u64::from_le_bytes(*applied)),
             state: u64::from_le_bytes(*state),
+            registers,
         })
     }
 }

@@ -3,25 +3,54 @@
 //! Two logs that agree at one index agree before it exactly if the hashes are the same, so one
 //! comparison stands for the whole prefix.
 
+use std::collections::VecDeque;
+
 use raft_core::{Entry, EntryId, LogIndex, Term};
 
+use crate::world::memory::WINDOW_BYTES_MAX;
+use crate::world::reuse::copies_in_place;
+
+/// More entries than a log window holds, whose ring has one place for 32 bytes.
+const LINKS_MAX: usize = WINDOW_BYTES_MAX / 32;
+
 /// Mixes a number into a hash.
-pub fn mix(hash: u64, value: u64) -> u64 {
+#[inline]
+pub const fn mix(hash: u64, value: u64) -> u64 {
     let mixed = (hash ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) ^ (mixed >> 32)
 }
 
+/// Multiplies, and keeps both halves of the product.
+#[inline]
+const fn fold(one: u64, other: u64) -> u64 {
+    let product = (one as u128).wrapping_mul(other as u128);
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+const ODD: [u64; 3] = [
+    0x9e37_79b9_7f4a_7c15,
+    0xbf58_476d_1ce4_e5b9,
+    0x94d0_49bb_1331_11eb,
+];
+
 /// A hash of bytes.
+#[inline]
 pub fn hash_bytes(bytes: &[u8]) -> u64 {
     let (chunks, rest) = bytes.as_chunks::<8>();
-    let mut hash = mix(0x5bd1_e995, bytes.len() as u64);
-    for chunk in chunks {
-        hash = mix(hash, u64::from_le_bytes(*chunk));
+    let mut hash = bytes.len() as u64 ^ ODD[0];
+    let (pairs, single) = chunks.as_chunks::<2>();
+    for [one, other] in pairs {
+        let (one, other) = (u64::from_le_bytes(*one), u64::from_le_bytes(*other));
+        hash = fold(hash ^ one ^ ODD[1], other ^ ODD[2]);
     }
+    if let [one] = single {
+        hash = fold(hash ^ u64::from_le_bytes(*one), ODD[1]);
+    }
+    let mut last = 0;
     for byte in rest {
-        hash = mix(hash, u64::from(*byte));
+        last = last << 8 | u64::from(*byte);
     }
-    hash
+    fold(hash ^ last, ODD[2])
 }
 
 /// One entry of a chain.
@@ -37,22 +66,27 @@ impl Link {
     /// The link of `entry` behind a log with this hash.
     pub fn after(hash: u64, entry: &Entry<'_>) -> Self {
         let kind = entry.kind as u64;
-        let content = mix(hash_bytes(entry.payload), kind);
-        let place = mix(hash, u64::from(entry.id.term.value()));
+        let place = u64::from(entry.id.term.value()) << 8 | kind;
         Link {
             term: entry.id.term,
-            hash: mix(place, content),
+            hash: mix(hash.rotate_left(23) ^ hash_bytes(entry.payload), place),
         }
     }
 }
 
 /// A log: what stands before it, and its entries.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Chain {
     base: EntryId,
     base_hash: u64,
-    links: Vec<Link>,
+    links: VecDeque<Link>,
 }
+
+copies_in_place!(Chain {
+    base,
+    base_hash,
+    links
+});
 
 impl Chain {
     /// The place before the first link.
@@ -61,8 +95,9 @@ impl Chain {
     }
 
     /// The last entry.
+    #[inline]
     pub fn last(&self) -> EntryId {
-        match self.links.last() {
+        match self.links.back() {
             Some(link) => EntryId::new(self.base.index.plus(self.links.len() as u64), link.term),
             None => self.base,
         }
@@ -70,31 +105,41 @@ impl Chain {
 
     /// The hash of everything.
     pub fn last_hash(&self) -> u64 {
-        self.links.last().map_or(self.base_hash, |link| link.hash)
+        self.links.back().map_or(self.base_hash, |link| link.hash)
     }
 
     /// The link at `index`; the base counts as one.
+    #[inline]
     pub fn link(&self, index: LogIndex) -> Option<Link> {
         if index == self.base.index {
-            return Some(Link {
-                term: self.base.term,
-                hash: self.base_hash,
-            });
+            return Some(self.base_link());
         }
         let place = index.value().checked_sub(self.base.index.value() + 1)?;
         self.links.get(usize::try_from(place).ok()?).copied()
-    }
-
-    /// The links after `index`.
-    pub fn links_after(&self, index: LogIndex) -> &[Link] {
-        let skip = usize::try_from(index.since(self.base.index)).unwrap_or(usize::MAX);
-        self.links.get(skip..).unwrap_or_default()
     }
 
     /// Forgets everything and starts at `base`.
     pub fn reset(&mut self, base: EntryId, hash: u64) {
         (self.base, self.base_hash) = (base, hash);
         self.links.clear();
+        self.links.reserve(LINKS_MAX);
+    }
+
+    /// Becomes what `other` says after `index`, or all that it says if it begins later.
+    pub fn copy_after(&mut self, other: &Chain, index: LogIndex) {
+        let skip = index.since(other.base.index).min(other.links.len() as u64);
+        let from = other.base.index.plus(skip);
+        let start = other.link(from).unwrap_or(other.base_link());
+        self.reset(EntryId::new(from, start.term), start.hash);
+        self.links
+            .extend(other.links.iter().skip(skip as usize).copied());
+    }
+
+    fn base_link(&self) -> Link {
+        Link {
+            term: self.base.term,
+            hash: self.base_hash,
+        }
     }
 
     /// Drops everything after `index`.
@@ -113,6 +158,11 @@ impl Chain {
 
     /// Adds an entry.
     pub fn push(&mut self, link: Link) {
-        self.links.push(link);
+        self.links.push_back(link);
+    }
+
+    /// Bytes that a copy of it copies, beside itself.
+    pub fn bytes(&self) -> usize {
+        self.links.len() * size_of::<Link>()
     }
 }

@@ -20,6 +20,11 @@ impl Moment {
         self.0
     }
 
+    /// The time since an earlier moment; zero if it was later.
+    pub const fn since(self, earlier: Moment) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+
     /// Later by `duration`.
     #[must_use]
     pub const fn plus(self, duration: Duration) -> Self {
@@ -52,10 +57,14 @@ impl HostClock {
     }
 
     /// What it shows.
+    #[inline]
     pub fn show(&self, now: Moment) -> Instant {
         // Simulated times are far below 2^43 microseconds, so the products fit.
         let elapsed = i64::try_from(now.0).unwrap_or(i64::MAX / (2 * MILLION));
-        let drifted = elapsed + elapsed * self.rate_ppm / MILLION;
+        let drifted = match self.rate_ppm {
+            0 => elapsed,
+            rate => elapsed + elapsed * rate / MILLION,
+        };
         let shown = self.offset_micros.saturating_add(drifted);
         Instant::from_micros(u64::try_from(shown).unwrap_or(0))
     }
@@ -64,6 +73,9 @@ impl HostClock {
     pub fn when(&self, deadline: Instant) -> Moment {
         let shown = i64::try_from(deadline.as_micros()).unwrap_or(i64::MAX / 4);
         let drifted = shown.saturating_sub(self.offset_micros).max(0);
+        if self.rate_ppm == 0 {
+            return Moment(u64::try_from(drifted).unwrap_or(0));
+        }
         let whole = drifted / (MILLION + self.rate_ppm) * MILLION;
         let rest = drifted % (MILLION + self.rate_ppm) * MILLION / (MILLION + self.rate_ppm);
         let mut moment = Moment(u64::try_from(whole + rest).unwrap_or(0));

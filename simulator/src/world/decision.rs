@@ -260,8 +260,10 @@ pub enum Decision {
     Reconfigure(u8, Vec<Alteration>),
     /// A transport tells a host that it does not reach another.
     Unreachable(u8, u8),
-    /// The next time that a host wants to send, its links to these hosts are busy.
+    /// The links of a host to these hosts take nothing for now, one bit each.
     Busy(u8, u64),
+    /// The links of a host take frames again.
+    Free(u8),
     /// A clock is set forward or back by so many microseconds.
     Clock(u8, i64),
     /// A host stays unwell from now on.
@@ -307,6 +309,7 @@ impl Decision {
             | Decision::Reconfigure(host, _)
             | Decision::Unreachable(host, _)
             | Decision::Busy(host, _)
+            | Decision::Free(host)
             | Decision::Clock(host, _)
             | Decision::Freeze(host, _)
             | Decision::Image(host)

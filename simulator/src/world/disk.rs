@@ -5,109 +5,27 @@
 //! from the public accessors of each [`Write`]. The oracles judge by that and
 //! never ask a machine what it believes to be durable.
 
+mod record;
+
 use std::collections::VecDeque;
 
-use raft_core::{
-    ENTRY_HEADER_BYTES, EntryId, HardState, LogIndex, Piece, RECORD_HEADER_BYTES_MAX, Receipt,
-    Snapshot, Ticket, Write,
-};
+use raft_core::{EntryId, HardState, LogIndex, Piece, Receipt, Snapshot, Ticket, Write};
 
 use crate::world::app::{App, checksum};
-use crate::world::chain::{Chain, Link};
+use crate::world::chain::Chain;
 use crate::world::clock::Moment;
 use crate::world::decision::Left;
 use crate::world::random::Random;
+use crate::world::reuse::{Shelf, copies_in_place};
 use crate::world::stats::{Count, Stats};
 use crate::world::swarm::Swarm;
 
-/// What the bytes on a disk mean.
-#[derive(Clone, Debug, Default)]
-pub struct Durable {
-    /// Term and vote.
-    pub hard: HardState,
-    /// The log.
-    pub log: Chain,
-}
+use record::Journal;
 
-/// A record of the log that is being written.
-#[derive(Clone, Debug)]
-pub struct Record {
-    bytes: Vec<u8>,
-    /// Bytes before the first entry.
-    head_bytes: usize,
-    hard: HardState,
-    begins: Option<Snapshot>,
-    after: LogIndex,
-    /// The hash of the log up to `after`.
-    after_hash: u64,
-    links: Vec<(Link, usize)>,
-    /// Proof for the driver, unless the outcome was reported already.
-    pub ticket: Option<Ticket>,
-}
-
-impl Record {
-    /// Takes a write apart. `log` is the log of the writer, by which the hashes go on.
-    pub fn new(write: Write<'_>, log: &Chain, mut bytes: Vec<u8>) -> Self {
-        let mut scratch = [0; RECORD_HEADER_BYTES_MAX];
-        let parts = write.record(&mut scratch);
-        bytes.clear();
-        for part in parts {
-            bytes.extend_from_slice(part);
-        }
-        let after = write.after();
-        let after_hash = log.link(after).map_or(0, |link| link.hash);
-        let mut hash = after_hash;
-        let mut links = Vec::new();
-        for entry in write.entries() {
-            let link = Link::after(hash, &entry);
-            links.push((link, ENTRY_HEADER_BYTES + entry.payload.len()));
-            hash = link.hash;
-        }
-        let (hard, begins) = (write.hard_state(), write.snapshot());
-        let head_bytes = parts[0].len() + parts[1].len();
-        Record {
-            bytes,
-            head_bytes,
-            hard,
-            begins,
-            after,
-            after_hash,
-            links,
-            ticket: Some(write.into_ticket()),
-        }
-    }
-
-    /// The last index of the log once this is stored.
-    pub fn last(&self) -> LogIndex {
-        self.after.plus(self.links.len() as u64)
-    }
-
-    /// What the disk means after the first `stored` bytes of this record were added; `None` if
-    /// that is not enough to count.
-    fn apply(&self, durable: &mut Durable, stored: usize) -> Option<()> {
-        let is_whole = stored >= self.bytes.len();
-        if !is_whole && (stored < self.head_bytes || self.begins.is_some()) {
-            return None;
-        }
-        durable.hard = self.hard;
-        match self.begins {
-            Some(snapshot) => durable.log.reset(snapshot.last, self.after_hash),
-            None => durable.log.truncate(self.after),
-        }
-        let mut end = self.head_bytes;
-        for (link, size) in &self.links {
-            end += size;
-            if end > stored {
-                break;
-            }
-            durable.log.push(*link);
-        }
-        Some(())
-    }
-}
+pub use record::{Durable, Record};
 
 /// Bytes of a snapshot and what they are called.
-#[derive(Clone, Debug)]
+#[derive(Debug, Default)]
 pub struct StoredSnapshot {
     /// Its name.
     pub name: Snapshot,
@@ -115,24 +33,39 @@ pub struct StoredSnapshot {
     pub bytes: Vec<u8>,
 }
 
-/// Something that a disk is told to do.
-#[derive(Clone, Debug)]
-pub enum Operation {
+copies_in_place!(StoredSnapshot { name, bytes });
+
+impl StoredSnapshot {
+    /// Takes another's name and bytes.
+    fn swap(&mut self, other: &mut StoredSnapshot) {
+        self.name = other.name;
+        core::mem::swap(&mut self.bytes, &mut other.bytes);
+    }
+}
+
+/// A piece of a snapshot that is being received.
+#[derive(Debug, Default)]
+struct Part {
+    offset: u64,
+    data: StoredSnapshot,
+    receipt: Option<Receipt>,
+}
+
+copies_in_place!(Part {
+    offset,
+    data,
+    receipt
+});
+
+/// Something that a disk is told to do; what belongs to it stands first on the shelf of its kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Operation {
     /// Store a record.
-    Record(Record),
+    Record,
     /// Store a snapshot that this host made.
-    Snapshot(StoredSnapshot),
-    /// Store a piece of a snapshot that is being received.
-    Piece {
-        /// Which snapshot.
-        name: Snapshot,
-        /// Where the piece starts.
-        offset: u64,
-        /// Its bytes.
-        data: Vec<u8>,
-        /// What the machine wants back.
-        receipt: Receipt,
-    },
+    Snapshot,
+    /// Store a piece of a snapshot.
+    Part,
 }
 
 /// How an operation ended.
@@ -142,38 +75,119 @@ pub enum Outcome {
     Stored(Option<Ticket>),
     /// A record was not stored, as far as the driver knows.
     Failed(Option<Ticket>),
-    /// A piece is stored.
-    Piece(Receipt),
+    /// A piece of this snapshot is stored.
+    Piece(Snapshot, Receipt),
     /// The last piece came, and the whole is not what its name says.
     Damaged(Snapshot),
     /// Nothing to report.
     Silent,
 }
 
-#[derive(Clone, Debug)]
-struct JournalRecord {
-    bytes: Vec<u8>,
-    is_torn: bool,
-}
-
 /// A disk.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Disk {
     durable: Durable,
-    journal: Vec<JournalRecord>,
+    journal: Journal,
     /// What a failed write may have left behind; overwritten by the next one.
-    tail: Option<(Record, usize)>,
-    snapshots: Vec<StoredSnapshot>,
-    incoming: Option<StoredSnapshot>,
+    tail: Record,
+    tail_bytes: Option<usize>,
+    snapshots: Shelf<StoredSnapshot>,
+    incoming: StoredSnapshot,
+    is_receiving: bool,
     /// How much of which snapshot was stored since the start, given up since or not.
     received: Vec<(LogIndex, u64)>,
     /// The application's own state, if it stored it.
     checkpoint: Option<App>,
     operations: VecDeque<Operation>,
+    records: Shelf<Record>,
+    made: Shelf<StoredSnapshot>,
+    parts: Shelf<Part>,
     idle_from: Moment,
 }
 
+copies_in_place!(Disk {
+    durable,
+    journal,
+    tail,
+    tail_bytes,
+    snapshots,
+    incoming,
+    is_receiving,
+    received,
+    checkpoint,
+    operations,
+    records,
+    made,
+    parts,
+    idle_from
+});
+
+/// Operations of one kind, and snapshots, for which a disk has room before it is used.
+const QUEUED: usize = 16;
+/// The same for the bytes of a snapshot.
+const SNAPSHOT_BYTES: usize = 2048;
+
 impl Disk {
+    /// An empty disk.
+    pub fn new() -> Self {
+        let mut disk = Disk {
+            durable: Durable::default(),
+            journal: Journal::default(),
+            tail: Record::with_room(),
+            tail_bytes: None,
+            snapshots: Shelf::default(),
+            incoming: StoredSnapshot::default(),
+            is_receiving: false,
+            received: Vec::new(),
+            checkpoint: None,
+            operations: VecDeque::new(),
+            records: Shelf::default(),
+            made: Shelf::default(),
+            parts: Shelf::default(),
+            idle_from: Moment::default(),
+        };
+        disk.incoming.bytes.reserve(SNAPSHOT_BYTES);
+        disk.reset();
+        disk
+    }
+
+    /// Empties it; buffers stay.
+    pub fn reset(&mut self) {
+        self.clear();
+        let snapshot = || StoredSnapshot {
+            bytes: Vec::with_capacity(SNAPSHOT_BYTES),
+            ..StoredSnapshot::default()
+        };
+        self.records.reserve_with(QUEUED, Record::with_room);
+        self.made.reserve_with(QUEUED, snapshot);
+        self.snapshots.reserve_with(QUEUED, snapshot);
+        self.parts.reserve_with(QUEUED, || Part {
+            data: snapshot(),
+            ..Part::default()
+        });
+        self.operations.reserve(4 * QUEUED);
+        self.received.reserve(1024);
+    }
+
+    fn clear(&mut self) {
+        self.durable.reset();
+        self.journal.reset();
+        self.tail_bytes = None;
+        self.snapshots.clear();
+        self.is_receiving = false;
+        self.received.clear();
+        self.checkpoint = None;
+        self.clear_operations();
+        self.idle_from = Moment::default();
+    }
+
+    fn clear_operations(&mut self) {
+        self.operations.clear();
+        self.records.clear();
+        self.made.clear();
+        self.parts.clear();
+    }
+
     /// What is stored, and reported as stored.
     pub fn durable(&self) -> &Durable {
         &self.durable
@@ -181,8 +195,7 @@ impl Disk {
 
     /// Whether a record is being written.
     pub fn is_writing(&self) -> bool {
-        let is_record = |operation: &Operation| matches!(operation, Operation::Record(_));
-        self.operations.iter().any(is_record)
+        !self.records.is_empty()
     }
 
     /// Whether nothing was ever stored.
@@ -192,18 +205,9 @@ impl Disk {
 
     /// The snapshot with this name, stored or on its way.
     pub fn snapshot(&self, name: &Snapshot) -> Option<&[u8]> {
-        let coming = self.operations.iter().filter_map(|operation| {
-            if let Operation::Snapshot(snapshot) = operation {
-                Some(snapshot)
-            } else {
-                None
-            }
-        });
-        self.snapshots
-            .iter()
-            .chain(coming)
-            .find(|snapshot| snapshot.name == *name)
-            .map(|snapshot| &*snapshot.bytes)
+        let mut all = self.snapshots.iter().chain(self.made.iter());
+        let found = all.find(|snapshot| snapshot.name == *name)?;
+        Some(&found.bytes)
     }
 
     /// The stored snapshot that covers exactly the entries up to `index`.
@@ -239,22 +243,58 @@ impl Disk {
 
     /// Whether this piece of a snapshot is being stored.
     pub fn is_storing(&self, piece: &Piece<'_>) -> bool {
-        self.operations.iter().any(|operation| match operation {
-            Operation::Piece { name, offset, .. } => {
-                *name == piece.snapshot() && *offset == piece.offset()
-            }
-            Operation::Record(_) | Operation::Snapshot(_) => false,
-        })
+        let mut parts = self.parts.iter();
+        parts.any(|part| part.data.name == piece.snapshot() && part.offset == piece.offset())
     }
 
-    /// Starts an operation; says when it will be done.
-    pub fn start(&mut self, now: Moment, operation: Operation, time: clocks::Duration) -> Moment {
-        if matches!(operation, Operation::Record(_)) {
-            self.tail = None;
-        }
+    fn start(&mut self, now: Moment, operation: Operation, time: clocks::Duration) -> Moment {
         self.operations.push_back(operation);
         self.idle_from = self.idle_from.max(now).plus(time);
         self.idle_from
+    }
+
+    /// Starts to store a record; says when it will be done. `log` is the log of the writer.
+    pub fn start_record(
+        &mut self,
+        now: Moment,
+        time: clocks::Duration,
+        write: Write<'_>,
+        log: &Chain,
+    ) -> Moment {
+        self.tail_bytes = None;
+        self.records.add().fill(write, log);
+        self.start(now, Operation::Record, time)
+    }
+
+    /// The record that was started last and is not done.
+    pub fn latest_record(&mut self) -> Option<&mut Record> {
+        self.records.last_mut()
+    }
+
+    /// Starts to store a snapshot that this host made.
+    pub fn start_snapshot(
+        &mut self,
+        now: Moment,
+        time: clocks::Duration,
+        name: Snapshot,
+        bytes: &[u8],
+    ) -> Moment {
+        let place = self.made.add();
+        place.name = name;
+        place.bytes.clear();
+        place.bytes.extend_from_slice(bytes);
+        self.start(now, Operation::Snapshot, time)
+    }
+
+    /// Starts to store a piece of a snapshot.
+    pub fn start_piece(&mut self, now: Moment, time: clocks::Duration, piece: Piece<'_>) -> Moment {
+        let part = self.parts.add();
+        part.offset = piece.offset();
+        part.data.name = piece.snapshot();
+        part.data.bytes.clear();
+        part.data.bytes.extend_from_slice(piece.data());
+        part.receipt = Some(piece.into_receipt());
+        self.start(now, Operation::Part, time)
     }
 
     /// Does nothing for a while.
@@ -264,14 +304,14 @@ impl Disk {
 
     /// How many bytes the oldest operation leaves, if it can fail.
     pub fn draw_failure(&self, random: &mut Random) -> Option<u32> {
-        let Some(Operation::Record(record)) = self.operations.front() else {
+        if self.operations.front() != Some(&Operation::Record) {
             return None;
-        };
-        let len = record.bytes.len() as u64;
+        }
+        let len = self.records.first()?.bytes.len();
         let left = match random.below(3) {
             0 => 0,
             1 => len,
-            _ => random.below(len + 1),
+            _ => random.index(len + 1),
         };
         // Records are a few kilobytes.
         Some(left as u32)
@@ -282,119 +322,95 @@ impl Disk {
         self.operations.len()
     }
 
-    /// Whether anything is under way.
-    pub fn is_busy(&self) -> bool {
-        !self.operations.is_empty()
-    }
-
     /// The oldest operation has had its time; it is done, or it failed and left so many bytes.
     pub fn finish(&mut self, failed: Option<u32>, stats: &mut Stats) -> Outcome {
         match self.operations.pop_front() {
             None => Outcome::Silent,
-            Some(Operation::Record(mut record)) => {
-                let ticket = record.ticket.take();
-                if let Some(left) = failed {
-                    stats.add(Count::WriteFailed);
-                    let left = record.bytes.len().min(left as usize);
-                    self.tail = Some((record, left));
-                    return Outcome::Failed(ticket);
+            Some(Operation::Record) => self.finish_record(failed, stats),
+            Some(Operation::Snapshot) => {
+                if let Some(made) = self.made.take_first() {
+                    keep_snapshot(&mut self.snapshots, made);
                 }
-                stats.add(Count::Write);
-                self.store(record);
-                Outcome::Stored(ticket)
-            }
-            Some(Operation::Snapshot(snapshot)) => {
-                self.keep_snapshot(snapshot);
                 Outcome::Silent
             }
-            Some(Operation::Piece {
-                name,
-                offset,
-                data,
-                receipt,
-            }) => self.finish_piece(name, offset, &data, receipt),
+            Some(Operation::Part) => self.finish_part(),
         }
     }
 
-    fn finish_piece(
-        &mut self,
-        name: Snapshot,
-        offset: u64,
-        data: &[u8],
-        receipt: Receipt,
-    ) -> Outcome {
-        if offset == 0 {
-            self.incoming = Some(StoredSnapshot {
-                name,
-                bytes: Vec::new(),
-            });
-        }
-        let Some(incoming) = &mut self.incoming else {
+    fn finish_record(&mut self, failed: Option<u32>, stats: &mut Stats) -> Outcome {
+        let Some(record) = self.records.take_first() else {
             return Outcome::Silent;
         };
-        if incoming.name != name || incoming.bytes.len() as u64 != offset {
-            return Outcome::Silent;
+        let ticket = record.ticket.take();
+        let len = record.bytes.len();
+        if let Some(left) = failed {
+            stats.add(Count::WriteFailed);
+            core::mem::swap(record, &mut self.tail);
+            self.tail_bytes = Some(len.min(left as usize));
+            return Outcome::Failed(ticket);
         }
-        incoming.bytes.extend_from_slice(data);
-        self.received
-            .push((name.last.index, incoming.bytes.len() as u64));
-        if (incoming.bytes.len() as u64) < name.size {
-            return Outcome::Piece(receipt);
+        stats.add(Count::Write);
+        store_prefix(
+            record,
+            len,
+            &mut self.durable,
+            &mut self.journal,
+            &mut self.snapshots,
+        );
+        Outcome::Stored(ticket)
+    }
+
+    fn finish_part(&mut self) -> Outcome {
+        let Some(part) = self.parts.take_first() else {
+            return Outcome::Silent;
+        };
+        let (name, incoming) = (part.data.name, &mut self.incoming);
+        if part.offset == 0 {
+            self.is_receiving = true;
+            incoming.name = name;
+            incoming.bytes.clear();
+        }
+        let fits = incoming.name == name && incoming.bytes.len() as u64 == part.offset;
+        let Some(receipt) = part.receipt.take().filter(|_| self.is_receiving && fits) else {
+            return Outcome::Silent;
+        };
+        incoming.bytes.extend_from_slice(&part.data.bytes);
+        let (index, stored) = (name.last.index, incoming.bytes.len() as u64);
+        let mut received = self.received.iter_mut();
+        match received.find(|(other, _)| *other == index) {
+            Some((_, most)) => *most = stored.max(*most),
+            None => self.received.push((index, stored)),
+        }
+        if stored < name.size {
+            return Outcome::Piece(name, receipt);
         }
         if checksum(&incoming.bytes) != name.checksum {
             return Outcome::Damaged(name);
         }
-        if let Some(snapshot) = self.incoming.take() {
-            self.keep_snapshot(snapshot);
-        }
-        Outcome::Piece(receipt)
-    }
-
-    fn keep_snapshot(&mut self, snapshot: StoredSnapshot) {
-        self.snapshots.retain(|old| old.name != snapshot.name);
-        self.snapshots.push(snapshot);
-    }
-
-    fn store(&mut self, record: Record) {
-        let stored = record.bytes.len();
-        self.store_prefix(record, stored);
-    }
-
-    fn store_prefix(&mut self, mut record: Record, stored: usize) {
-        let is_torn = stored < record.bytes.len();
-        let counts = record.apply(&mut self.durable, stored).is_some();
-        if !is_torn && let Some(snapshot) = record.begins {
-            self.journal.clear();
-            let first = snapshot.last.index;
-            self.snapshots.retain(|old| old.name.last.index >= first);
-        }
-        debug_assert!(counts || is_torn);
-        if is_torn && self.journal.is_empty() {
-            // Nothing came before it, and it is no beginning: there is nothing to come back with.
-            return;
-        }
-        record.bytes.truncate(stored);
-        self.journal.push(JournalRecord {
-            bytes: record.bytes,
-            is_torn,
-        });
+        self.is_receiving = false;
+        keep_snapshot(&mut self.snapshots, &mut self.incoming);
+        Outcome::Piece(name, receipt)
     }
 
     /// What a crash leaves of what is under way: some of it, the first part of the next, or
     /// nothing.
     pub fn draw_crash(&self, swarm: &Swarm, random: &mut Random) -> Left {
-        let mut left = Left::default();
+        let (mut left, mut records) = (Left::default(), self.records.iter());
         for operation in &self.operations {
-            let is_kept = match operation {
-                Operation::Record(_) => swarm.has_kept_writes && random.chance(400),
-                Operation::Snapshot(_) => random.chance(500),
-                Operation::Piece { .. } => continue,
+            let record = match operation {
+                Operation::Record => records.next(),
+                Operation::Snapshot => None,
+                Operation::Part => continue,
             };
-            if is_kept {
+            let keeps = match record {
+                Some(_) => swarm.has_kept_writes && random.chance(400),
+                None => random.chance(500),
+            };
+            if keeps {
                 left.kept += 1;
                 continue;
             }
-            if let Operation::Record(record) = operation
+            if let Some(record) = record
                 && swarm.has_torn_writes
                 && random.chance(600)
             {
@@ -407,63 +423,106 @@ impl Disk {
 
     /// The host crashes: what is under way is kept, torn or lost.
     pub fn crash(&mut self, now: Moment, left: Left, stats: &mut Stats) {
-        if let Some((record, stored)) = self.tail.take() {
-            self.store_prefix(record, stored);
+        let (durable, journal) = (&mut self.durable, &mut self.journal);
+        let snapshots = &mut self.snapshots;
+        if let Some(stored) = self.tail_bytes.take() {
+            store_prefix(&self.tail, stored, durable, journal, snapshots);
         }
         let (mut kept, mut torn) = (left.kept, left.torn);
-        for operation in std::mem::take(&mut self.operations) {
+        for operation in &self.operations {
+            let keeps = kept > 0 && *operation != Operation::Part;
+            kept -= u32::from(keeps);
             match operation {
-                Operation::Record(record) if kept > 0 => {
-                    kept -= 1;
-                    stats.add(Count::RecordKept);
-                    self.store(record);
-                }
-                Operation::Record(record) => match torn.take() {
-                    Some(bytes) => {
+                Operation::Record => {
+                    let Some(record) = self.records.take_first() else {
+                        continue;
+                    };
+                    let whole = record.bytes.len();
+                    if keeps {
+                        stats.add(Count::RecordKept);
+                        store_prefix(record, whole, durable, journal, snapshots);
+                    } else if let Some(bytes) = torn.take() {
                         stats.add(Count::RecordTorn);
-                        let part = record.bytes.len().saturating_sub(1);
-                        self.store_prefix(record, part.min(bytes as usize));
+                        let part = whole.saturating_sub(1).min(bytes as usize);
+                        store_prefix(record, part, durable, journal, snapshots);
+                    } else {
+                        stats.add(Count::RecordLost);
                     }
-                    None => stats.add(Count::RecordLost),
-                },
-                Operation::Snapshot(snapshot) if kept > 0 => {
-                    kept -= 1;
-                    self.keep_snapshot(snapshot);
                 }
-                // What comes after a loss is lost as well.
-                Operation::Snapshot(_) => torn = None,
-                Operation::Piece { .. } => {}
+                Operation::Snapshot => {
+                    if let Some(made) = self.made.take_first()
+                        && keeps
+                    {
+                        keep_snapshot(snapshots, made);
+                    } else {
+                        // What comes after a loss is lost as well.
+                        torn = None;
+                    }
+                }
+                Operation::Part => {}
             }
         }
-        self.incoming = None;
+        self.clear_operations();
+        self.is_receiving = false;
         self.received.clear();
         self.idle_from = now;
     }
 
     /// The stored records in the order in which they were written, and whether each is torn.
     pub fn journal(&self) -> impl Iterator<Item = (&[u8], bool)> {
-        let records = self.journal.iter();
-        records.map(|record| (&*record.bytes, record.is_torn))
+        self.journal.iter()
     }
 
     /// Removes the records at these places: torn, and of no use.
     pub fn drop_records(&mut self, places: &[usize]) {
-        let mut place = 0;
-        self.journal.retain(|_| {
-            place += 1;
-            !places.contains(&(place - 1))
-        });
+        self.journal.remove(places);
     }
 
     /// A disk that forgets its latest record, as a disk must never do: a seeded fault.
     pub fn forget_latest(&mut self) {
-        if self.journal.len() > 1 {
-            self.journal.pop();
-        }
+        self.journal.forget_latest();
+    }
+
+    /// What it holds means this: for a disk that forgot something.
+    pub fn believe(&mut self, hard: HardState, log: Chain) {
+        self.durable = Durable { hard, log };
     }
 
     /// Where the log ends.
     pub fn last(&self) -> EntryId {
         self.durable.log.last()
     }
+
+    /// Bytes that a copy of it copies, beside itself.
+    pub fn bytes(&self) -> usize {
+        let snapshots: usize = self.snapshots.iter().map(|s| s.bytes.len()).sum();
+        self.journal.bytes() + snapshots + self.durable.log.bytes()
+    }
+}
+
+fn keep_snapshot(snapshots: &mut Shelf<StoredSnapshot>, new: &mut StoredSnapshot) {
+    snapshots.retain(|old| old.name != new.name);
+    snapshots.add().swap(new);
+}
+
+fn store_prefix(
+    record: &Record,
+    stored: usize,
+    durable: &mut Durable,
+    journal: &mut Journal,
+    snapshots: &mut Shelf<StoredSnapshot>,
+) {
+    let is_torn = stored < record.bytes.len();
+    let counts = record.apply(durable, stored).is_some();
+    if !is_torn && let Some(snapshot) = record.begins {
+        journal.clear();
+        let first = snapshot.last.index;
+        snapshots.retain(|old| old.name.last.index >= first);
+    }
+    debug_assert!(counts || is_torn);
+    if is_torn && journal.is_empty() {
+        // Nothing came before it, and it is no beginning: there is nothing to come back with.
+        return;
+    }
+    journal.push(&record.bytes[..stored], is_torn);
 }

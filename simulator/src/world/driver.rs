@@ -5,18 +5,19 @@ use raft_core::{
     Body, ChunkData, Committed, DropReason, Event, Message, Piece, Ready, Snapshot, wire,
 };
 
-use crate::oracle::{Oracle, Violation};
+use crate::oracle::{Oracle, Violation, bounded_output};
 use crate::world::World;
 use crate::world::app::{App, checksum};
+use crate::world::clock::Moment;
 use crate::world::decision::Decision;
-use crate::world::disk::{Operation, Record, StoredSnapshot};
 use crate::world::happening::What;
 use crate::world::host::{host_of, node};
-use crate::world::network::Frame;
 use crate::world::queue::Due;
+use crate::world::random::Random;
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
-use crate::world::swarm::HOSTS_MAX;
+use crate::world::swarm::{HOSTS_MAX, Swarm};
+use crate::world::tamper;
 use crate::world::trace::describe;
 
 impl World {
@@ -25,14 +26,13 @@ impl World {
         if self.hosts[host].raft.is_none() {
             return Ok(());
         }
-        let busy = self.draw_busy(host);
         self.persist(host)?;
-        self.transmit(host, busy)?;
+        self.transmit(host)?;
         self.apply(host)?;
         self.hear_events(host)?;
         if self.compact(host)? {
             self.persist(host)?;
-            self.transmit(host, busy)?;
+            self.transmit(host)?;
         }
         self.arm(host);
         Ok(())
@@ -47,15 +47,22 @@ impl World {
         let Some(write) = raft.poll_persist() else {
             return Ok(());
         };
-        let (now, log) = (self.now, self.oracles.log(number));
-        let mut record = Record::new(write, log, Vec::new());
-        self.trace.say(now, number, || What::Writes(record.last()));
-        let early = (self.sabotage == Sabotage::ReportsEarly)
-            .then(|| record.ticket.take())
-            .flatten();
-        self.start(number, Operation::Record(record));
-        if let Some(ticket) = early {
-            let host = &mut self.hosts[number];
+        let now = self.now;
+        self.trace
+            .note(now, number, || What::Writes(write.last()));
+        let log = self.oracles.log(number);
+        let time = write_time(
+            &mut self.disk_random,
+            &self.swarm,
+            number,
+            self.is_calm,
+            now,
+        );
+        let done = host.disk.start_record(now, time, write, log);
+        self.queue.push(done, Due::DiskDone(number, host.start));
+        if self.sabotage == Sabotage::ReportsEarly
+            && let Some(ticket) = host.disk.latest_record().and_then(|r| r.ticket.take())
+        {
             let local = host.clock.show(now);
             if let Some(raft) = host.raft.as_mut() {
                 let _ = raft.handle_persisted(local, ticket);
@@ -65,72 +72,47 @@ impl World {
         Ok(())
     }
 
-    /// Hands an operation to the disk.
-    fn start(&mut self, number: usize, operation: Operation) {
-        let (min, max) = self.swarm.write;
-        let mut time = if self.is_installing() {
-            Duration::ZERO
-        } else {
-            self.disk_random.duration(min, max)
-        };
-        if let Some((slow, factor)) = self.swarm.slow_disk
-            && slow == number
-            && !self.is_calm
-        {
-            time = time.saturating_mul(factor);
+    pub(crate) fn store_piece(&mut self, number: usize, piece: Piece<'_>) {
+        let (now, host) = (self.now, &mut self.hosts[number]);
+        if host.disk.is_storing(&piece) {
+            return;
         }
-        let host = &mut self.hosts[number];
-        let done = host.disk.start(self.now, operation, time);
+        let time = write_time(
+            &mut self.disk_random,
+            &self.swarm,
+            number,
+            self.is_calm,
+            now,
+        );
+        let done = host.disk.start_piece(now, time, piece);
         self.queue.push(done, Due::DiskDone(number, host.start));
     }
 
-    pub(crate) fn store_piece(&mut self, number: usize, piece: Piece<'_>) {
-        if self.hosts[number].disk.is_storing(&piece) {
-            return;
-        }
-        let operation = Operation::Piece {
-            name: piece.snapshot(),
-            offset: piece.offset(),
-            data: piece.data().to_vec(),
-            receipt: piece.into_receipt(),
-        };
-        self.start(number, operation);
-    }
-
-    /// The peers whose transport is busy at the moment, one bit each.
-    fn draw_busy(&mut self, number: usize) -> u64 {
-        if let Some(pool) = &mut self.pool {
-            return pool.take_busy(number);
-        }
-        let mut busy = 0;
-        if self.swarm.busy > 0 {
-            for peer in 0..self.hosts.len() {
-                busy |= u64::from(self.network.is_busy(&self.swarm)) << peer;
-            }
-        }
-        if busy != 0 {
-            let decision = || Decision::Busy(number as u8, busy);
-            self.trace.decide(self.now, number, decision);
-        }
-        busy
-    }
-
     /// Sends what the machine wants to send, except to peers whose transport is busy.
-    fn transmit(&mut self, number: usize, mask: u64) -> Result<(), Violation> {
-        let mut busy = [node(number); HOSTS_MAX];
-        let mut count = 0;
-        for peer in (0..self.hosts.len()).filter(|peer| mask >> peer & 1 == 1) {
-            busy[count] = node(peer);
-            count += 1;
+    pub(crate) fn transmit(&mut self, number: usize) -> Result<(), Violation> {
+        let mut rest = self.network.busy(number);
+        if rest == 0 {
+            return self.transmit_all(number, Ready::All);
         }
-        if count > 0 && !self.hosts[number].retries {
-            self.stats.add(Count::LinkBusy);
-            self.hosts[number].retries = true;
-            let later = self.now.plus(Duration::from_millis(5));
-            self.queue.push(later, Due::Wake(number));
+        let (mut busy, mut count) = ([node(number); HOSTS_MAX], 0);
+        while rest != 0 {
+            busy[count] = node(rest.trailing_zeros() as usize);
+            (rest, count) = (rest & (rest - 1), count + 1);
         }
-        while self.transmit_one(number, Ready::Except(&busy[..count]))? {}
-        Ok(())
+        self.transmit_all(number, Ready::Except(&busy[..count]))
+    }
+
+    fn transmit_all(&mut self, number: usize, ready: Ready<'_>) -> Result<(), Violation> {
+        if !self.transmit_one(number, ready)? {
+            return Ok(());
+        }
+        let raft = self.hosts[number].raft.as_ref();
+        let bound = raft.map_or(0, bounded_output::bound);
+        let mut sent = 1;
+        while sent <= bound && self.transmit_one(number, ready)? {
+            sent += 1;
+        }
+        self.oracles.on_sent(number, sent, bound)
     }
 
     fn transmit_one(&mut self, number: usize, ready: Ready<'_>) -> Result<bool, Violation> {
@@ -139,6 +121,10 @@ impl World {
         let Some(raft) = host.raft.as_mut() else {
             return Ok(false);
         };
+        // Not for long: the world would drown in frames.
+        let forgets =
+            self.sabotage == Sabotage::ForgetsSending && self.stats.count(Count::FrameSent) < 1_000;
+        let unsent = forgets.then(|| raft.clone());
         let Some(transmit) = raft.poll_transmit(local, ready) else {
             return Ok(false);
         };
@@ -154,6 +140,7 @@ impl World {
                 return Ok(false);
             }
         };
+        let echo = tamper::echo(self.sabotage, &message);
         if matches!(message.body, Body::Chunk(_)) {
             host.sent_piece = now;
         }
@@ -165,37 +152,46 @@ impl World {
                 return Ok(true);
             }
         };
-        let mut bytes = self.network.buffer();
-        bytes.clear();
-        bytes.extend_from_slice(encoded);
         self.trace
             .record(now.as_micros(), 3 << 40 | (number as u64) << 8 | to as u64);
         let name = self.trace.name(number, to, &message);
         let words = || What::Sent(to, name, describe(&message));
-        self.trace.say(now, number, words);
-        if let Ok(sent) = wire::decode(&bytes) {
+        self.trace.note(now, number, words);
+        if let Ok(sent) = wire::decode(encoded) {
             self.oracles.on_frame(number, to, &sent, &self.hosts)?;
         }
-        let frame = Frame {
-            from: number,
-            to,
-            bytes,
-            generation: 0,
-            name,
-        };
-        if let Some(pool) = &mut self.pool {
-            let is_lost = !self.network.reaches(number, to);
-            pool.push(frame, is_lost, self.trace.names());
-            return Ok(true);
-        }
         let (network, queue) = (&mut self.network, &mut self.queue);
-        let arrives = network.send(now, frame, &self.swarm, queue, &mut self.stats);
-        if !arrives {
-            self.trace.say(now, number, || What::Lost(name));
-            if self.work_random.chance(200) {
-                // A transport that notices tells the machine.
-                self.queue.push(now, Due::Unreachable(number, to));
+        let (swarm, stats) = (&self.swarm, &mut self.stats);
+        let link = (number, to);
+        let arrives = match &mut self.pool {
+            Some(pool) => {
+                let reaches = network.reaches(number, to);
+                pool.push(link, (name, encoded), reaches, self.trace.names())
             }
+            None => {
+                let before = network.busy(number);
+                let arrives = network.send(now, link, (name, encoded), swarm, queue, stats);
+                let busy = network.busy(number) & !before;
+                if busy != 0 {
+                    let decision = || Decision::Busy(number as u8, busy);
+                    self.trace.decide(now, number, decision);
+                }
+                arrives
+            }
+        };
+        if !arrives {
+            self.trace.note(now, number, || What::Lost(name));
+        }
+        if unsent.is_some() {
+            self.hosts[number].raft = unsent;
+        }
+        if !arrives && let Some(body) = echo {
+            self.trace.lose(now, number, name);
+            self.echo(number, to, body)?;
+        }
+        if !arrives && self.pool.is_none() && self.work_random.chance(200) {
+            // A transport that notices tells the machine.
+            self.queue.push(now, Due::Unreachable(number, to));
         }
         Ok(true)
     }
@@ -210,11 +206,29 @@ impl World {
         let Some(raft) = host.raft.as_mut() else {
             return Ok(());
         };
+        self.stats.add(Count::Event);
         let decision = || Decision::Unreachable(number as u8, peer as u8);
         self.trace.decide(self.now, number, decision);
         let _ = raft.handle_unreachable(host.clock.show(self.now), node(peer));
         self.observe(number)?;
         self.drain(number)
+    }
+
+    /// A seeded fault: a frame that never arrived is answered.
+    fn echo(&mut self, number: usize, from: usize, body: Body<'_>) -> Result<(), Violation> {
+        let identity = self.hosts[from].identity;
+        let host = &mut self.hosts[number];
+        let local = host.clock.show(self.now);
+        if let (Some(raft), Some(identity)) = (host.raft.as_mut(), identity) {
+            let message = Message {
+                group: raft.group(),
+                incarnation: identity.incarnation,
+                term: raft.term(),
+                body,
+            };
+            let _ = raft.handle_message(local, identity.node, message);
+        }
+        self.observe(number)
     }
 
     /// Hands what is committed to the application.
@@ -224,7 +238,7 @@ impl World {
             let Some(raft) = host.raft.as_mut() else {
                 return Ok(());
             };
-            let before = host.app;
+            let before = host.app.applied;
             match raft.poll_committed() {
                 None => break,
                 Some(Committed::Command(entry)) => {
@@ -236,9 +250,11 @@ impl World {
                     host.app.apply(index, entry.payload);
                     let state = host.app.state;
                     self.stats.add(Count::Applied);
+                    if let Some(applied) = &mut self.applied {
+                        applied.push((number, entry.id));
+                    }
                     self.trace.record(index.value(), state);
-                    self.oracles
-                        .on_applied(number, before.applied, index, state)?;
+                    self.oracles.on_applied(number, before, index, state)?;
                     if self.sabotage == Sabotage::RepeatsCommands && is_odd {
                         self.oracles.on_applied(number, index, index, state)?;
                     }
@@ -248,13 +264,13 @@ impl World {
                     host.app = loaded.unwrap_or_default();
                     let state = loaded.map(|app| app.state);
                     self.trace.say(self.now, number, || {
-                        What::Words(format!("takes over the snapshot at {}", name.last.index))
+                        format!("takes over the snapshot at {}", name.last.index)
                     });
                     self.oracles.on_snapshot(number, &name, state)?;
                 }
             }
         }
-        self.observe(number)
+        self.oracles.on_delivered(number, &self.hosts[number])
     }
 
     /// Compacts the log if it has grown long; says whether it did.
@@ -267,17 +283,17 @@ impl World {
         let gain = index.since(raft.base().index);
         let is_needed = std::mem::take(&mut host.needs_room);
         // A snapshot that is being sent starts over when a later one takes its place.
-        let is_sending = self.now < host.sent_piece.plus(Duration::from_millis(100))
-            && self.now < host.compacted.plus(Duration::from_millis(1000));
+        let is_sending = self.now < host.sent_piece.plus(self.swarm.part(100))
+            && self.now < host.compacted.plus(self.swarm.part(1000));
         if gain == 0 || is_sending || (gain < self.swarm.compact_after && !is_needed) {
             return Ok(false);
         }
         host.compacted = self.now;
-        let bytes = host.app.snapshot(index, self.swarm.snapshot_padding);
-        if raft
-            .compact(index, bytes.len() as u64, checksum(&bytes))
-            .is_err()
-        {
+        let bytes = &mut self.snapshot;
+        let app = self.sabotage.spoil(host.app);
+        app.write_snapshot(index, self.swarm.snapshot_padding, bytes);
+        let (size, sum) = (bytes.len() as u64, checksum(bytes));
+        if raft.compact(index, size, sum).is_err() {
             return Ok(false);
         }
         self.stats.add(Count::Compaction);
@@ -285,9 +301,19 @@ impl World {
         if host.random.chance(300) {
             host.disk.keep_checkpoint(host.app);
         }
-        let words = || What::Words(format!("compacts up to {index}"));
-        self.trace.say(self.now, number, words);
-        self.start(number, Operation::Snapshot(StoredSnapshot { name, bytes }));
+        let now = self.now;
+        self.trace
+            .say(now, number, || format!("compacts up to {index}"));
+        let time = write_time(
+            &mut self.disk_random,
+            &self.swarm,
+            number,
+            self.is_calm,
+            now,
+        );
+        let done = host.disk.start_snapshot(now, time, name, bytes);
+        self.queue.push(done, Due::DiskDone(number, host.start));
+        self.oracles.on_compact(number, index, app.state)?;
         self.observe(number)?;
         Ok(true)
     }
@@ -300,7 +326,7 @@ impl World {
             match event {
                 Event::RoleChanged { role, term } => {
                     let what = || What::Role(role, term);
-                    self.trace.say(self.now, number, what);
+                    self.trace.note(self.now, number, what);
                 }
                 Event::Dropped { reason, from, .. } => {
                     self.stats.add(Count::MessageDropped);
@@ -313,12 +339,10 @@ impl World {
                     }
                 }
                 Event::DiskStalled => {
-                    let words = || What::Words("disk stalled".into());
-                    self.trace.say(self.now, number, words);
+                    self.trace.say(self.now, number, || "disk stalled".into());
                 }
                 Event::NoRoomToCampaign | Event::WindowFull => {
-                    let words = || What::Words(format!("{event:?}"));
-                    self.trace.say(self.now, number, words);
+                    self.trace.say(self.now, number, || format!("{event:?}"));
                     self.hosts[number].needs_room = true;
                 }
                 Event::LeaderChanged { .. }
@@ -328,8 +352,7 @@ impl World {
                 | Event::PersistFailed
                 | Event::SnapshotFrameTooSmall
                 | Event::Faulted(_) => {
-                    let words = || What::Words(format!("{event:?}"));
-                    self.trace.say(self.now, number, words);
+                    self.trace.say(self.now, number, || format!("{event:?}"));
                 }
             }
         }
@@ -341,11 +364,35 @@ impl World {
         let host = &mut self.hosts[number];
         let deadline = host.raft.as_ref().and_then(|raft| raft.poll_timeout());
         let Some(deadline) = deadline else { return };
+        if host.armed_for == Some(deadline) {
+            return;
+        }
+        host.armed_for = Some(deadline);
         let at = host.clock.when(deadline).max(self.now);
         if host.wake_at.is_none_or(|earlier| at < earlier) {
             host.wake_at = Some(at);
             self.queue.push(at, Due::Wake(number));
         }
+    }
+}
+
+/// How long an operation of a disk takes.
+fn write_time(
+    random: &mut Random,
+    swarm: &Swarm,
+    number: usize,
+    is_calm: bool,
+    now: Moment,
+) -> Duration {
+    if now == Moment::default() {
+        // Machines are being set up.
+        return Duration::ZERO;
+    }
+    let (min, max) = swarm.write;
+    let time = random.duration(min, max);
+    match swarm.slow_disk {
+        Some((slow, factor)) if slow == number && !is_calm => time.saturating_mul(factor),
+        Some(_) | None => time,
     }
 }
 

@@ -5,7 +5,6 @@ use clocks::Duration;
 use crate::oracle::Violation;
 use crate::world::World;
 use crate::world::decision::{Decision, Left};
-use crate::world::happening::What;
 use crate::world::host::Host;
 use crate::world::queue::Due;
 use crate::world::sabotage::Sabotage;
@@ -43,16 +42,13 @@ const FAULTS: [Fault; 12] = [
     Fault::DiskStall,
 ];
 
-const fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
 impl World {
     /// A fault strikes, and the next one is scheduled.
     pub(crate) fn strike(&mut self) -> Result<(), Violation> {
         if self.is_calm {
             return Ok(());
         }
+        self.stats.add(Count::Event);
         let interval = self.swarm.fault_interval;
         let wait = self
             .fault_random
@@ -99,10 +95,9 @@ impl World {
             Fault::Pause => {
                 let host = self.any_host();
                 self.stats.add(Count::Pause);
-                let time = self.fault_random.duration(millis(20), millis(700));
+                let time = self.fault_time(20, 700);
                 self.hosts[host].paused_until = self.now.plus(time);
-                let words = || What::Words("PAUSES".into());
-                self.trace.say(self.now, host, words);
+                self.trace.say(self.now, host, || "PAUSES".into());
             }
             Fault::Isolate => {
                 let host = self.any_host();
@@ -123,12 +118,17 @@ impl World {
             Fault::DiskStall => {
                 let host = self.any_host();
                 self.stats.add(Count::DiskStall);
-                let time = self.fault_random.duration(millis(50), millis(1500));
+                let time = self.fault_time(50, 1500);
                 self.hosts[host].disk.stall(self.now, time);
-                let words = || What::Words("DISK STALLS".into());
-                self.trace.say(self.now, host, words);
+                self.trace.say(self.now, host, || "DISK STALLS".into());
             }
         }
+    }
+
+    /// From so many hundredths of the shortest election timeout to so many.
+    fn fault_time(&mut self, min: u64, max: u64) -> Duration {
+        let (min, max) = (self.swarm.part(min), self.swarm.part(max));
+        self.fault_random.duration(min, max)
     }
 
     fn any_host(&mut self) -> usize {
@@ -136,14 +136,14 @@ impl World {
     }
 
     /// Takes a host down; it comes back after a while.
-    fn crash(&mut self, number: usize) {
+    pub(crate) fn crash(&mut self, number: usize) {
         let host = &self.hosts[number];
         if host.raft.is_none() {
             return;
         }
         let left = host.disk.draw_crash(&self.swarm, &mut self.disk_random);
         self.crash_leaving(number, left);
-        let down = self.fault_random.duration(millis(5), millis(600));
+        let down = self.fault_time(5, 600);
         self.queue.push(self.now.plus(down), Due::Restart(number));
     }
 
@@ -159,20 +159,19 @@ impl World {
             self.stats.add(Count::CrashWriting);
         }
         let now = self.now;
-        self.trace
-            .decide(now, number, || Decision::Crash(number as u8, left));
+        let decision = || Decision::Crash(number as u8, left);
+        self.trace.decide(now, number, decision);
         host.crash(now, left, &mut self.stats);
     }
 
     fn heal_later(&mut self) {
-        let time = self.fault_random.duration(millis(50), millis(900));
+        let time = self.fault_time(50, 900);
         self.queue.push(self.now.plus(time), Due::Heal);
     }
 
     fn isolate(&mut self, host: usize) {
         self.stats.add(Count::Isolate);
-        let words = || What::Words("IS CUT OFF".into());
-        self.trace.say(self.now, host, words);
+        self.trace.say(self.now, host, || "IS CUT OFF".into());
         for other in (0..self.hosts.len()).filter(|other| *other != host) {
             self.network.cut(host, other);
             self.network.cut(other, host);
@@ -189,7 +188,7 @@ impl World {
         });
         let sides = self.fault_random.next_u64();
         self.trace.say(self.now, bridge.unwrap_or(0), || {
-            What::Words(format!("SPLIT {sides:07b}", sides = sides & 127))
+            format!("SPLIT {sides:07b}", sides = sides & 127)
         });
         for from in 0..self.hosts.len() {
             for to in 0..self.hosts.len() {
@@ -207,12 +206,12 @@ impl World {
         let host = self.any_host();
         let hears = self.fault_random.chance(500);
         self.trace.say(self.now, host, || {
-            let words = if hears {
+            if hears {
                 "IS NOT HEARD"
             } else {
                 "HEARS NOTHING"
-            };
-            What::Words(words.into())
+            }
+            .into()
         });
         for other in (0..self.hosts.len()).filter(|other| *other != host) {
             if hears {
@@ -227,7 +226,8 @@ impl World {
     fn set_clock(&mut self) {
         self.stats.add(Count::ClockStep);
         let host = self.any_host();
-        let step = self.fault_random.between(0, 600_000) as i64 - 300_000;
+        let most = self.swarm.part(300).as_micros();
+        let step = self.fault_random.between(0, 2 * most) as i64 - most as i64;
         self.step_clock(host, step);
     }
 
@@ -236,7 +236,7 @@ impl World {
         let decision = || Decision::Clock(host as u8, step);
         self.trace.decide(self.now, host, decision);
         self.hosts[host].clock.step(step);
-        self.hosts[host].wake_at = None;
+        self.hosts[host].forget_wake();
         self.arm(host);
     }
 
@@ -245,7 +245,7 @@ impl World {
         if self.sabotage != Sabotage::Rewinds {
             return Ok(());
         }
-        let fits = |(number, image): &(usize, Host)| {
+        let fits = |(number, image): &(usize, Box<Host>)| {
             let host = &self.hosts[*number];
             host.raft.is_some() && host.start == image.start
         };
@@ -261,7 +261,7 @@ impl World {
     pub(crate) fn keep_image(&mut self, number: usize) {
         let decision = || Decision::Image(number as u8);
         self.trace.decide(self.now, number, decision);
-        self.image = Some((number, self.hosts[number].clone()));
+        self.image = Some((number, Box::new(self.hosts[number].clone())));
     }
 
     /// Makes a host go back to the memory that was kept, if it is still the same life of it.
@@ -274,7 +274,7 @@ impl World {
             return Ok(());
         }
         self.trace.decide(self.now, number, || Decision::Rewind);
-        host.raft = image.raft;
+        host.raft.clone_from(&image.raft);
         self.observe(number)
     }
 }

@@ -1,5 +1,6 @@
 //! A host: a machine, its disk, its clock, its application.
 
+use clocks::Instant;
 use quorum::NodeId;
 use raft_core::{Config, GroupId, Identity, LogIndex, Raft, Recovered, error::RestoreError};
 
@@ -8,15 +9,16 @@ use crate::world::clock::{HostClock, Moment};
 use crate::world::decision::Left;
 use crate::world::disk::Disk;
 use crate::world::memory::Memory;
-use crate::world::random::Random;
+use crate::world::random::{Random, Stream};
+use crate::world::reuse::copies_in_place;
 use crate::world::stats::{Count, Stats};
-use crate::world::swarm::{ELECTION_TIMEOUT_MAX, ELECTION_TIMEOUT_MIN, HOSTS_MAX, Swarm};
+use crate::world::swarm::{HOSTS_MAX, Swarm};
 
 /// The machine under test.
 pub type Machine = Raft<Memory, HOSTS_MAX>;
 
 /// One host.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Host {
     /// The machine, while the host is up.
     pub raft: Option<Machine>,
@@ -34,10 +36,10 @@ pub struct Host {
     pub paused_until: Moment,
     /// When it is going to look at its clock.
     pub wake_at: Option<Moment>,
+    /// The deadline of the machine for which that is.
+    pub armed_for: Option<Instant>,
     /// It stays in its bad state whatever happens.
     pub is_frozen: bool,
-    /// Its driver will try busy links again soon.
-    pub retries: bool,
     /// Its window is short of room.
     pub needs_room: bool,
     /// When its driver last sent a piece of its snapshot.
@@ -49,24 +51,79 @@ pub struct Host {
     config: Config,
     window_bytes: usize,
     rots_after: Option<u32>,
+    /// Places of torn records, while a restart looks for them.
+    useless: Vec<usize>,
 }
 
+copies_in_place!(Host {
+    raft,
+    disk,
+    clock,
+    app,
+    identity,
+    start,
+    paused_until,
+    wake_at,
+    armed_for,
+    is_frozen,
+    needs_room,
+    sent_piece,
+    compacted,
+    random,
+    config,
+    window_bytes,
+    rots_after,
+    useless
+});
+
 /// The name of the machine on the host with this number.
+#[inline]
 pub fn node(host: usize) -> NodeId {
     NodeId::new(host as u64 + 1)
 }
 
 /// The number of the host of this machine.
+#[inline]
 pub fn host_of(node: NodeId) -> Option<usize> {
     let place = usize::try_from(node.value()).ok()?.checked_sub(1)?;
     (place < HOSTS_MAX).then_some(place)
 }
 
+/// A host of no world, with buffers.
+impl Default for Host {
+    fn default() -> Self {
+        let clock = HostClock::new(clocks::Duration::ZERO, 0);
+        Host::new(0, &Swarm::draw(0), clock, Random::new(0, Stream::Hosts))
+    }
+}
+
 impl Host {
     /// A host that is down and has nothing stored.
     pub fn new(number: usize, swarm: &Swarm, clock: HostClock, random: Random) -> Self {
+        let useless = Vec::with_capacity(256);
+        Host::with_buffers(number, swarm, clock, random, Disk::new(), useless)
+    }
+
+    /// Becomes a new host with an empty disk; buffers stay.
+    pub fn reset(&mut self, number: usize, swarm: &Swarm, clock: HostClock, random: Random) {
+        self.disk.reset();
+        self.useless.clear();
+        let (disk, useless) = (&mut self.disk, &mut self.useless);
+        let (disk, useless) = (core::mem::take(disk), core::mem::take(useless));
+        *self = Host::with_buffers(number, swarm, clock, random, disk, useless);
+    }
+
+    fn with_buffers(
+        number: usize,
+        swarm: &Swarm,
+        clock: HostClock,
+        random: Random,
+        disk: Disk,
+        useless: Vec<usize>,
+    ) -> Self {
+        let (min, max) = swarm.election_timeout;
         let config = Config::builder(node(number))
-            .election_timeout(ELECTION_TIMEOUT_MIN, ELECTION_TIMEOUT_MAX)
+            .election_timeout(min, max)
             .heartbeat_interval(swarm.heartbeat)
             .persist_timeout(swarm.persist_timeout)
             .frame_bytes_max(swarm.frame_bytes)
@@ -74,15 +131,15 @@ impl Host {
             .expect("every option of a swarm is a sound setting");
         Host {
             raft: None,
-            disk: Disk::default(),
+            disk,
             clock,
             app: App::default(),
             identity: None,
             start: 0,
             paused_until: Moment::default(),
             wake_at: None,
+            armed_for: None,
             is_frozen: false,
-            retries: false,
             needs_room: false,
             sent_piece: Moment::default(),
             compacted: Moment::default(),
@@ -90,6 +147,7 @@ impl Host {
             config,
             window_bytes: swarm.window_bytes,
             rots_after: None,
+            useless,
         }
     }
 
@@ -126,13 +184,18 @@ impl Host {
         self.raft = Some(raft);
         self.app = app;
         self.start += 1;
-        self.wake_at = None;
+        self.forget_wake();
+    }
+
+    /// Will look at its deadline anew.
+    pub fn forget_wake(&mut self) {
+        (self.wake_at, self.armed_for) = (None, None);
     }
 
     /// Loses what was not stored.
     pub fn crash(&mut self, now: Moment, left: Left, stats: &mut Stats) {
         self.raft = None;
-        self.wake_at = None;
+        self.forget_wake();
         self.paused_until = now;
         self.start += 1;
         self.disk.crash(now, left, stats);
@@ -141,15 +204,15 @@ impl Host {
     /// Loses everything, and the machine with it.
     pub fn wipe(&mut self) {
         self.raft = None;
-        self.wake_at = None;
-        self.disk = Disk::default();
+        self.forget_wake();
+        self.disk.reset();
         self.start += 1;
     }
 
     /// Comes back with what was stored.
     pub fn restore(&mut self, now: Moment, stats: &mut Stats) -> Result<(), RestoreError> {
         let mut recovered = Recovered::<_, HOSTS_MAX>::new(self.memory())?;
-        let mut useless = Vec::new();
+        self.useless.clear();
         for (place, (record, is_torn)) in self.disk.journal().enumerate() {
             if !is_torn {
                 recovered.replay(record)?;
@@ -159,12 +222,12 @@ impl Host {
                 Ok(()) => stats.add(Count::TornReplayed),
                 Err(RestoreError::DamagedRecord | RestoreError::NoBeginning) => {
                     stats.add(Count::TornRefused);
-                    useless.push(place);
+                    self.useless.push(place);
                 }
                 Err(error) => return Err(error),
             }
         }
-        self.disk.drop_records(&useless);
+        self.disk.drop_records(&self.useless);
         let app = self.recovered_app(recovered.snapshot().last.index);
         let (seed, now) = (self.random.next_u64(), self.clock.show(now));
         let raft = Machine::restore(self.config.clone(), recovered, app.applied, seed, now)?;
@@ -180,6 +243,11 @@ impl Host {
             1 => self.disk.checkpoint().or(stored).unwrap_or_default(),
             _ => stored.unwrap_or_default(),
         }
+    }
+
+    /// Bytes that a copy of it copies.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.disk.bytes()
     }
 
     /// Whether something of a life is left on the disk to come back with.

@@ -8,15 +8,31 @@ use clocks::Duration;
 use crate::world::clock::Moment;
 use crate::world::queue::{Due, Queue};
 use crate::world::random::Random;
+use crate::world::reuse::{Shelf, copies_in_place};
 use crate::world::stats::{Count, Stats};
-use crate::world::swarm::{ELECTION_TIMEOUT_MIN, HOSTS_MAX, Swarm};
+use crate::world::swarm::{FRAME_BYTES_MAX, HOSTS_MAX, Swarm};
+
+/// Frames for which a world has room before it runs: more than are ever on their way at once.
+const FRAMES: usize = 1024;
 
 /// A frame on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FrameId(u32);
 
+impl FrameId {
+    /// The frame in this place.
+    pub(crate) const fn from_number(number: u32) -> Self {
+        FrameId(number)
+    }
+
+    /// Its place.
+    pub(crate) const fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// What the network carries.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct Frame {
     /// The host that sent it.
     pub from: usize,
@@ -25,19 +41,42 @@ pub struct Frame {
     /// A message, encoded.
     pub bytes: Vec<u8>,
     /// Which generation of the network carries it; the network says.
-    pub generation: u32,
+    generation: u32,
     /// Its place among all frames, if they have names.
-    pub name: u32,
+    name: u32,
+}
+
+copies_in_place!(Frame {
+    from,
+    to,
+    bytes,
+    generation,
+    name
+});
+
+/// With room for any.
+impl Default for Frame {
+    fn default() -> Self {
+        Frame {
+            from: 0,
+            to: 0,
+            bytes: Vec::with_capacity(FRAME_BYTES_MAX),
+            generation: 0,
+            name: 0,
+        }
+    }
 }
 
 /// The network between the hosts.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Network {
     random: Random,
-    slab: Vec<Frame>,
+    slab: Shelf<Frame>,
     free: Vec<u32>,
     /// Per sender, the receivers that its frames do not reach.
     cut: [u64; HOSTS_MAX],
+    /// Per sender, the receivers to whom the transport is busy.
+    busy: [u64; HOSTS_MAX],
     /// Per link, when its latest frame arrives.
     latest: [[Moment; HOSTS_MAX]; HOSTS_MAX],
     is_calm: bool,
@@ -45,18 +84,47 @@ pub struct Network {
     generation: u32,
 }
 
+copies_in_place!(Network {
+    random,
+    slab,
+    free,
+    cut,
+    busy,
+    latest,
+    is_calm,
+    generation
+});
+
 impl Network {
     /// A network without partitions.
     pub fn new(random: Random) -> Self {
         Network {
             random,
-            slab: Vec::new(),
+            slab: Shelf::default(),
             free: Vec::new(),
             cut: [0; HOSTS_MAX],
+            busy: [0; HOSTS_MAX],
             latest: [[Moment::default(); HOSTS_MAX]; HOSTS_MAX],
             is_calm: false,
             generation: 0,
         }
+    }
+
+    /// The same without anything on its way; buffers stay.
+    pub fn reset(&mut self, random: Random) {
+        self.slab.clear();
+        self.free.clear();
+        let (slab, free) = (
+            core::mem::take(&mut self.slab),
+            core::mem::take(&mut self.free),
+        );
+        *self = Network {
+            slab,
+            free,
+            ..Network::new(random)
+        };
+        self.free.reserve(FRAMES);
+        self.slab.reserve_with(FRAMES, Frame::default);
     }
 
     /// Loses everything that is on its way.
@@ -64,12 +132,7 @@ impl Network {
         self.generation += 1;
     }
 
-    /// Whether a frame that was taken really arrives.
-    pub fn delivers(&self, frame: &Frame) -> bool {
-        frame.generation == self.generation
-    }
-
-    /// From now on nothing is lost and nothing takes long.
+    /// From now on nothing is lost and nothing takes too long.
     pub fn calm(&mut self) {
         self.is_calm = true;
         self.heal();
@@ -90,42 +153,47 @@ impl Network {
         self.cut[from] & (1 << to) == 0
     }
 
-    /// Whether the link is busy at the moment, so that nothing can be handed to it.
-    pub fn is_busy(&mut self, swarm: &Swarm) -> bool {
-        !self.is_calm && self.random.chance(swarm.busy)
+    /// The hosts to which the links of `from` take nothing at the moment.
+    pub fn busy(&self, from: usize) -> u64 {
+        self.busy[from]
     }
 
-    /// A buffer for the next frame.
-    pub fn buffer(&mut self) -> Vec<u8> {
-        match self.free.last() {
-            Some(id) => std::mem::take(&mut self.slab[*id as usize].bytes),
-            None => Vec::new(),
-        }
+    /// The links of `from` take frames again.
+    pub fn free_links(&mut self, from: usize) {
+        self.busy[from] = 0;
     }
 
-    fn store(&mut self, frame: Frame) -> FrameId {
-        match self.free.pop() {
-            Some(id) => {
-                self.slab[id as usize] = frame;
-                FrameId(id)
-            }
+    /// The links of `from` to these hosts take nothing for now.
+    pub fn block_links(&mut self, from: usize, peers: u64) {
+        self.busy[from] |= peers;
+    }
+
+    fn store(&mut self, (from, to): (usize, usize), name: u32, bytes: &[u8]) -> FrameId {
+        let id = match self.free.pop() {
+            Some(id) => id,
             None => {
-                self.slab.push(frame);
+                self.slab.add();
                 // A world holds far fewer frames than that.
-                FrameId((self.slab.len() - 1) as u32)
+                (self.slab.len() - 1) as u32
             }
-        }
+        };
+        let frame = &mut self.slab[id as usize];
+        (frame.from, frame.to, frame.generation) = (from, to, self.generation);
+        frame.name = name;
+        frame.bytes.clear();
+        frame.bytes.extend_from_slice(bytes);
+        FrameId(id)
     }
 
     fn delay(&mut self, swarm: &Swarm, stats: &mut Stats) -> Duration {
-        let (min, max) = swarm.delay;
         if self.is_calm {
-            let max = max.min(Duration::from_millis(10));
-            return self.random.duration(min.min(max), max);
+            let (min, max) = swarm.calm_delay;
+            return self.random.duration(min, max);
         }
+        let (min, max) = swarm.delay;
         if self.random.chance(swarm.tail) {
             let delay = self.random.duration(max, swarm.tail_delay.max(max));
-            if delay > ELECTION_TIMEOUT_MIN {
+            if delay > swarm.election_timeout.0 {
                 stats.add(Count::FrameDelayedLong);
             }
             return delay;
@@ -137,25 +205,31 @@ impl Network {
     pub fn send(
         &mut self,
         now: Moment,
-        mut frame: Frame,
+        (from, to): (usize, usize),
+        (name, bytes): (u32, &[u8]),
         swarm: &Swarm,
         queue: &mut Queue,
         stats: &mut Stats,
     ) -> bool {
         stats.add(Count::FrameSent);
-        frame.generation = self.generation;
-        if !self.reaches(frame.from, frame.to) {
+        if !self.is_calm && self.random.chance(swarm.busy) {
+            stats.add(Count::LinkBusy);
+            if self.busy[from] == 0 {
+                let time = self.random.duration(Duration::ZERO, swarm.busy_time);
+                queue.push(now.plus(time), Due::LinksFree(from));
+            }
+            self.busy[from] |= 1 << to;
+        }
+        if !self.reaches(from, to) {
             stats.add(Count::FrameCut);
-            self.recycle(frame.bytes);
             return false;
         }
         if !self.is_calm && self.random.chance(swarm.loss) {
             stats.add(Count::FrameLost);
-            self.recycle(frame.bytes);
             return false;
         }
         let mut at = now.plus(self.delay(swarm, stats));
-        let latest = &mut self.latest[frame.from][frame.to];
+        let latest = &mut self.latest[from][to];
         if swarm.is_ordered {
             at = at.max(*latest);
         } else if at < *latest {
@@ -165,19 +239,23 @@ impl Network {
         if !self.is_calm && self.random.chance(swarm.duplication) {
             stats.add(Count::FrameDuplicated);
             let later = self.random.duration(Duration::ZERO, swarm.duplicate_delay);
-            let copy = self.store(frame.clone());
+            let copy = self.store((from, to), name, bytes);
             queue.push(at.plus(later), Due::Deliver(copy));
         }
-        let id = self.store(frame);
+        let id = self.store((from, to), name, bytes);
         queue.push(at, Due::Deliver(id));
         true
     }
 
-    /// Takes a frame that arrives. Give its buffer back with [`Network::recycle`].
-    pub fn take(&mut self, id: FrameId) -> Frame {
-        let frame = std::mem::take(&mut self.slab[id.0 as usize]);
+    /// Takes a frame that arrives: who sent it to whom, and its name. Its bytes change places with `bytes`.
+    /// Nothing if it was lost with everything that was on its way.
+    pub fn take(&mut self, id: FrameId, bytes: &mut Vec<u8>) -> Option<(usize, usize, u32)> {
         self.free.push(id.0);
-        frame
+        let frame = &mut self.slab[id.0 as usize];
+        core::mem::swap(&mut frame.bytes, bytes);
+        // What is not on its way any more need not be copied with the world.
+        frame.bytes.clear();
+        (frame.generation == self.generation).then_some((frame.from, frame.to, frame.name))
     }
 
     /// Where a frame goes.
@@ -185,10 +263,9 @@ impl Network {
         self.slab[id.0 as usize].to
     }
 
-    /// Takes a buffer back.
-    pub fn recycle(&mut self, bytes: Vec<u8>) {
-        if let Some(id) = self.free.last() {
-            self.slab[*id as usize].bytes = bytes;
-        }
+    /// Bytes that a copy of it copies.
+    pub fn bytes(&self) -> usize {
+        let frames: usize = self.slab.iter().map(|frame| frame.bytes.len()).sum();
+        size_of::<Self>() + frames + size_of_val(&self.slab[..]) + size_of_val(&self.free[..])
     }
 }

@@ -1,7 +1,11 @@
 //! Seeded faults of the harness itself: each breaks a promise on which Raft rests, so that an
 //! oracle must fire. A check that has never failed proves nothing.
 
+use clocks::Instant;
 use raft_core::{Body, EntryId, EntryKind, LogIndex, Message, Term, Vote, VoteReply, wire};
+
+use crate::world::app::App;
+use crate::world::tamper::{Tampered, tamper};
 
 /// What is broken on purpose.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -27,13 +31,47 @@ pub enum Sabotage {
     Rewinds,
     /// The memory of the log window is damaged.
     RotsMemory,
+    /// A disk loses a record that it had stored for good, and says so.
+    LosesRecord,
+    /// Acknowledgements arrive as if for one entry more.
+    RaisesAcks,
+    /// Appends arrive as if all that they carry were committed.
+    RaisesCommits,
+    /// Pre-votes arrive as requests for the vote of the next term.
+    HardensPreVotes,
+    /// Pre-votes arrive as news of the next term.
+    DeposesByPreVotes,
+    /// Configurations arrive with another standing of the last member.
+    ChangesMembers,
+    /// Snapshots are made of another state than the application's.
+    SpoilsSnapshots,
+    /// A machine that is run twice reads the clock twice.
+    MisreadsClock,
+    /// A machine does not remember what it has sent.
+    ForgetsSending,
+    /// Clients are told that a command is done when it is proposed.
+    AnswersEarly,
+    /// A command is proposed twice.
+    ProposesTwice,
+    /// Reads are answered from whatever the host has applied.
+    ReadsLocally,
+    /// Appends with commands never arrive.
+    LosesCommands,
+    /// Pieces of snapshots never arrive.
+    LosesChunks,
+    /// Appends with configurations never arrive, but for the first.
+    LosesConfigurations,
+    /// Appends that meet a partition are answered all the same.
+    EchoesAppends,
+    /// Pre-votes that meet a partition are granted all the same.
+    EchoesPreVotes,
     /// Votes never arrive, not even when the storm is over.
     LosesVotes,
 }
 
 impl Sabotage {
     /// All of them, with their names on the command line.
-    pub const ALL: [(&'static str, Sabotage); 11] = [
+    pub const ALL: [(&'static str, Sabotage); 28] = [
         ("none", Sabotage::None),
         ("reports-early", Sabotage::ReportsEarly),
         ("forgets-record", Sabotage::ForgetsRecord),
@@ -44,6 +82,23 @@ impl Sabotage {
         ("repeats-commands", Sabotage::RepeatsCommands),
         ("rewinds", Sabotage::Rewinds),
         ("rots-memory", Sabotage::RotsMemory),
+        ("loses-record", Sabotage::LosesRecord),
+        ("raises-acks", Sabotage::RaisesAcks),
+        ("raises-commits", Sabotage::RaisesCommits),
+        ("hardens-pre-votes", Sabotage::HardensPreVotes),
+        ("deposes-by-pre-votes", Sabotage::DeposesByPreVotes),
+        ("changes-members", Sabotage::ChangesMembers),
+        ("spoils-snapshots", Sabotage::SpoilsSnapshots),
+        ("misreads-clock", Sabotage::MisreadsClock),
+        ("forgets-sending", Sabotage::ForgetsSending),
+        ("answers-early", Sabotage::AnswersEarly),
+        ("proposes-twice", Sabotage::ProposesTwice),
+        ("reads-locally", Sabotage::ReadsLocally),
+        ("loses-commands", Sabotage::LosesCommands),
+        ("loses-chunks", Sabotage::LosesChunks),
+        ("loses-configurations", Sabotage::LosesConfigurations),
+        ("echoes-appends", Sabotage::EchoesAppends),
+        ("echoes-pre-votes", Sabotage::EchoesPreVotes),
         ("loses-votes", Sabotage::LosesVotes),
     ];
 
@@ -61,41 +116,68 @@ impl Sabotage {
             .map(|(_, sabotage)| sabotage)
     }
 
-    /// Changes a frame that arrives; `None` if it does not arrive at all.
-    pub fn tamper(self, bytes: Vec<u8>) -> Option<Vec<u8>> {
-        if self == Sabotage::None {
-            return Some(bytes);
-        }
-        let Ok(message) = wire::decode(&bytes) else {
-            return Some(bytes);
+    /// Changes a frame that arrives; says whether it arrives at all.
+    #[inline]
+    pub fn tamper(self, bytes: &mut Vec<u8>) -> bool {
+        self == Sabotage::None || self.change(bytes)
+    }
+
+    #[cold]
+    fn change(self, bytes: &mut Vec<u8>) -> bool {
+        let len = bytes.len();
+        let Ok(message) = wire::decode(bytes) else {
+            return true;
         };
         match (self, message.body) {
-            (Sabotage::LosesVotes, Body::VoteReply(_)) => None,
+            (Sabotage::LosesVotes, Body::VoteReply(_)) => return false,
             (Sabotage::ForgesGrants, Body::VoteReply(_)) => {
                 let body = Body::VoteReply(VoteReply { is_granted: true });
-                Some(encode(&Message { body, ..message }, bytes.len()))
+                *bytes = encode(&Message { body, ..message }, len);
             }
             (Sabotage::RaisesClaims, Body::Vote(_)) => {
                 let term = Term::new(message.term.value().saturating_sub(1));
                 let last = EntryId::new(LogIndex::new(1 << 20), term);
                 let body = Body::Vote(Vote { last });
-                Some(encode(&Message { body, ..message }, bytes.len()))
+                *bytes = encode(&Message { body, ..message }, len);
             }
             (Sabotage::ChangesCommands, Body::Append(append)) => {
                 let last = append.entries.iter(LogIndex::ZERO).last();
                 let is_command = last.is_some_and(|entry| {
                     entry.kind == EntryKind::Command && !entry.payload.is_empty()
                 });
-                let mut bytes = bytes;
                 if is_command
-                    && bytes.len().is_multiple_of(3)
+                    && len.is_multiple_of(3)
                     && let Some(byte) = bytes.last_mut()
                 {
                     *byte ^= 1;
                 }
-                Some(bytes)
             }
-            _ => Some(bytes),
+            _ => match tamper(self, &message, bytes) {
+                Tampered::Kept => {}
+                Tampered::Lost => return false,
+                Tampered::Changed(changed) => *bytes = changed,
+            },
+        }
+        true
+    }
+
+    /// What a machine that reads the clock itself takes for the time.
+    pub fn misread(self, now: Instant) -> Instant {
+        let later = clocks::Duration::from_millis(1);
+        match self {
+            Sabotage::MisreadsClock => now.saturating_add(later),
+            _ => now,
+        }
+    }
+
+    /// The state of which a snapshot is made.
+    pub fn spoil(self, app: App) -> App {
+        match self {
+            Sabotage::SpoilsSnapshots => App {
+                state: app.state ^ 1,
+                ..app
+            },
+            _ => app,
         }
     }
 }

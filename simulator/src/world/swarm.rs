@@ -8,21 +8,26 @@ use core::fmt;
 
 use clocks::Duration;
 
+use crate::world::memory::WINDOW_BYTES_MAX;
 use crate::world::random::{Random, Stream};
 
 /// The most hosts of a world, and the most members of a configuration.
 pub const HOSTS_MAX: usize = 7;
 
-/// The shortest election timeout in every world.
-pub const ELECTION_TIMEOUT_MIN: Duration = Duration::from_millis(100);
-/// The longest.
-pub const ELECTION_TIMEOUT_MAX: Duration = Duration::from_millis(200);
+/// The longest frame of any world, in bytes.
+pub const FRAME_BYTES_MAX: usize = 2048;
 
 /// What kind of world a seed makes. Rates are in thousandths unless they say otherwise.
+///
+/// Every time is drawn relative to the shortest election timeout, which is drawn first: groups
+/// with timeouts of seconds meet as many faults in one timeout as the fast ones, and all bounds
+/// stretch with it.
 ///
 /// The default is a world in which nothing ever happens by itself.
 #[derive(Clone, Debug, Default)]
 pub struct Swarm {
+    /// From when to when a follower waits for a leader.
+    pub election_timeout: (Duration, Duration),
     /// Machines, members or not.
     pub hosts: usize,
     /// How many of them the founder lets in at the beginning, itself counted.
@@ -43,8 +48,13 @@ pub struct Swarm {
     pub tail_delay: Duration,
     /// Whether each link keeps the order of its frames.
     pub is_ordered: bool,
-    /// How often the transport of a peer is busy when a host wants to send.
+    /// How often sending a frame makes the transport to that peer busy.
     pub busy: u64,
+    /// How long it then is, at most.
+    pub busy_time: Duration,
+    /// The delay of a frame once the storm is over: no gentle one, because timers that are set
+    /// wrongly show only under pressure.
+    pub calm_delay: (Duration, Duration),
     /// The mean time between two faults.
     pub fault_interval: Duration,
     /// How likely each kind of fault is, relative to the others.
@@ -116,49 +126,53 @@ pub struct Weights {
     pub disk_stall: u64,
 }
 
-const fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-const fn micros(micros: u64) -> Duration {
-    Duration::from_micros(micros)
-}
+/// Shortest election timeouts, in milliseconds; the longest are twice as long. Some groups are
+/// fast; most wait for seconds, as deployments do.
+const ELECTION_TIMEOUTS: [u64; 6] = [150, 500, 1000, 1000, 1000, 1200];
 
 impl Swarm {
     /// The options of a seed.
     pub fn draw(seed: u64) -> Self {
         let random = &mut Random::new(seed, Stream::Swarm);
+        let shortest = Duration::from_millis(random.pick(&ELECTION_TIMEOUTS));
+        // Times are in hundredths and in hundred-thousandths of that.
+        let part = |hundredths: u64| scale(shortest, hundredths * 1000);
+        let fine = |parts: u64| scale(shortest, parts);
         let hosts = random.pick(&[1, 2, 3, 3, 3, 4, 5, 5, 5, 6, 7, 7]);
         let founders = match random.below(3) {
             0 => 1,
             1 => hosts,
             _ => random.between(1, hosts as u64) as usize,
         };
-        let tail = random.pick(&[0, 0, 5, 20, 100]);
+        let delay = random.pick(&[
+            (fine(50), fine(100)),
+            (fine(100), part(2)),
+            (fine(100), part(10)),
+            (part(1), part(40)),
+        ]);
+        let heartbeat = random.pick(&[part(15), part(25), part(50)]);
         Swarm {
+            election_timeout: (shortest, shortest.saturating_mul(2)),
             hosts,
             founders,
-            storm: random.duration(millis(1500), millis(4000)),
+            storm: random.duration(part(1500), part(4000)),
             loss: random.pick(&[0, 0, 10, 50, 150, 300]),
             duplication: random.pick(&[0, 0, 20, 100, 300]),
-            duplicate_delay: random.pick(&[millis(5), millis(100), millis(2000)]),
-            delay: random.pick(&[
-                (micros(50), micros(100)),
-                (micros(100), millis(2)),
-                (micros(100), millis(10)),
-                (millis(1), millis(40)),
-            ]),
-            tail,
-            tail_delay: random.pick(&[millis(60), millis(300), millis(1500)]),
+            duplicate_delay: random.pick(&[part(5), part(100), part(2000)]),
+            delay,
+            tail: random.pick(&[0, 0, 5, 20, 100]),
+            tail_delay: random.pick(&[part(60), part(300), part(1500)]),
             is_ordered: random.chance(400),
             busy: random.pick(&[0, 0, 100, 400]),
-            fault_interval: random.pick(&[millis(80), millis(200), millis(500)]),
+            busy_time: random.pick(&[part(2), part(10)]),
+            calm_delay: calm_delay(random, shortest, delay, heartbeat),
+            fault_interval: random.pick(&[part(50), part(100), part(200)]),
             weights: Weights::draw(random),
             write: random.pick(&[
-                (micros(0), micros(0)),
-                (micros(100), micros(300)),
-                (micros(100), millis(5)),
-                (millis(5), millis(30)),
+                (fine(0), fine(0)),
+                (fine(100), fine(300)),
+                (fine(100), part(5)),
+                (part(5), part(30)),
             ]),
             slow_disk: random
                 .chance(250)
@@ -167,20 +181,45 @@ impl Swarm {
             has_torn_writes: random.chance(500),
             has_kept_writes: random.chance(500),
             clock_rate_ppm: random.pick(&[0, 0, 100, 10_000, 100_000]),
-            propose_interval: random.pick(&[millis(3), millis(10), millis(50)]),
-            burst: random.pick(&[1, 1, 4, 20]),
+            propose_interval: random.pick(&[part(3), part(10), part(50)]),
+            burst: random.pick(&[1, 1, 1, 2, 4, 20]),
             payload_bytes_max: random.pick(&[8, 24, 60]),
-            reconfigure_interval: random.pick(&[None, Some(millis(60)), Some(millis(250))]),
+            reconfigure_interval: random.pick(&[None, Some(part(60)), Some(part(250))]),
             has_wipes: random.chance(500),
             compact_after: random.pick(&[3, 10, 40, 1_000_000]),
             snapshot_padding: random.pick(&[0, 40, 300, 1200]),
-            window_bytes: random.pick(&[1400, 2000, 4096, 16_384]),
-            frame_bytes: random.pick(&[200, 256, 512, 2048]),
-            heartbeat: random.pick(&[millis(15), millis(25), millis(50)]),
-            persist_timeout: random.pick(&[millis(100), millis(400), millis(2000)]),
+            window_bytes: random.pick(&[1400, 2000, 4096, WINDOW_BYTES_MAX]),
+            frame_bytes: random.pick(&[200, 256, 512, FRAME_BYTES_MAX]),
+            heartbeat,
+            persist_timeout: random.pick(&[part(100), part(400), part(2000)]),
             has_frozen_minority: random.chance(500),
         }
     }
+
+    /// So many hundredths of the shortest election timeout.
+    pub fn part(&self, hundredths: u64) -> Duration {
+        scale(self.election_timeout.0, hundredths * 1000)
+    }
+}
+
+/// So many hundred-thousandths of a time.
+const fn scale(time: Duration, parts: u64) -> Duration {
+    Duration::from_micros(time.as_micros() * parts / 100_000)
+}
+
+/// Delays as in the storm, or up to what the timeouts allow: a heartbeat of a slow clock, one way
+/// and back, within the shortest timeout of a fast one.
+fn calm_delay(
+    random: &mut Random,
+    shortest: Duration,
+    delay: (Duration, Duration),
+    heartbeat: Duration,
+) -> (Duration, Duration) {
+    let room =
+        scale(shortest, 90_000).saturating_sub(heartbeat.saturating_mul(5).saturating_div(4));
+    let most = room.saturating_div(2);
+    let max = random.pick(&[delay.1.min(most), most.saturating_div(2), most]);
+    (delay.0.min(max), max)
 }
 
 impl Weights {
@@ -193,9 +232,9 @@ impl Weights {
             }
         };
         Weights {
-            crash: weight(10),
-            crash_leader: weight(6),
-            crash_writing: weight(10),
+            crash: weight(12),
+            crash_leader: weight(8),
+            crash_writing: weight(12),
             crash_all: weight(1),
             pause: weight(5),
             isolate: weight(4),
@@ -240,6 +279,16 @@ impl fmt::Display for Swarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
+            "  time     election_timeout={}..{} heartbeat={} persist_timeout={} calm_delay={}..{}",
+            ms(self.election_timeout.0),
+            ms(self.election_timeout.1),
+            ms(self.heartbeat),
+            ms(self.persist_timeout),
+            ms(self.calm_delay.0),
+            ms(self.calm_delay.1),
+        )?;
+        writeln!(
+            f,
             "  group    hosts={} founders={} storm={} frozen_minority={} reconfigure={} wipes={}",
             self.hosts,
             self.founders,
@@ -250,7 +299,7 @@ impl fmt::Display for Swarm {
         )?;
         writeln!(
             f,
-            "  network  loss={} duplication={} up to {} delay={}..{} tail={} up to {} ordered={} busy={}",
+            "  network  loss={} duplication={} up to {} delay={}..{} tail={} up to {} ordered={} busy={} for {}",
             self.loss,
             self.duplication,
             ms(self.duplicate_delay),
@@ -260,21 +309,21 @@ impl fmt::Display for Swarm {
             ms(self.tail_delay),
             self.is_ordered,
             self.busy,
+            ms(self.busy_time),
         )?;
         writeln!(
             f,
-            "  disk     write={}..{} slow={:?} failure={} torn={} kept={} persist_timeout={}",
+            "  disk     write={}..{} slow={:?} failure={} torn={} kept={}",
             ms(self.write.0),
             ms(self.write.1),
             self.slow_disk,
             self.write_failure,
             self.has_torn_writes,
             self.has_kept_writes,
-            ms(self.persist_timeout),
         )?;
         writeln!(
             f,
-            "  work     propose={} burst={} payload={} compact_after={} snapshot_padding={} window={} frame={} heartbeat={}",
+            "  work     propose={} burst={} payload={} compact_after={} snapshot_padding={} window={} frame={}",
             ms(self.propose_interval),
             self.burst,
             self.payload_bytes_max,
@@ -282,7 +331,6 @@ impl fmt::Display for Swarm {
             self.snapshot_padding,
             self.window_bytes,
             self.frame_bytes,
-            ms(self.heartbeat),
         )?;
         write!(
             f,

@@ -51,6 +51,11 @@ impl Trace {
         }
     }
 
+    /// Begins anew.
+    pub fn reset(&mut self, verbosity: Verbosity) {
+        *self = Trace::new(verbosity);
+    }
+
     /// From now on frames have names.
     pub fn name_frames(&mut self) {
         self.names.get_or_insert_default();
@@ -71,6 +76,7 @@ impl Trace {
     }
 
     /// Adds numbers to the hash.
+    #[inline]
     pub fn record(&mut self, first: u64, second: u64) {
         let [low, high] = &mut self.hash;
         *low = mix(*low, first);
@@ -82,9 +88,15 @@ impl Trace {
         (u128::from(self.hash[1]) << 64) | u128::from(self.hash[0])
     }
 
+    /// Puts an event into words, if somebody wants to read them.
+    #[inline]
+    pub fn say(&mut self, now: Moment, host: usize, words: impl FnOnce() -> String) {
+        self.note(now, host, || What::Words(words()));
+    }
+
     /// Something happened; made only if somebody wants to know.
     #[inline]
-    pub fn say(&mut self, now: Moment, host: usize, what: impl FnOnce() -> What) {
+    pub fn note(&mut self, now: Moment, host: usize, what: impl FnOnce() -> What) {
         if !matches!(self.verbosity, Verbosity::Silent | Verbosity::Decisions) {
             self.add(now, host, what());
         }
@@ -109,6 +121,15 @@ impl Trace {
         self.decide(now, host, || Decision::Deliver(pattern));
     }
 
+    /// A frame is lost, and what follows from that depends on it.
+    pub fn lose(&mut self, now: Moment, host: usize, frame: u32) {
+        let Some(name) = self.names.as_ref().and_then(|names| names.name(frame)) else {
+            return;
+        };
+        let pattern = (*name).into();
+        self.decide(now, host, || Decision::Lose(pattern));
+    }
+
     /// Looks at a host, and keeps what has changed.
     #[inline]
     pub fn look(&mut self, now: Moment, number: usize, facts: impl FnOnce() -> Option<Facts>) {
@@ -124,6 +145,7 @@ impl Trace {
         }
     }
 
+    #[cold]
     fn add(&mut self, at: Moment, host: usize, what: What) {
         let line = |what: &What| format!("{at} ms  n{}  {what}", host + 1);
         match self.verbosity {

@@ -6,20 +6,19 @@ use raft_core::{Change, GroupId, Identity, Standing, error::ProposeError};
 use crate::oracle::{Liveness, Oracle, Violation};
 use crate::world::World;
 use crate::world::decision::{Alteration, Decision, Illness};
-use crate::world::happening::What;
 use crate::world::host::host_of;
 use crate::world::queue::Due;
 use crate::world::stats::Count;
+use crate::world::swarm::HOSTS_MAX;
 
-const fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
+/// As many as there are hosts, at most.
+type Few<T> = heapless::Vec<T, HOSTS_MAX>;
 
 impl World {
     /// Every node that believes to lead is given commands.
     pub(crate) fn propose(&mut self) -> Result<(), Violation> {
         let interval = if self.is_calm {
-            millis(100)
+            self.swarm.part(100)
         } else {
             self.swarm.propose_interval
         };
@@ -30,54 +29,62 @@ impl World {
         let most = if self.is_calm { 1 } else { self.swarm.burst };
         let burst = self.work_random.between(1, most);
         let len = self.work_random.between(0, self.swarm.payload_bytes_max);
+        // Now and then an operator is impatient.
+        if !self.is_calm && self.work_random.chance(8) {
+            self.campaign_somewhere()?;
+        }
         for number in 0..self.hosts.len() {
-            if self.hosts[number].paused_until > self.now {
-                continue;
-            }
-            let Some(raft) = self.hosts[number].raft.as_ref() else {
-                continue;
-            };
-            if raft.is_leader() {
-                self.propose_at(number, burst, 8 + len)?;
-            } else if !self.is_calm && self.work_random.chance(2) {
-                // Now and then an operator is impatient.
-                self.campaign(number)?;
+            let host = &self.hosts[number];
+            let is_leader = host.raft.as_ref().is_some_and(|raft| raft.is_leader());
+            if is_leader && host.paused_until <= self.now {
+                self.propose_to(number, burst, 8 + len as usize)?;
             }
         }
         Ok(())
     }
 
-    /// Tells a host to start an election.
+    fn campaign_somewhere(&mut self) -> Result<(), Violation> {
+        let number = self.work_random.index(self.hosts.len());
+        if self.hosts[number].paused_until <= self.now {
+            self.campaign(number)?;
+        }
+        Ok(())
+    }
+
+    /// Tells a host that does not lead to start an election.
     pub(crate) fn campaign(&mut self, number: usize) -> Result<(), Violation> {
+        let host = &mut self.hosts[number];
+        let local = host.clock.show(self.now);
+        if let Some(raft) = host.raft.as_mut().filter(|raft| !raft.is_leader()) {
+            let decision = || Decision::Campaign(number as u8);
+            self.trace.decide(self.now, number, decision);
+            let _ = raft.campaign(local);
+            self.stats.add(Count::Event);
+            self.observe(number)?;
+            self.drain(number)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a host so many commands of so many bytes.
+    pub(crate) fn propose_to(
+        &mut self,
+        number: usize,
+        burst: u64,
+        len: usize,
+    ) -> Result<(), Violation> {
+        self.stats.add(Count::Event);
+        let decision = || Decision::Propose(number as u8, burst as u32, len as u32);
+        self.trace.decide(self.now, number, decision);
         let host = &mut self.hosts[number];
         let Some(raft) = host.raft.as_mut() else {
             return Ok(());
         };
-        let decision = || Decision::Campaign(number as u8);
-        self.trace.decide(self.now, number, decision);
-        let _ = raft.campaign(host.clock.show(self.now));
-        self.observe(number)?;
-        self.drain(number)
-    }
-
-    /// Gives a host so many commands of so many bytes.
-    pub(crate) fn propose_at(
-        &mut self,
-        number: usize,
-        count: u64,
-        bytes: u64,
-    ) -> Result<(), Violation> {
-        let Some(raft) = self.hosts[number].raft.as_mut() else {
-            return Ok(());
-        };
-        let decision = || Decision::Propose(number as u8, count as u32, bytes as u32);
-        self.trace.decide(self.now, number, decision);
-        for _ in 0..count {
+        for _ in 0..burst {
             self.commands += 1;
             let mut payload = [0xa5; 80];
             payload[..8].copy_from_slice(&self.commands.to_le_bytes());
-            let len = payload.len().min(bytes as usize);
-            match raft.propose(&payload[..len]) {
+            match raft.propose(&payload[..len.min(80)]) {
                 Ok(id) => {
                     self.stats.add(Count::Proposed);
                     if let Some(liveness) = &mut self.liveness {
@@ -86,7 +93,7 @@ impl World {
                 }
                 Err(ProposeError::Full) => {
                     self.stats.add(Count::ProposalRefused);
-                    self.hosts[number].needs_room = true;
+                    host.needs_room = true;
                     break;
                 }
                 Err(_) => break,
@@ -102,7 +109,7 @@ impl World {
             return Ok(());
         }
         let interval = match self.swarm.reconfigure_interval {
-            _ if !self.has_grown => millis(20),
+            _ if !self.has_grown => self.swarm.part(20),
             Some(interval) => interval,
             None => return Ok(()),
         };
@@ -140,20 +147,20 @@ impl World {
         let Some(raft) = self.hosts[number].raft.as_mut() else {
             return Ok(());
         };
+        self.stats.add(Count::Event);
         self.trace.decide(self.now, number, || {
             Decision::Reconfigure(number as u8, changes.iter().map(alteration).collect())
         });
         if raft.reconfigure(changes).is_ok() {
             self.has_grown = true;
-            self.trace.say(self.now, number, || {
-                What::Words(format!("reconfigures: {changes:?}"))
-            });
+            self.trace
+                .say(self.now, number, || format!("reconfigures: {changes:?}"));
         }
         self.observe(number)?;
         self.drain(number)
     }
 
-    fn first_members(&self) -> Vec<Change> {
+    fn first_members(&self) -> Few<Change> {
         let others = self.hosts.iter().take(self.swarm.founders).skip(1);
         let up = others.filter(|host| host.raft.is_some());
         let known = up.filter(|host| host.has_past());
@@ -162,43 +169,39 @@ impl World {
             .collect()
     }
 
-    fn draw_changes(&mut self, leader: usize) -> Vec<Change> {
+    fn draw_changes(&mut self, leader: usize) -> Few<Change> {
         let Some(raft) = self.hosts[leader].raft.as_ref() else {
-            return Vec::new();
+            return Few::new();
         };
-        let seats: Vec<_> = raft.members().collect();
+        let seats: Few<_> = raft.members().collect();
         let is_member = |identity: &Identity| {
             let mut names = seats.iter().map(|seat| seat.identity.node);
             names.any(|name| name == identity.node)
         };
         let with = |standing: Standing| {
             let seats = seats.iter().filter(move |seat| seat.standing == standing);
-            seats.map(|seat| seat.identity.node).collect::<Vec<_>>()
+            seats.map(|seat| seat.identity.node).collect::<Few<_>>()
         };
         let (voters, learners) = (with(Standing::Voter), with(Standing::Learner));
         let up = self.hosts.iter().filter(|host| host.raft.is_some());
         // Whoever does not remember its name yet must not be let in under it.
         let known = up.filter(|host| host.has_past());
         let identities = known.filter_map(|host| host.identity);
-        let strangers: Vec<_> = identities.filter(|identity| !is_member(identity)).collect();
+        let strangers: Few<_> = identities.filter(|identity| !is_member(identity)).collect();
         let random = &mut self.work_random;
-        let mut changes = Vec::new();
+        let mut changes = Few::new();
         for _ in 0..random.between(1, 2) {
-            match random.below(5) {
-                0 if !strangers.is_empty() => {
-                    changes.push(Change::AddLearner(random.pick(&strangers)));
-                }
-                1 if !strangers.is_empty() => {
-                    changes.push(Change::AddVoter(random.pick(&strangers)));
-                }
-                2 if !learners.is_empty() => changes.push(Change::Promote(random.pick(&learners))),
-                3 if voters.len() > 2 => changes.push(Change::Remove(random.pick(&voters))),
-                4 if !learners.is_empty() => changes.push(Change::Remove(random.pick(&learners))),
-                _ => {}
-            }
+            changes.extend(match random.below(5) {
+                0 if !strangers.is_empty() => Some(Change::AddLearner(random.pick(&strangers))),
+                1 if !strangers.is_empty() => Some(Change::AddVoter(random.pick(&strangers))),
+                2 if !learners.is_empty() => Some(Change::Promote(random.pick(&learners))),
+                3 if voters.len() > 2 => Some(Change::Remove(random.pick(&voters))),
+                4 if !learners.is_empty() => Some(Change::Remove(random.pick(&learners))),
+                _ => None,
+            });
         }
         if changes.is_empty() && !strangers.is_empty() {
-            changes.push(Change::AddVoter(random.pick(&strangers)));
+            changes.extend([Change::AddVoter(random.pick(&strangers))]);
         }
         changes
     }
@@ -211,7 +214,7 @@ impl World {
         let is_settled = raft.is_established()
             && !raft.is_joint()
             && raft.configuration_index() <= raft.commit();
-        let members: Vec<_> = raft.members().map(|seat| seat.identity.node).collect();
+        let members: Few<_> = raft.members().map(|seat| seat.identity.node).collect();
         let group = raft.group();
         let outside = (0..self.hosts.len()).find(|number| {
             let host = &self.hosts[*number];
@@ -238,11 +241,12 @@ impl World {
 
     /// The storm is over: links work, hosts come back.
     pub(crate) fn calm(&mut self) {
+        self.stats.add(Count::Event);
         self.trace.decide(self.now, 0, || Decision::Calm);
         self.is_calm = true;
         self.network.calm();
-        let words = || What::Words("---- THE STORM IS OVER ----".into());
-        self.trace.say(self.now, 0, words);
+        self.trace
+            .say(self.now, 0, || "---- THE STORM IS OVER ----".into());
         for number in 0..self.hosts.len() {
             let host = &mut self.hosts[number];
             host.paused_until = self.now;
@@ -250,26 +254,33 @@ impl World {
                 self.queue.push(self.now, Due::Restart(number));
             }
         }
-        self.queue.push(self.now.plus(millis(1)), Due::Look);
+        self.queue
+            .push(self.now.plus(self.swarm.part(1)), Due::Look);
     }
 
     /// Looks whether the group is well.
     pub(crate) fn look(&mut self) -> Result<(), Violation> {
         let Some(liveness) = &self.liveness else {
-            self.liveness = Some(Liveness::new(self.now));
+            self.liveness = Some(Liveness::new(self.now, self.swarm.election_timeout.1));
             self.freeze();
-            self.queue.push(self.now.plus(millis(10)), Due::Look);
+            self.queue
+                .push(self.now.plus(self.swarm.part(10)), Due::Look);
             return Ok(());
         };
         match liveness.is_well(&self.hosts) {
-            Ok(()) => self.end(),
+            Ok(()) => {
+                self.judge(Oracle::Liveness, Ok(()))?;
+                self.end();
+            }
             Err(what) if liveness.is_over(self.now) => {
                 let elapsed = liveness.elapsed(self.now).as_millis();
                 let what = format!("{elapsed} ms after the storm: {what}");
                 self.judge(Oracle::Liveness, Err(what))?;
                 self.end();
             }
-            Err(_) => self.queue.push(self.now.plus(millis(10)), Due::Look),
+            Err(_) => self
+                .queue
+                .push(self.now.plus(self.swarm.part(10)), Due::Look),
         }
         Ok(())
     }

@@ -22,14 +22,33 @@ pub(super) struct Slice {
 }
 
 /// All stations, in the order in which a round goes through them.
-pub(super) const STATIONS: &[Station] = &[Station {
-    name: "histories",
-    slice: |context, number| {
-        let first = 1 + number * SEEDS_APART;
-        let words = format!("histories --first {first} --seeds {SEEDS_APART} --seconds 60");
-        Some(simulator(context, "release", &words))
+pub(super) const STATIONS: &[Station] = &[
+    Station {
+        name: "histories",
+        slice: |context, number| {
+            let first = 1 + number * SEEDS_APART;
+            let words = format!("histories --first {first} --seeds {SEEDS_APART} --seconds 60");
+            Some(simulator(context, "release", &words))
+        },
     },
-}];
+    Station {
+        name: "topologies",
+        slice: |context, number| {
+            let words = match number {
+                0 => "topologies".into(),
+                1..=TOPOLOGY_SLICES => {
+                    let shard = number - 1;
+                    format!("topologies --nodes 5 --labelled --shard {shard}/{TOPOLOGY_SLICES}")
+                }
+                _ => return None,
+            };
+            Some(simulator(context, "release", &words))
+        },
+    },
+];
+
+/// Into how many slices all graphs on five nodes fall: of half a minute each.
+const TOPOLOGY_SLICES: u64 = 32;
 
 /// More seeds than a slice has time for.
 const SEEDS_APART: u64 = 10_000_000;

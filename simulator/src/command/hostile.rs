@@ -1,0 +1,169 @@
+//! Hostile input for one machine, one episode for each seed.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use simulator::figures::{Figures, Merge};
+use simulator::hostile::{Manner, Shrunk, Stage, Tally, shrink};
+
+/// Options of `hostile`.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// Begin no episode after so many inputs; without this or `--seconds`, after 100 million.
+    #[arg(long)]
+    inputs: Option<u64>,
+    /// Begin no episode after so many seconds.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// The seed of the first episode.
+    #[arg(long, default_value_t = 1)]
+    first: u64,
+    /// Run this one alone, and put its inputs into words.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Take only these steps of it.
+    #[arg(long, value_delimiter = ',', requires = "seed")]
+    keep: Option<Vec<u32>>,
+    /// Look at no rule: what inventing and handling alone costs.
+    #[arg(long)]
+    bare: bool,
+    /// Threads, each with seeds of its own.
+    #[arg(long, default_value_t = 1)]
+    threads: u64,
+}
+
+const INPUTS: u64 = 100_000_000;
+/// How many episodes run between two looks at the clock.
+const ROUND: u64 = 256;
+
+/// Runs them.
+pub(crate) fn main(arguments: &Arguments) -> ExitCode {
+    match arguments.seed {
+        Some(seed) => tell(arguments, seed),
+        None => sweep(arguments),
+    }
+}
+
+fn stage() -> Stage {
+    Stage::new().unwrap_or_else(|broken| panic!("an honest history: {broken}"))
+}
+
+fn tell(arguments: &Arguments, seed: u64) -> ExitCode {
+    let mut stage = stage();
+    let manner = Manner {
+        keep: arguments.keep.clone(),
+        is_told: true,
+        ..Manner::default()
+    };
+    let ended = stage.run(seed, &manner);
+    println!("seed {seed}: {}", stage.describe(seed));
+    for line in &stage.lines {
+        println!("{line}");
+    }
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            println!("step {}: FAILED {}", failure.step, failure.broken);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn sweep(arguments: &Arguments) -> ExitCode {
+    let began = Instant::now();
+    let threads = arguments.threads.max(1);
+    let runs: Vec<_> = std::thread::scope(|scope| {
+        let spawn = |thread| scope.spawn(move || run(arguments, thread, threads, began));
+        let handles: Vec<_> = (0..threads).map(spawn).collect();
+        handles.into_iter().map(|handle| handle.join()).collect()
+    });
+    let micros = began.elapsed().as_micros() as u64;
+    let mut sum = Tally::default();
+    let mut episodes = 0;
+    for (tally, count, found) in runs.into_iter().flatten() {
+        sum.messages += tally.messages;
+        sum.inputs += tally.inputs;
+        sum.outputs += tally.outputs;
+        sum.restarts += tally.restarts;
+        episodes += count;
+        if let Some(shrunk) = found {
+            return report(&shrunk);
+        }
+    }
+    let per_second = u128::from(sum.messages) * 1_000_000 / u128::from(micros.max(1));
+    println!(
+        "{episodes} episodes, {} inputs of which {} messages in {} ms: {per_second} messages/s, \
+         {} ps each on {threads} threads",
+        sum.inputs,
+        sum.messages,
+        micros / 1000,
+        u128::from(micros) * 1_000_000 * u128::from(threads) / u128::from(sum.messages.max(1)),
+    );
+    let mut figures = Figures::new("hostile");
+    figures.add("episodes", episodes, Merge::Sum);
+    figures.add("inputs", sum.inputs, Merge::Sum);
+    figures.add("messages", sum.messages, Merge::Sum);
+    figures.add("outputs", sum.outputs, Merge::Sum);
+    figures.add("restarts", sum.restarts, Merge::Sum);
+    figures.add("milliseconds", micros / 1000, Merge::Sum);
+    figures.add("violations", 0, Merge::Sum);
+    print!("{figures}");
+    ExitCode::SUCCESS
+}
+
+/// One thread's share: every so many-th seed.
+fn run(
+    arguments: &Arguments,
+    thread: u64,
+    threads: u64,
+    began: Instant,
+) -> (Tally, u64, Option<Shrunk>) {
+    let mut stage = stage();
+    let manner = Manner {
+        is_bare: arguments.bare,
+        ..Manner::default()
+    };
+    let share = match (arguments.inputs, arguments.seconds) {
+        (Some(inputs), _) => inputs / threads,
+        (None, Some(_)) => u64::MAX,
+        (None, None) => INPUTS / threads,
+    };
+    let mut episodes = 0;
+    loop {
+        let is_late = |seconds| began.elapsed().as_secs() >= seconds;
+        if stage.tally.inputs >= share || arguments.seconds.is_some_and(is_late) {
+            return (stage.tally, episodes, None);
+        }
+        for _ in 0..ROUND {
+            let seed = arguments
+                .first
+                .wrapping_add(episodes.wrapping_mul(threads))
+                .wrapping_add(thread);
+            episodes += 1;
+            if let Err(failure) = stage.run(seed, &manner) {
+                let tally = stage.tally;
+                let shrunk = shrink(&mut stage, seed, &manner, failure);
+                return (tally, episodes, Some(shrunk));
+            }
+            if stage.tally.inputs >= share {
+                break;
+            }
+        }
+    }
+}
+
+fn report(shrunk: &Shrunk) -> ExitCode {
+    for line in &shrunk.lines {
+        println!("{line}");
+    }
+    println!("FAILED {}", shrunk.failure.broken);
+    let keep: Vec<_> = shrunk.keep.iter().map(u32::to_string).collect();
+    println!(
+        "replay: cargo run --release -p simulator -- hostile --seed {} --keep {}",
+        shrunk.seed,
+        keep.join(",")
+    );
+    println!("figure hostile violations 1 sum");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,164 @@
+//! All messages ever sent: the network as the formal specification has it, `[Ongaro14 §A]`. What one
+//! state does not show, two messages may contradict.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use quorum::NodeId;
+use raft_core::{Body, Identity, Message};
+
+use super::{Abstract, Entry, Id, Log, Role, must};
+
+/// The log of a term's leader.
+#[derive(Clone, Debug)]
+struct Office {
+    leader: Identity,
+    log: Log,
+}
+
+/// What was sent so far, and by which leaders.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// Hashes of sender, receiver and message.
+    sent: BTreeSet<u64>,
+    /// To whom each voter gave its vote of a term; its own candidacy counts.
+    votes: BTreeMap<(u64, Identity), Identity>,
+    /// Pre-votes that a node may grant: who asks, in which attempt.
+    pre_votes: BTreeSet<(Identity, NodeId, u32)>,
+    /// The leaders by term.
+    offices: BTreeMap<u64, Office>,
+}
+
+/// The same for the same message between the same nodes. Both are as decoded from a frame.
+fn fingerprint(from: NodeId, to: NodeId, message: &Message<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (from, to, message).hash(&mut hasher);
+    hasher.finish()
+}
+
+impl History {
+    /// A node is in this state now.
+    ///
+    /// # Errors
+    ///
+    /// It leads a term that another leads, or a leader's log changed.
+    pub fn note(&mut self, state: &Abstract) -> Result<(), String> {
+        if state.role != Role::Leader {
+            return Ok(());
+        }
+        let Some(office) = self.offices.get_mut(&state.term) else {
+            let office = Office {
+                leader: state.me,
+                log: state.log.clone(),
+            };
+            self.offices.insert(state.term, office);
+            return Ok(());
+        };
+        must(office.leader == state.me, || {
+            format!(
+                "§3.4: term {} has the leaders {:?} and {:?}",
+                state.term, office.leader, state.me
+            )
+        })?;
+        if !Arc::ptr_eq(&office.log.entries, &state.log.entries) {
+            office.log = state.log.clone();
+        }
+        Ok(())
+    }
+
+    /// A node in this state sends this message, as its receiver will
+    /// decode it.
+    ///
+    /// # Errors
+    ///
+    /// What was sent before contradicts it.
+    pub fn send(
+        &mut self,
+        state: &Abstract,
+        to: NodeId,
+        message: &Message<'_>,
+    ) -> Result<(), String> {
+        self.sent.insert(fingerprint(state.me.node, to, message));
+        let term = u64::from(message.term.value());
+        match &message.body {
+            Body::Vote(_) => self.vote(term, state.me, state.me),
+            Body::VoteReply(reply) if reply.is_granted => match state.durable.vote {
+                Some(candidate) => self.vote(term, state.me, candidate),
+                None => Err("§3.4: a vote is given to nobody".into()),
+            },
+            Body::PreVoteReply(reply) if reply.is_granted => {
+                let asked = (state.me, to, reply.attempt);
+                must(self.pre_votes.contains(&asked), || {
+                    format!(
+                        "§9.6: attempt {} of node {to} gets a pre-vote",
+                        reply.attempt
+                    )
+                })
+            }
+            Body::Ack(ack) => self.acknowledge(term, state, ack.verified.value()),
+            Body::VoteReply(_)
+            | Body::PreVote(_)
+            | Body::PreVoteReply(_)
+            | Body::Append(_)
+            | Body::Chunk(_) => Ok(()),
+        }
+    }
+
+    fn vote(&mut self, term: u64, voter: Identity, candidate: Identity) -> Result<(), String> {
+        let first = *self.votes.entry((term, voter)).or_insert(candidate);
+        must(first == candidate, || {
+            format!("§3.4: {voter:?} votes in term {term} for {first:?} and {candidate:?}")
+        })
+    }
+
+    /// What is acknowledged to a leader is what the leader has.
+    fn acknowledge(&self, term: u64, state: &Abstract, verified: u64) -> Result<(), String> {
+        let Some(office) = self.offices.get(&term) else {
+            return Err(format!(
+                "§3.5: term {term} is acknowledged and has no leader"
+            ));
+        };
+        let from = state.log.base.index.max(office.log.base.index);
+        let part = |log: &Log| {
+            let count = verified.checked_sub(from)? as usize;
+            log.after(from).get(..count).map(<[Entry]>::to_vec)
+        };
+        let Some(_) = verified.checked_sub(from) else {
+            return Ok(());
+        };
+        must(part(&state.log) == part(&office.log), || {
+            format!("§3.5: {verified} is acknowledged, the leader has another log")
+        })
+    }
+
+    /// A message arrives at a node in this state.
+    ///
+    /// # Errors
+    ///
+    /// Nobody sent it.
+    pub fn receive(
+        &mut self,
+        state: &Abstract,
+        from: NodeId,
+        message: &Message<'_>,
+    ) -> Result<(), String> {
+        must(
+            self.sent
+                .contains(&fingerprint(from, state.me.node, message)),
+            || format!("nobody sent this: {message:?}"),
+        )?;
+        if let Body::PreVote(request) = &message.body
+            && u64::from(message.term.value()) >= state.term
+            && Id::from(request.last) >= state.last()
+        {
+            self.pre_votes.insert((state.me, from, request.attempt));
+        }
+        Ok(())
+    }
+
+    /// A node lost everything it ever knew.
+    pub fn forget(&mut self, node: NodeId) {
+        self.pre_votes.retain(|(me, _, _)| me.node != node);
+    }
+}

@@ -1,0 +1,106 @@
+//! What a node may say in the state in which it is.
+
+use quorum::NodeId;
+use raft_core::{Body, Message};
+
+use super::{Abstract, Configuration, Entry, Id, Role, must};
+
+/// Whether the papers allow a node in this state to send this message.
+///
+/// # Errors
+///
+/// The rule that does not, with the section that it comes from.
+pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result<(), String> {
+    let term = u64::from(message.term.value());
+    must(to != state.me.node, || "a node talks to itself".into())?;
+    must(message.incarnation == state.me.incarnation, || {
+        "a node speaks for an earlier life".into()
+    })?;
+    must(term == state.term, || {
+        format!("§3.3: a node of term {} speaks in {term}", state.term)
+    })?;
+    must(term == state.durable.term, || {
+        format!("§3.8: term {term} is spoken of before it is durable")
+    })?;
+    let last = state.last();
+    let own_vote = state.vote == Some(state.me) && state.durable.vote == Some(state.me);
+    match &message.body {
+        Body::PreVote(request) => must(
+            state.role == Role::PreCandidate && Id::from(request.last) == last,
+            || format!("§9.6: {:?} asks for pre-votes with {request:?}", state.role),
+        ),
+        Body::Vote(request) => {
+            must(
+                state.role == Role::Candidate && Id::from(request.last) == last,
+                || format!("§3.4: {:?} asks for votes with {request:?}", state.role),
+            )?;
+            must(own_vote && state.durable.index == last.index, || {
+                "§3.8: a candidate asks before its vote and log are durable".into()
+            })
+        }
+        Body::VoteReply(reply) => {
+            let vote = state.durable.vote.filter(|vote| vote.node == to);
+            must(!reply.is_granted || vote.is_some(), || {
+                format!("§3.8: a vote is given, durable is {:?}", state.durable)
+            })
+        }
+        Body::PreVoteReply(_) => Ok(()),
+        Body::Append(append) => {
+            must(state.role == Role::Leader, || {
+                format!("§3.5: {:?} sends entries", state.role)
+            })?;
+            let prev = Id::from(append.prev);
+            must(state.log.term(prev.index) == Some(prev.term), || {
+                format!("§3.5: {prev:?} is not in the leader's log")
+            })?;
+            let mut end = prev.index;
+            for entry in append.entries.iter(append.prev.index.next()) {
+                end = entry.id.index.value();
+                must(state.log.entry(end) == Some(&Entry::of(&entry)), || {
+                    format!("§3.5: entry {end} is not that of the leader's log")
+                })?;
+            }
+            let commit = append.commit.value();
+            must(commit <= state.commit && commit <= end, || {
+                format!("§3.5: commit {commit} is sent, {} is known", state.commit)
+            })
+        }
+        Body::Ack(ack) => {
+            let is_followed = state.role == Role::Follower && state.leader == Some(to);
+            must(is_followed, || {
+                format!(
+                    "§3.5: node {to} is answered, the leader is {:?}",
+                    state.leader
+                )
+            })?;
+            let verified = ack.verified.value();
+            let most = state.verified.unwrap_or(0).min(state.durable.index);
+            must(verified <= most, || {
+                format!("§3.5: {verified} is acknowledged, {most} is verified and durable")
+            })?;
+            let hint = ack
+                .reject
+                .map(|reject| (reject.prev, Id::from(reject.hint)));
+            match hint {
+                Some((prev, hint)) => must(
+                    hint.index < prev.value() && hint <= last.max(state.log.base),
+                    || format!("§3.5: after {prev} was refused, {hint:?} is hinted at"),
+                ),
+                None => Ok(()),
+            }
+        }
+        Body::Chunk(chunk) => {
+            must(state.role == Role::Leader, || {
+                format!("§5.3: {:?} sends a snapshot", state.role)
+            })?;
+            must(Id::from(chunk.snapshot.last) == state.log.base, || {
+                "§5.3: a snapshot is sent that is not the leader's".into()
+            })?;
+            let configuration = Configuration::decode(chunk.configuration);
+            let known = state.log.base_configuration.as_ref();
+            must(known.is_none() || configuration.as_ref() == known, || {
+                format!("§5.3: {configuration:?} goes with a snapshot of {known:?}")
+            })
+        }
+    }
+}

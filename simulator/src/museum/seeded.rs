@@ -1,0 +1,57 @@
+//! The seeded faults: each must be noticed by its oracle, judging alone. This is a check of the
+//! checks: it finds an oracle that cannot fail.
+
+use super::{Caught, Checker, Hunt, Trial, try_each};
+use crate::oracle::{Bench, Oracle};
+use crate::world::Options;
+use crate::{Sabotage, run};
+
+/// Which oracle must notice what.
+const NOTICES: [(Sabotage, Oracle); 13] = [
+    (Sabotage::ForgesGrants, Oracle::ElectionSafety),
+    (Sabotage::ForgetsRecord, Oracle::OneVote),
+    (Sabotage::RaisesClaims, Oracle::UpToDateVote),
+    (Sabotage::ChangesCommands, Oracle::LogMatching),
+    (Sabotage::ForgesGrants, Oracle::LeaderCompleteness),
+    (Sabotage::SkipsCommands, Oracle::StateMachineSafety),
+    (Sabotage::RepeatsCommands, Oracle::StateMachineSafety),
+    (Sabotage::ReportsEarly, Oracle::QuorumDurability),
+    (Sabotage::ReportsEarly, Oracle::PersistBeforeSend),
+    (Sabotage::Rewinds, Oracle::Monotonic),
+    (Sabotage::ForgetsRecord, Oracle::Recovery),
+    (Sabotage::RotsMemory, Oracle::Invariants),
+    (Sabotage::LosesVotes, Oracle::Liveness),
+];
+
+/// Histories in which an oracle must have noticed.
+const HISTORIES: u64 = 300;
+
+/// Looks whether the oracles are awake.
+pub(super) struct Seeded;
+
+impl Checker for Seeded {
+    fn name(&self) -> &'static str {
+        "seeded"
+    }
+
+    fn unit(&self) -> &'static str {
+        "faults"
+    }
+
+    fn hunt(&self, trial: &Trial) -> Hunt {
+        try_each(trial.budget, NOTICES, |(sabotage, oracle)| {
+            let options = Options {
+                bench: Bench::only(oracle),
+                sabotage,
+                ..Options::default()
+            };
+            let first = trial.first_seed();
+            let mut seeds = first..first + HISTORIES;
+            let notices = |seed| run(seed, options).violation.is_some();
+            (!seeds.any(notices)).then(|| Caught {
+                by: oracle.name().into(),
+                what: format!("{oracle} does not notice {}", sabotage.name()),
+            })
+        })
+    }
+}

@@ -1,0 +1,223 @@
+//! What the world tells the oracles: what comes and goes, and what became of it.
+
+use clocks::Instant;
+use quorum::NodeId;
+use raft_core::{Body, EntryKind, LogIndex, Message, Role, Snapshot};
+
+use super::view::{Members, View};
+use super::{
+    Oracle, Oracles, Violation, bounded_output, commit_rule, persist_before_send, pre_vote_inert,
+    purity, recovery, snapshot, state_machine_safety,
+};
+use crate::world::chain::{Chain, Link};
+use crate::world::host::{Host, Machine};
+
+impl Oracles {
+    /// A host came up.
+    pub fn on_start(&mut self, host: usize, hosts: &[Host]) -> Result<(), Violation> {
+        let durable = hosts[host].disk.durable();
+        let Some(raft) = &hosts[host].raft else {
+            return Ok(());
+        };
+        let shadow = &mut self.shadows[host];
+        rebuild(&mut shadow.log, raft, &durable.log);
+        shadow.view = View::of(raft);
+        shadow.members = Members::of(raft);
+        shadow.until_whole = 0;
+        self.configurations.clear(host);
+        let mut index = raft.base().index.next();
+        while let Some(entry) = raft.entry(index) {
+            if entry.kind == EntryKind::Configuration {
+                self.configurations.push(host, entry.id);
+            }
+            index = index.next();
+        }
+        let found = recovery::check(raft, &shadow.log, durable);
+        self.court.judge(Oracle::Recovery, found)
+    }
+
+    /// A host lost everything it ever knew, and its name with it.
+    pub fn on_wipe(&mut self, host: usize) {
+        self.one_vote.forget(host);
+        self.vote_quorum.forget(host);
+        self.match_index.forget(host);
+    }
+
+    /// The disk of a host holds something else now.
+    pub fn on_disk(&mut self, host: usize, hosts: &[Host]) -> Result<(), Violation> {
+        let found = self.quorum_log.on_disk(host, &hosts[host], &self.ledger);
+        self.court.judge(Oracle::QuorumLog, found)?;
+        let found = self.match_index.on_disk(host, hosts, &self.shadows);
+        self.court.judge(Oracle::MatchIndex, found)
+    }
+
+    /// A machine was told that its disk is done with something.
+    pub fn on_own_disk(&mut self, host: usize, hosts: &[Host]) -> Result<(), Violation> {
+        self.count_matched(host, host, hosts)
+    }
+
+    fn count_matched(
+        &mut self,
+        leader: usize,
+        member: usize,
+        hosts: &[Host],
+    ) -> Result<(), Violation> {
+        let log = &self.shadows[leader].log;
+        match self.match_index.on_counted(leader, member, hosts, log) {
+            Some(found) => self.court.judge(Oracle::MatchIndex, found),
+            None => Ok(()),
+        }
+    }
+
+    /// A machine was given this message of `from`; [`observe`](Oracles::observe) follows.
+    pub fn on_received(
+        &mut self,
+        host: usize,
+        from: usize,
+        message: &Message<'_>,
+        hosts: &[Host],
+    ) -> Result<(), Violation> {
+        let Some(raft) = &hosts[host].raft else {
+            return Ok(());
+        };
+        let before = &self.shadows[host].view;
+        match &message.body {
+            Body::Append(append) if raft.commit() > before.commit => {
+                self.commit_rule.on_told(host, commit_rule::bound(append));
+            }
+            Body::Chunk(chunk) => self.on_told(host, &chunk.snapshot),
+            Body::Ack(_) => self.count_matched(host, from, hosts)?,
+            _ if pre_vote_inert::applies(message) => {
+                let after = View::of(raft);
+                let found = pre_vote_inert::check(host, before, &after, message);
+                self.court.judge(Oracle::PreVoteInert, found)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A host was given a snapshot, or has stored a piece of it.
+    pub fn on_told(&mut self, host: usize, snapshot: &Snapshot) {
+        self.commit_rule.on_told(host, snapshot.last.index);
+    }
+
+    /// Whether the next message is given to a copy of the machine as well.
+    pub fn wants_twin(&mut self) -> bool {
+        self.purity.is_time()
+    }
+
+    /// `raft` was given a message, and `twin`, which was its copy, is to be given the same.
+    pub fn on_twin(
+        &mut self,
+        twin: Machine,
+        raft: &Machine,
+        now: Instant,
+        from: NodeId,
+        message: Message<'_>,
+    ) -> Result<(), Violation> {
+        let found = purity::check(twin, raft, now, from, message);
+        self.court.judge(Oracle::Purity, found)
+    }
+
+    /// A machine wanted to send so many frames after one input.
+    pub fn on_sent(&mut self, host: usize, sent: u64, bound: u64) -> Result<(), Violation> {
+        let found = bounded_output::check(host, sent, bound);
+        self.court.judge(Oracle::BoundedOutput, found)
+    }
+
+    /// A host makes a snapshot of everything up to `index`; its application has this state.
+    pub fn on_compact(
+        &mut self,
+        host: usize,
+        index: LogIndex,
+        state: u64,
+    ) -> Result<(), Violation> {
+        let found = snapshot::check_state(host, index, Some(state), &self.ledger);
+        self.court.judge(Oracle::Snapshot, found)
+    }
+
+    /// The pieces of a snapshot came together, and are not what their name says.
+    pub fn on_damaged(&mut self, host: usize, name: &Snapshot) -> Result<(), Violation> {
+        let found = Err(snapshot::damaged(host, name));
+        self.court.judge(Oracle::Snapshot, found)
+    }
+
+    /// A frame leaves a host.
+    pub fn on_frame(
+        &mut self,
+        from: usize,
+        to: usize,
+        message: &Message<'_>,
+        hosts: &[Host],
+    ) -> Result<(), Violation> {
+        let sender = &hosts[from];
+        let durable = sender.disk.durable();
+        let found = persist_before_send::check(from, to, message, sender);
+        self.court.judge(Oracle::PersistBeforeSend, found)?;
+        match &message.body {
+            Body::Vote(vote) => {
+                self.up_to_date_vote
+                    .on_request(from, message.term, vote.last);
+                self.vote_quorum.on_vote(from, message.term, from);
+                let found = self.one_vote.on_vote(from, message.term, from);
+                self.court.judge(Oracle::OneVote, found)
+            }
+            Body::VoteReply(reply) if reply.is_granted => {
+                self.vote_quorum.on_vote(from, message.term, to);
+                let found = self.one_vote.on_vote(from, message.term, to);
+                self.court.judge(Oracle::OneVote, found)
+            }
+            Body::Append(_) | Body::Chunk(_) => {
+                let found = self.election_safety.on_leader(from, message.term);
+                self.court.judge(Oracle::ElectionSafety, found)
+            }
+            Body::Ack(ack) => {
+                let is_leading = self.shadows[to].view.role == Role::Leader
+                    && hosts[to].raft.is_some()
+                    && self.shadows[to].view.hard.term == message.term;
+                let leader = is_leading.then_some(&self.shadows[to].log);
+                let found =
+                    persist_before_send::check_ack(from, to, ack.verified, &durable.log, leader);
+                self.court.judge(Oracle::PersistBeforeSend, found)
+            }
+            Body::PreVote(_) | Body::PreVoteReply(_) | Body::VoteReply(_) => Ok(()),
+        }
+    }
+
+    /// A command was handed to an application whose latest entry was `applied`.
+    pub fn on_applied(
+        &mut self,
+        host: usize,
+        applied: LogIndex,
+        index: LogIndex,
+        state: u64,
+    ) -> Result<(), Violation> {
+        let found = state_machine_safety::check_applied(host, applied, index, state, &self.ledger);
+        self.court.judge(Oracle::StateMachineSafety, found)
+    }
+
+    /// An application took over a snapshot.
+    pub fn on_snapshot(
+        &mut self,
+        host: usize,
+        snapshot: &Snapshot,
+        state: Option<u64>,
+    ) -> Result<(), Violation> {
+        let found = snapshot::check_state(host, snapshot.last.index, state, &self.ledger);
+        self.court.judge(Oracle::Snapshot, found)
+    }
+}
+
+/// Makes the log of a machine that just started; what stands before it is on the disk.
+pub(crate) fn rebuild(log: &mut Chain, raft: &Machine, stored: &Chain) {
+    let base = raft.base();
+    let hash = stored.link(base.index).map_or(0, |link| link.hash);
+    log.reset(base, hash);
+    let mut index = base.index.next();
+    while let Some(entry) = raft.entry(index) {
+        let link = Link::after(log.last_hash(), &entry);
+        log.push(link);
+        index = index.next();
+    }
+}

@@ -1,0 +1,79 @@
+//! Frames as numbers.
+
+use std::collections::HashMap;
+
+use raft_core::wire;
+
+use super::names::{Lens, Renaming, name, print_of};
+
+/// What is known of a frame once and for all.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub(super) from: u8,
+    pub(super) to: u8,
+    /// Whose pre-vote attempt it speaks of, and which.
+    pub(super) attempt: Option<(u8, u32)>,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// All frames met so far.
+pub(super) struct Frames {
+    known: HashMap<(u8, u8, Vec<u8>), u32>,
+    all: Vec<Frame>,
+    prints: Vec<u64>,
+    renamings: Vec<Renaming>,
+    seed: u64,
+}
+
+impl Frames {
+    pub(super) fn new(renamings: &[Renaming], seed: u64) -> Self {
+        Frames {
+            known: HashMap::new(),
+            all: Vec::new(),
+            prints: Vec::new(),
+            renamings: renamings.to_vec(),
+            seed,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The number of a frame.
+    pub(super) fn intern(&mut self, from: usize, to: usize, bytes: &[u8]) -> u32 {
+        let key = (from as u8, to as u8, bytes.to_vec());
+        if let Some(id) = self.known.get(&key) {
+            return *id;
+        }
+        let message = wire::decode(bytes).expect("what was encoded decodes");
+        let mut attempt = None;
+        for renaming in &self.renamings {
+            let lens = Lens::new(renaming);
+            let print = print_of(self.seed ^ 0xf, |word| {
+                message.canonical(name(from), name(to), &lens, word);
+            });
+            self.prints.push(print);
+            attempt = lens.attempts.borrow().first().copied();
+        }
+        let id = self.all.len() as u32;
+        self.all.push(Frame {
+            from: key.0,
+            to: key.1,
+            attempt,
+            bytes: key.2.clone(),
+        });
+        self.known.insert(key, id);
+        id
+    }
+
+    pub(super) fn get(&self, id: u32) -> &Frame {
+        &self.all[id as usize]
+    }
+
+    /// The fingerprints under each renaming.
+    pub(super) fn prints(&self, id: u32) -> &[u64] {
+        let width = self.renamings.len();
+        &self.prints[id as usize * width..][..width]
+    }
+}

@@ -1,0 +1,91 @@
+//! What the checker remembers of the past, as a number: who led, what was committed, and how
+//! often a bounded thing has happened.
+
+use std::collections::HashMap;
+
+use super::names::Renaming;
+use super::prefix::Prefixes;
+use crate::search::space::fold;
+
+/// Terms above the beginning of which the leader is remembered.
+pub(super) const TERMS_MAX: usize = 7;
+
+/// Something of which a profile allows only so many.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Counter {
+    Crash,
+    Proposal,
+    Change,
+    Compaction,
+    Failure,
+}
+
+pub(super) const COUNTERS: usize = 5;
+
+/// The past.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Past {
+    /// Who led each term after the first: its place and one, or zero.
+    pub(super) leaders: [u8; TERMS_MAX],
+    pub(super) counts: [u8; COUNTERS],
+    /// Entry by entry, what was committed first: its prefix, and in which term.
+    pub(super) committed: Vec<(u32, u32)>,
+}
+
+/// All pasts met so far.
+pub(super) struct Pasts {
+    known: HashMap<Past, u32>,
+    all: Vec<Past>,
+    prints: Vec<u64>,
+    renamings: Vec<Renaming>,
+    seed: u64,
+}
+
+impl Pasts {
+    pub(super) fn new(renamings: &[Renaming], seed: u64) -> Self {
+        Pasts {
+            known: HashMap::new(),
+            all: Vec::new(),
+            prints: Vec::new(),
+            renamings: renamings.to_vec(),
+            seed,
+        }
+    }
+
+    pub(super) fn get(&self, id: u32) -> &Past {
+        &self.all[id as usize]
+    }
+
+    pub(super) fn intern(&mut self, past: Past, prefixes: &Prefixes) -> u32 {
+        if let Some(id) = self.known.get(&past) {
+            return *id;
+        }
+        let id = self.all.len() as u32;
+        for (which, renaming) in self.renamings.iter().enumerate() {
+            let mut print = fold(self.seed, 0xa);
+            for leader in past.leaders {
+                let renamed = match leader.checked_sub(1) {
+                    Some(place) => u64::from(renaming[usize::from(place)]) + 1,
+                    None => 0,
+                };
+                print = fold(print, renamed);
+            }
+            for count in past.counts {
+                print = fold(print, u64::from(count));
+            }
+            for (prefix, term) in &past.committed {
+                print = fold(print, prefixes.print(*prefix, which));
+                print = fold(print, u64::from(*term));
+            }
+            self.prints.push(print);
+        }
+        self.all.push(past.clone());
+        self.known.insert(past, id);
+        id
+    }
+
+    pub(super) fn prints(&self, id: u32) -> &[u64] {
+        let width = self.renamings.len();
+        &self.prints[id as usize * width..][..width]
+    }
+}

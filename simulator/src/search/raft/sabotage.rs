@@ -1,0 +1,58 @@
+//! Rules broken on purpose, outside of the protocol code, to see that the search notices.
+
+use raft_core::{Ack, Body, Message, VoteReply};
+
+/// A seeded fault of the harness.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Sabotage {
+    /// None.
+    #[default]
+    None,
+    /// Refused votes arrive as granted.
+    RefusalsGranted,
+    /// The disk keeps records that hold entries, and forgets those that hold a term and a vote.
+    VotesForgotten,
+    /// Acknowledgements claim one entry more than there is.
+    AcksRaised,
+    /// Writes are reported done before they are.
+    WritesReportedEarly,
+    /// Requests for votes claim a log of the highest term.
+    RequestsRaised,
+    /// Votes are never granted: nobody is ever elected.
+    VotesRefused,
+}
+
+impl Sabotage {
+    /// All of them, by name.
+    pub const ALL: [(&'static str, Sabotage); 7] = [
+        ("none", Sabotage::None),
+        ("refusals-granted", Sabotage::RefusalsGranted),
+        ("votes-forgotten", Sabotage::VotesForgotten),
+        ("acks-raised", Sabotage::AcksRaised),
+        ("writes-reported-early", Sabotage::WritesReportedEarly),
+        ("requests-raised", Sabotage::RequestsRaised),
+        ("votes-refused", Sabotage::VotesRefused),
+    ];
+
+    /// The message as it goes out.
+    pub(super) fn tamper<'a>(self, message: Message<'a>) -> Message<'a> {
+        let body = match (self, message.body) {
+            (Sabotage::RefusalsGranted, Body::VoteReply(_)) => {
+                Body::VoteReply(VoteReply { is_granted: true })
+            }
+            (Sabotage::VotesRefused, Body::VoteReply(_)) => {
+                Body::VoteReply(VoteReply { is_granted: false })
+            }
+            (Sabotage::AcksRaised, Body::Ack(ack)) => Body::Ack(Ack {
+                verified: ack.verified.next(),
+                ..ack
+            }),
+            (Sabotage::RequestsRaised, Body::Vote(mut vote)) => {
+                vote.last.term = message.term;
+                Body::Vote(vote)
+            }
+            (_, body) => body,
+        };
+        Message { body, ..message }
+    }
+}

@@ -1,0 +1,517 @@
+//! One step of one node: the real machine, its driver and its disk, from one state to the next.
+//!
+//! A step depends on the node's state and on what happens, and on nothing else, so it is done
+//! once and remembered. A sample of the remembered steps is done again and compared.
+
+use clocks::Instant;
+use raft_core::error::HandleError;
+use raft_core::{
+    Body, Change, ChunkData, Entries, Event, Identity, Message, RECORD_HEADER_BYTES_MAX, Ready,
+    Transmit, wire,
+};
+
+use super::disks::{Content, Disks, restore};
+use super::frames::Frames;
+use super::judge;
+use super::names::{name, place_of};
+use super::node::{ELECTION_MIN, LONG, Local, Locals, Writing};
+use super::prefix::Prefixes;
+use super::profile::Profile;
+use super::sabotage::Sabotage;
+use super::table::Table;
+
+/// What happens to a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Input {
+    /// A frame arrives.
+    Deliver(u32),
+    /// It has waited so long that every deadline has passed.
+    Wait,
+    /// The time in which it helps nobody to replace a leader has passed.
+    Calm,
+    /// Its next deadline has passed: a heartbeat, or asking again.
+    Beat,
+    /// A command is proposed.
+    Propose,
+    /// The membership is changed: the joiner comes in and the last member goes.
+    Reconfigure,
+    /// The log is compacted as far as it may be.
+    Compact,
+    /// It crashes and comes back. Of the record under way the disk has kept nothing, or all up
+    /// to this cut.
+    Crash(Option<u8>),
+    /// The write is done.
+    Stored,
+    /// The write failed, and the disk kept of it as with a crash.
+    Failed(Option<u8>),
+}
+
+impl Input {
+    fn code(self) -> u32 {
+        let part = |cut: Option<u8>| cut.map_or(0, |cut| u32::from(cut) + 1);
+        match self {
+            Input::Deliver(frame) => frame,
+            Input::Wait => 1 << 31,
+            Input::Calm => 1 << 31 | 1,
+            Input::Beat => 1 << 31 | 2,
+            Input::Propose => 1 << 31 | 3,
+            Input::Reconfigure => 1 << 31 | 4,
+            Input::Compact => 1 << 31 | 5,
+            Input::Stored => 1 << 31 | 6,
+            Input::Crash(cut) => 1 << 31 | 1 << 8 | part(cut),
+            Input::Failed(cut) => 1 << 31 | 2 << 8 | part(cut),
+        }
+    }
+}
+
+/// What a step leads to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Outcome {
+    pub(super) local: u32,
+    pub(super) sent: Vec<u32>,
+    pub(super) broken: Option<&'static str>,
+    /// It goes beyond the profile's bounds.
+    pub(super) is_beyond: bool,
+    /// Nothing happened.
+    pub(super) is_idle: bool,
+}
+
+/// Everything that is known of single nodes.
+pub(super) struct Nodes {
+    pub(super) profile: Profile,
+    pub(super) sabotage: Sabotage,
+    /// Terms beyond this one are out of bounds.
+    pub(super) term_max: u32,
+    /// The identities of all nodes, joiners included.
+    pub(super) identities: Vec<Identity>,
+    pub(super) locals: Locals,
+    pub(super) disks: Disks,
+    pub(super) frames: Frames,
+    pub(super) prefixes: Prefixes,
+    done: Table,
+    outcomes: Vec<Outcome>,
+    lookups: u64,
+}
+
+impl Nodes {
+    pub(super) fn new(
+        profile: Profile,
+        sabotage: Sabotage,
+        locals: Locals,
+        disks: Disks,
+        frames: Frames,
+        prefixes: Prefixes,
+    ) -> Self {
+        Nodes {
+            profile,
+            sabotage,
+            term_max: 0,
+            identities: Vec::new(),
+            locals,
+            disks,
+            frames,
+            prefixes,
+            done: Table::new(),
+            outcomes: Vec::new(),
+            lookups: 0,
+        }
+    }
+
+    /// How many different steps of single nodes there are.
+    pub(super) fn steps(&self) -> usize {
+        self.outcomes.len()
+    }
+
+    /// The state of a node that was just started from a content.
+    pub(super) fn wake(&mut self, place: usize, content: &Content) -> u32 {
+        let disk = self.disks.intern(place, content, &mut self.prefixes);
+        let disk = disk.unwrap_or(0);
+        let machine = restore(place, content);
+        let local = Local {
+            place,
+            machine: machine.expect("what was formed can be restored"),
+            now: Instant::ZERO,
+            disk,
+            writing: None,
+        };
+        let mut acting = Acting {
+            local,
+            sent: Vec::new(),
+            broken: None,
+            nodes: self,
+            is_beyond: false,
+        };
+        acting.drain();
+        while let Some(writing) = acting.local.writing.take() {
+            acting.local.disk = writing.after;
+            let done = acting
+                .local
+                .machine
+                .handle_persisted(Instant::ZERO, writing.ticket);
+            acting.note(done);
+            acting.drain();
+        }
+        let local = acting.local;
+        self.locals.intern(local, &self.disks, &mut self.prefixes)
+    }
+
+    /// The step as it was done before, or done now.
+    #[inline]
+    pub(super) fn step(&mut self, local: u32, input: Input) -> u32 {
+        let key = u64::from(local) << 32 | u64::from(input.code());
+        if let Some(outcome) = self.done.get(key) {
+            self.lookups += 1;
+            if self.lookups & 0xffff == 0 {
+                self.check_again(local, input, outcome);
+            }
+            return outcome;
+        }
+        let outcome = self.act(local, input);
+        let id = self.outcomes.len() as u32;
+        self.outcomes.push(outcome);
+        self.done.insert(key, id);
+        id
+    }
+
+    #[inline]
+    pub(super) fn outcome(&self, id: u32) -> &Outcome {
+        &self.outcomes[id as usize]
+    }
+
+    /// A step that is remembered must be the step that would be done now.
+    #[cold]
+    fn check_again(&mut self, local: u32, input: Input, outcome: u32) {
+        let again = self.act(local, input);
+        assert_eq!(again, self.outcomes[outcome as usize], "steps are pure");
+    }
+
+    #[cold]
+    fn act(&mut self, id: u32, input: Input) -> Outcome {
+        let before = self.locals.get(id).clone();
+        let mut acting = Acting {
+            local: before.clone(),
+            sent: Vec::new(),
+            broken: None,
+            nodes: self,
+            is_beyond: false,
+        };
+        acting.happen(input);
+        acting.drain();
+        let Acting {
+            local,
+            mut sent,
+            mut broken,
+            is_beyond,
+            ..
+        } = acting;
+        sent.sort_unstable();
+        sent.dedup();
+        let is_restart = matches!(input, Input::Crash(_));
+        broken = broken.or_else(|| judge::own(&before, &local, is_restart));
+        let is_beyond = is_beyond || local.machine.term().value() > self.term_max;
+        if broken.is_some() || is_beyond {
+            return Outcome {
+                local: id,
+                sent: Vec::new(),
+                broken,
+                is_beyond,
+                is_idle: false,
+            };
+        }
+        let local = self.locals.intern(local, &self.disks, &mut self.prefixes);
+        let is_idle = local == id && sent.is_empty();
+        Outcome {
+            local,
+            sent,
+            broken: broken.or_else(|| self.disk_step(id, local)),
+            is_beyond,
+            is_idle,
+        }
+    }
+
+    /// What a disk never does: go back in term, or change a vote.
+    fn disk_step(&self, before: u32, after: u32) -> Option<&'static str> {
+        let disk = |local: u32| self.disks.get(self.locals.view(local).disk);
+        let (before, after) = (disk(before), disk(after));
+        let is_changed = before.term == after.term && before.vote != 0 && before.vote != after.vote;
+        (after.term < before.term || is_changed).then_some("one-vote")
+    }
+}
+
+/// A node in the middle of a step.
+struct Acting<'a> {
+    local: Local,
+    sent: Vec<u32>,
+    broken: Option<&'static str>,
+    nodes: &'a mut Nodes,
+    is_beyond: bool,
+}
+
+impl Acting<'_> {
+    fn break_law(&mut self, law: &'static str) {
+        self.broken = self.broken.or(Some(law));
+    }
+
+    fn note(&mut self, result: Result<(), HandleError>) {
+        if result.is_err() {
+            self.break_law("invariants");
+        }
+    }
+
+    fn happen(&mut self, input: Input) {
+        let now = self.local.now;
+        match input {
+            Input::Deliver(frame) => self.deliver(frame),
+            Input::Wait => self.pass(now.saturating_add(LONG)),
+            Input::Calm => self.pass(now.saturating_add(ELECTION_MIN)),
+            Input::Beat => {
+                let next = self.local.machine.poll_timeout();
+                self.pass(next.unwrap_or(now).max(now));
+            }
+            Input::Propose => {
+                let _ = self.local.machine.propose(&[]);
+            }
+            Input::Reconfigure => self.reconfigure(),
+            Input::Compact => self.compact(),
+            Input::Crash(cut) => self.crash(cut),
+            Input::Stored => {
+                if let Some(writing) = self.local.writing.take() {
+                    self.local.disk = writing.after;
+                    let done = self.local.machine.handle_persisted(now, writing.ticket);
+                    self.note(done);
+                }
+            }
+            Input::Failed(cut) => {
+                self.keep(cut);
+                if let Some(writing) = self.local.writing.take() {
+                    let done = self
+                        .local
+                        .machine
+                        .handle_persist_failed(now, writing.ticket);
+                    self.note(done);
+                }
+            }
+        }
+    }
+
+    fn pass(&mut self, now: Instant) {
+        self.local.now = now;
+        let done = self.local.machine.handle_timeout(now);
+        self.note(done);
+    }
+
+    fn deliver(&mut self, id: u32) {
+        let frame = self.nodes.frames.get(id);
+        let (from, bytes) = (usize::from(frame.from), frame.bytes.clone());
+        let Ok(message) = wire::decode(&bytes) else {
+            return self.break_law("wire");
+        };
+        let now = self.local.now;
+        match self.local.machine.handle_message(now, name(from), message) {
+            Ok(None) => {}
+            Ok(Some(piece)) => {
+                let receipt = piece.into_receipt();
+                let done = self.local.machine.handle_stored(now, receipt);
+                self.note(done);
+            }
+            Err(error) => self.note(Err(error)),
+        }
+    }
+
+    /// The last joiner comes in, the last member goes; with either alone if there is no other.
+    fn reconfigure(&mut self) {
+        let members = self.nodes.profile.members;
+        let mut changes = Vec::new();
+        if self.nodes.profile.joiners > 0 {
+            changes.push(Change::AddVoter(self.nodes.identities[members]));
+        }
+        changes.push(Change::Remove(name(members - 1)));
+        let _ = self.local.machine.reconfigure(&changes);
+    }
+
+    fn compact(&mut self) {
+        let delivered = self.local.machine.delivered();
+        let log = super::node::Log::of(&self.local.machine, &mut self.nodes.prefixes);
+        let Some(prefix) = log.at(delivered.value() as u32) else {
+            return;
+        };
+        let sum = self.nodes.prefixes.sum(prefix);
+        let _ = self.local.machine.compact(delivered, 1, sum);
+    }
+
+    fn crash(&mut self, cut: Option<u8>) {
+        self.keep(cut);
+        let place = self.local.place;
+        let disk = self.nodes.disks.get(self.local.disk);
+        let Some(machine) = restore(place, &disk.content) else {
+            return self.break_law("recovery");
+        };
+        self.local.machine = machine;
+        self.local.writing = None;
+        self.local.now = Instant::ZERO;
+    }
+
+    /// The disk keeps the record under way up to a cut, if any.
+    fn keep(&mut self, cut: Option<u8>) {
+        let Some(cut) = cut else { return };
+        let Some(writing) = &self.local.writing else {
+            return;
+        };
+        let Some(len) = writing.cuts.get(usize::from(cut)) else {
+            return;
+        };
+        // A few bytes more than whole entries: the start of one that counts for nothing.
+        let torn = (*len + 3).min(writing.record.len());
+        let is_whole = *len == writing.record.len();
+        let record = writing.record[..torn].to_vec();
+        let (place, disk) = (self.local.place, self.local.disk);
+        let nodes = &mut *self.nodes;
+        let kept = nodes
+            .disks
+            .store(place, disk, &record, is_whole, &mut nodes.prefixes);
+        match kept {
+            Some(disk) => self.local.disk = disk,
+            None => self.break_law("recovery"),
+        }
+    }
+
+    /// What a driver does after every input.
+    fn drain(&mut self) {
+        loop {
+            let wrote = self.persist();
+            let sent = self.transmit();
+            while self.local.machine.poll_committed().is_some() {}
+            self.hear();
+            if self.broken.is_some() || (!wrote && !sent) {
+                break;
+            }
+        }
+    }
+
+    fn persist(&mut self) -> bool {
+        if self.local.writing.is_some() {
+            return false;
+        }
+        let Some(write) = self.local.machine.poll_persist() else {
+            return false;
+        };
+        let mut scratch = [0; RECORD_HEADER_BYTES_MAX];
+        let parts = write.record(&mut scratch);
+        let record = parts.concat();
+        // Part of a record that begins anew counts for nothing.
+        let mut cuts = vec![record.len()];
+        if !write.begins_anew() {
+            let mut rest = record.len();
+            let sizes = write.entries().map(|entry| entry.payload.len() + 8);
+            for size in sizes.collect::<Vec<_>>().into_iter().rev() {
+                rest -= size;
+                cuts.push(rest);
+            }
+            cuts.reverse();
+        }
+        let is_vote_alone = write.entries().next().is_none() && !write.begins_anew();
+        let ticket = write.into_ticket();
+        let (place, disk) = (self.local.place, self.local.disk);
+        let nodes = &mut *self.nodes;
+        let after = if nodes.sabotage == Sabotage::VotesForgotten && is_vote_alone {
+            Some(disk)
+        } else {
+            nodes
+                .disks
+                .store(place, disk, &record, true, &mut nodes.prefixes)
+        };
+        let Some(after) = after else {
+            self.break_law("recovery");
+            return false;
+        };
+        let now = self.local.now;
+        if !self.nodes.profile.slow_disks {
+            self.local.disk = after;
+            let done = self.local.machine.handle_persisted(now, ticket);
+            self.note(done);
+            return true;
+        }
+        if self.nodes.sabotage == Sabotage::WritesReportedEarly {
+            let done = self.local.machine.handle_persisted(now, ticket.clone());
+            self.note(done);
+        }
+        self.local.writing = Some(Writing {
+            record,
+            ticket,
+            cuts,
+            after,
+        });
+        true
+    }
+
+    fn transmit(&mut self) -> bool {
+        let (now, mut any) = (self.local.now, false);
+        let place = self.local.place;
+        let members = self.nodes.identities.len();
+        while let Some(Transmit { to, message }) = self.local.machine.poll_transmit(now, Ready::All)
+        {
+            any = true;
+            let to = place_of(to);
+            if to >= members {
+                continue;
+            }
+            let nodes = &mut *self.nodes;
+            let disk = nodes.disks.get(self.local.disk);
+            if let Some(law) = judge::release(&message, place, to, disk) {
+                self.broken = self.broken.or(Some(law));
+            }
+            if let Body::Append(append) = &message.body
+                && append.round.value() > u64::from(nodes.profile.rounds)
+            {
+                self.is_beyond = true;
+            }
+            let message = nodes.sabotage.tamper(shorten(message, &nodes.profile));
+            let mut bytes = [0; 1100];
+            let len = match message.body {
+                Body::Chunk(chunk) => {
+                    let wanted = match chunk.data {
+                        ChunkData::Wanted(len) => len as usize,
+                        ChunkData::Received(data) => data.len(),
+                    };
+                    wire::encode_chunk(&message, &[7; 8][..wanted.min(8)], &mut bytes)
+                }
+                _ => wire::encode(&message, &mut bytes),
+            };
+            let Ok(len) = len.map(<[u8]>::len) else {
+                self.broken = self.broken.or(Some("wire"));
+                continue;
+            };
+            self.sent
+                .push(nodes.frames.intern(place, to, &bytes[..len]));
+        }
+        any
+    }
+
+    fn hear(&mut self) {
+        while let Some(event) = self.local.machine.poll_event() {
+            if let Event::Faulted(_) = event {
+                self.break_law("invariants");
+            }
+        }
+    }
+}
+
+/// A frame that is cut at an entry's border is a shorter append.
+fn shorten<'a>(message: Message<'a>, profile: &Profile) -> Message<'a> {
+    let Body::Append(mut append) = message.body else {
+        return message;
+    };
+    let mut entries = append.entries.iter(append.prev.index.next());
+    if profile.single_entries
+        && let (Some(first), Some(_)) = (entries.next(), entries.next())
+    {
+        let [head, tail] = append.entries.slices();
+        let slice = if head.is_empty() { tail } else { head };
+        append.entries = Entries::from_bytes(&slice[..first.payload.len() + 8]);
+        append.commit = append.commit.min(append.prev.index.next());
+    }
+    Message {
+        body: Body::Append(append),
+        ..message
+    }
+}

@@ -1,0 +1,104 @@
+//! A world that has warmed up asks for no memory: not to run, not to begin another seed, not to
+//! become a copy of another world.
+// The one place where the crate's tests need it: a global allocator that counts.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use simulator::world::Progress;
+use simulator::world::stats::Count;
+use simulator::{Options, World};
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Counts what its thread asks for, and leaves the work to the system.
+struct Counting;
+
+fn count() {
+    // A thread that ends has nowhere to count any more.
+    let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
+}
+
+fn counted() -> u64 {
+    ALLOCATIONS.with(Cell::get)
+}
+
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count();
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Runs seeds one after the other until there were so many events; every now and then `fork`
+/// becomes a copy of the world and runs on beside it.
+fn run(world: &mut World, fork: &mut World, first: u64, events: u64) {
+    let (mut seed, mut seen, mut steps) = (first, 0, 0_u64);
+    while seen < events {
+        world
+            .reset(seed, Options::default())
+            .expect("a sound world");
+        loop {
+            steps += 1;
+            if steps.is_multiple_of(5000) {
+                fork.copy_from(world);
+                fork.run_to_end().expect("a sound world");
+            }
+            if world.step().expect("a sound world") == Progress::Ends {
+                break;
+            }
+        }
+        seen += world.stats().count(Count::Event);
+        seed += 1;
+    }
+}
+
+#[test]
+fn a_warm_world_asks_for_no_memory() {
+    let (mut world, mut fork) = (World::blank(), World::blank());
+    run(&mut world, &mut fork, 1, 1_000_000);
+    let before = counted();
+    run(&mut world, &mut fork, 1_000_001, 100_000);
+    assert_eq!(counted() - before, 0);
+}
+
+#[test]
+fn a_world_of_three_is_small() {
+    let (mut largest, mut sum, mut steps) = (0, 0, 0);
+    let mut world = World::blank();
+    for seed in 1..=400 {
+        world
+            .reset(seed, Options::default())
+            .expect("a sound world");
+        if world.swarm().hosts != 3 {
+            continue;
+        }
+        while world.step().expect("a sound world") == Progress::Goes {
+            largest = largest.max(world.bytes());
+            (sum, steps) = (sum + world.bytes(), steps + 1);
+        }
+    }
+    let mean = sum / steps;
+    println!("a copy of a world of three hosts copies {mean} bytes, at most {largest}");
+    assert!(mean < 100_000 && largest < 200_000, "{mean} {largest}");
+}

@@ -1,0 +1,74 @@
+//! Hostile input: a smoke run, and that the harness notices what is broken on purpose.
+
+use simulator::hostile::{Manner, Rule, Sabotage, Stage, shrink};
+
+#[test]
+fn episodes_break_no_rule() {
+    let mut stage = Stage::new().unwrap();
+    for seed in 1..4_000 {
+        if let Err(failure) = stage.run(seed, &Manner::default()) {
+            let shrunk = shrink(&mut stage, seed, &Manner::default(), failure);
+            panic!(
+                "seed {seed} --keep {:?}\n{}\n{}",
+                shrunk.keep,
+                shrunk.lines.join("\n"),
+                shrunk.failure.broken
+            );
+        }
+    }
+    assert!(stage.tally.messages > 500_000 && stage.tally.restarts > 100);
+}
+
+#[test]
+fn an_episode_is_its_seed() {
+    let run = |seed| {
+        let mut stage = Stage::new().unwrap();
+        let told = Manner {
+            is_told: true,
+            ..Manner::default()
+        };
+        stage.run(seed, &told).unwrap();
+        stage.lines
+    };
+    assert_eq!(run(17), run(17));
+    assert_ne!(run(17), run(18));
+}
+
+/// A check that cannot fail proves nothing: each seeded fault is noticed, by the rule that it
+/// breaks, and shrunk to a few inputs that break the same rule.
+#[test]
+fn seeded_faults_are_noticed_and_shrunk() {
+    for (sabotage, rules) in [
+        (Sabotage::Panics, &[Rule::NoPanic][..]),
+        (Sabotage::ReportsEarly, &[Rule::Promises]),
+        (Sabotage::LosesRecord, &[Rule::Remembers]),
+        (Sabotage::GoesBack, &[Rule::Monotone, Rule::OneVote]),
+        (Sabotage::LearnsOfOthers, &[Rule::Strangers]),
+        (Sabotage::Rewrites, &[Rule::CommittedStays]),
+    ] {
+        let mut stage = Stage::new().unwrap();
+        let manner = Manner {
+            sabotage,
+            ..Manner::default()
+        };
+        let found = (1..20_000).find_map(|seed| Some((seed, stage.run(seed, &manner).err()?)));
+        let (seed, failure) = found.unwrap_or_else(|| panic!("{sabotage:?} went unnoticed"));
+        assert!(
+            rules.contains(&failure.broken.rule),
+            "{sabotage:?}: {}",
+            failure.broken
+        );
+        let shrunk = shrink(&mut stage, seed, &manner, failure);
+        assert!(rules.contains(&shrunk.failure.broken.rule));
+        assert!(shrunk.keep.len() <= 40, "{sabotage:?}: {:?}", shrunk.keep);
+        // The list of steps is the bug report: it fails again.
+        let again = Manner {
+            keep: Some(shrunk.keep.clone()),
+            ..manner
+        };
+        assert_eq!(
+            stage.run(seed, &again).unwrap_err().broken,
+            shrunk.failure.broken
+        );
+    }
+}

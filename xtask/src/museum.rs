@@ -1,0 +1,353 @@
+//! The bug museum: `cargo xtask museum`.
+//!
+//! A check that never failed proves nothing. `simulator/museum` holds mutants, each a patch that removes one rule of the
+//! protocol or of the proof room. They are applied to a copy of the workspace, where a function that mutants change
+//! asks which of them is selected, so that one build serves them all and the sources carry no marker. Every checker is
+//! let loose on every mutant; who notices nothing is told apart from who cannot notice.
+
+mod compose;
+mod patch;
+mod scratch;
+mod table;
+mod trial;
+
+use std::fs;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::tools::Context;
+use patch::{Kind, Patch};
+use scratch::Copy;
+use table::{Ablation, Row};
+use trial::{Arms, Finding, TESTS, Trial};
+
+const PATCHES: &str = "simulator/museum";
+const PAGE: &str = "docs/museum.md";
+const USAGE: &str = "cargo xtask museum [--mutant N]... [--checker NAME]... [--trials K] [--seconds-max S] [--ablate] [--write] [--smoke]";
+
+/// Checkers that look at the proof room itself, and find nothing wrong with the protocol.
+const HARNESS_CHECKERS: [&str; 2] = ["coverage", "seeded"];
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq)]
+struct Arguments {
+    mutants: Vec<u32>,
+    checkers: Vec<String>,
+    trials: u32,
+    seconds_max: u64,
+    ablates: bool,
+    writes: bool,
+    is_smoke: bool,
+}
+
+impl Arguments {
+    fn parse(words: &[String]) -> Result<Self> {
+        let mut arguments = Arguments {
+            mutants: Vec::new(),
+            checkers: Vec::new(),
+            trials: 3,
+            seconds_max: 60,
+            ablates: false,
+            writes: false,
+            is_smoke: words.is_empty(),
+        };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let mut value = || {
+                words
+                    .next()
+                    .with_context(|| format!("{word} wants a value; {USAGE}"))
+            };
+            match word.as_str() {
+                "--mutant" => arguments.mutants.push(value()?.parse()?),
+                "--checker" => arguments.checkers.push(value()?.clone()),
+                "--trials" => arguments.trials = value()?.parse()?,
+                "--seconds-max" => arguments.seconds_max = value()?.parse()?,
+                "--ablate" => arguments.ablates = true,
+                "--write" => (arguments.writes, arguments.ablates) = (true, true),
+                "--smoke" => arguments.is_smoke = true,
+                _ => bail!("{word}? {USAGE}"),
+            }
+        }
+        ensure!(arguments.trials > 0, "no trials? {USAGE}");
+        Ok(arguments)
+    }
+}
+
+/// The command; without arguments it is the gate.
+pub(crate) fn main(context: &Context, words: &[String]) -> Result<()> {
+    let arguments = Arguments::parse(words)?;
+    if arguments.is_smoke {
+        return gate(context);
+    }
+    let all = patch::read_all(&context.root.join(PATCHES))?;
+    let copy = Copy::make(context, &all)?;
+    for number in &arguments.mutants {
+        ensure!(
+            all.iter().any(|patch| patch.number == *number),
+            "there is no mutant {number}"
+        );
+    }
+    let chosen = all
+        .iter()
+        .filter(|patch| arguments.mutants.is_empty() || arguments.mutants.contains(&patch.number));
+    let chosen: Vec<&Patch> = chosen.collect();
+    let simulator = copy.simulator(context)?;
+    let mut checkers = checkers(&simulator)?;
+    checkers.retain(|name| arguments.checkers.is_empty() || arguments.checkers.contains(name));
+    ensure!(
+        !checkers.is_empty(),
+        "no such checker: {}",
+        arguments.checkers.join(", ")
+    );
+    let wants_tests = checkers.iter().any(|name| name == TESTS);
+    let arms = Arms {
+        simulator,
+        tests: if wants_tests {
+            copy.tests()?
+        } else {
+            Vec::new()
+        },
+    };
+    control(&arms, &checkers, &arguments)?;
+    let mut rows = Vec::new();
+    for patch in chosen {
+        rows.push(examine(&arms, patch, &checkers, &arguments)?);
+    }
+    println!("\n{}", table::summary(&rows));
+    if arguments.writes {
+        let conditions = format!(
+            "{} trials of at most {} s per checker and mutant, one process at a time, a build with debug assertions \
+             and overflow checks",
+            arguments.trials, arguments.seconds_max
+        );
+        fs::write(
+            context.root.join(PAGE),
+            table::page(&rows, &checkers, &conditions),
+        )?;
+    }
+    let escaped: Vec<String> = rows
+        .iter()
+        .filter(|row| !is_as_expected(row))
+        .map(|row| row.patch.name.clone())
+        .collect();
+    ensure!(
+        escaped.is_empty(),
+        "not as expected: {}",
+        escaped.join(", ")
+    );
+    Ok(())
+}
+
+/// Whether a mutant was caught, and by everybody who is expected to notice it; or by nobody, if it is equivalent.
+fn is_as_expected(row: &Row<'_>) -> bool {
+    let mut missed = row.results.iter().filter(|result| !result.ever());
+    let is_missed = missed.any(|result| row.patch.expected.contains(&result.checker));
+    !is_missed && row.is_caught() != row.patch.equivalent.is_some()
+}
+
+/// The names of all checkers, as the copy knows them.
+fn checkers(simulator: &std::path::Path) -> Result<Vec<String>> {
+    let mut list = std::process::Command::new(simulator);
+    let (success, output) = crate::tools::capture(list.args(["museum", "--list"]))?;
+    ensure!(success, "the copy does not name its checkers: {output}");
+    let names = output
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    let mut names: Vec<String> = names.map(str::to_owned).collect();
+    names.insert(1.min(names.len()), TESTS.to_owned());
+    Ok(names)
+}
+
+/// With no mutant selected nobody may notice anything.
+fn control(arms: &Arms, checkers: &[String], arguments: &Arguments) -> Result<()> {
+    for checker in checkers {
+        let finding = arms.hunt(&Trial {
+            mutant: 0,
+            checker,
+            number: 0,
+            seconds: arguments.seconds_max.min(5),
+            dropped: &[],
+        })?;
+        ensure!(
+            finding.by.is_none(),
+            "{checker} accuses the code as it is: {:?}",
+            finding.by
+        );
+    }
+    Ok(())
+}
+
+/// Whether a checker has anything to say about mutants of this kind.
+fn concerns(checker: &str, kind: Kind) -> bool {
+    HARNESS_CHECKERS.contains(&checker) == (kind == Kind::Harness)
+}
+
+fn examine<'a>(
+    arms: &Arms,
+    patch: &'a Patch,
+    checkers: &[String],
+    arguments: &Arguments,
+) -> Result<Row<'a>> {
+    println!("{:>4}  {}", patch.number, patch.title);
+    let mut results = Vec::new();
+    for checker in checkers.iter().filter(|name| concerns(name, patch.kind)) {
+        let findings = trials(arms, patch, checker, &[], arguments)?;
+        println!("      {checker}: {}", table::cell(&findings));
+        results.push(table::Result {
+            checker: checker.clone(),
+            findings,
+        });
+    }
+    let ablation = match arguments.ablates {
+        true => ablate(arms, patch, &results, arguments)?,
+        false => None,
+    };
+    if let Some(ablation) = &ablation {
+        println!(
+            "      without {}: {}",
+            ablation.dropped.join(", "),
+            table::cell(&ablation.findings)
+        );
+    }
+    Ok(Row {
+        patch,
+        results,
+        ablation,
+    })
+}
+
+fn trials(
+    arms: &Arms,
+    patch: &Patch,
+    checker: &str,
+    dropped: &[String],
+    arguments: &Arguments,
+) -> Result<Vec<Finding>> {
+    // The tests are the same in every trial.
+    let count = if checker == TESTS {
+        1
+    } else {
+        arguments.trials
+    };
+    let mut findings = Vec::new();
+    for number in 0..count {
+        findings.push(arms.hunt(&Trial {
+            mutant: patch.number,
+            checker,
+            number,
+            seconds: arguments.seconds_max,
+            dropped,
+        })?);
+        if findings.iter().all(|finding| finding.by.is_none()) {
+            // Nobody waits three times for nothing.
+            break;
+        }
+    }
+    Ok(findings)
+}
+
+/// Leaves out every oracle of the worlds that noticed.
+fn ablate(
+    arms: &Arms,
+    patch: &Patch,
+    results: &[table::Result],
+    arguments: &Arguments,
+) -> Result<Option<Ablation>> {
+    let Some(worlds) = results.iter().find(|result| result.checker == "worlds") else {
+        return Ok(None);
+    };
+    let mut dropped: Vec<String> = worlds
+        .findings
+        .iter()
+        .filter_map(|finding| finding.by.clone())
+        .collect();
+    dropped.sort();
+    dropped.dedup();
+    dropped.retain(|by| !["panic", "hang", "abort"].contains(&by.as_str()));
+    if dropped.is_empty() {
+        return Ok(None);
+    }
+    let shorter = Arguments {
+        seconds_max: arguments.seconds_max.min(10),
+        mutants: Vec::new(),
+        checkers: Vec::new(),
+        ..*arguments
+    };
+    let findings = trials(arms, patch, "worlds", &dropped, &shorter)?;
+    Ok(Some(Ablation { dropped, findings }))
+}
+
+/// Mutants of the gate, each with the checker that notices it soonest.
+const SMOKE: &[(u32, &str)] = &[];
+
+/// How long one of them may take, in seconds: many times what it takes.
+const SMOKE_SECONDS: u64 = 30;
+
+/// The gate: every patch applies, and the ones that are caught fastest are caught.
+pub(crate) fn gate(context: &Context) -> Result<()> {
+    let patches = patch::read_all(&context.root.join(PATCHES))?;
+    let copy = Copy::make(context, &patches)?;
+    let arms = Arms {
+        simulator: copy.simulator(context)?,
+        tests: Vec::new(),
+    };
+    let mut missed = Vec::new();
+    for (mutant, checker) in SMOKE {
+        let patch = patches.iter().find(|patch| patch.number == *mutant);
+        let patch = patch.with_context(|| format!("there is no mutant {mutant}"))?;
+        let finding = arms.hunt(&Trial {
+            mutant: *mutant,
+            checker,
+            number: 0,
+            seconds: SMOKE_SECONDS,
+            dropped: &[],
+        })?;
+        if finding.by.is_none() {
+            missed.push(patch.name.clone());
+        }
+    }
+    ensure!(
+        missed.is_empty(),
+        "not noticed any more: {}",
+        missed.join(", ")
+    );
+    println!(
+        "   {} patches apply; {} mutants noticed",
+        patches.len(),
+        SMOKE.len()
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(words: &str) -> Result<Arguments> {
+        let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+        Arguments::parse(&words)
+    }
+
+    #[test]
+    fn arguments_are_read() {
+        let parsed =
+            arguments("--mutant 3 --mutant 4 --checker worlds --trials 5 --write").unwrap();
+        assert_eq!(parsed.mutants, [3, 4]);
+        assert_eq!(parsed.checkers, ["worlds"]);
+        assert_eq!(
+            (parsed.trials, parsed.writes, parsed.ablates),
+            (5, true, true)
+        );
+        assert!(!parsed.is_smoke);
+        assert!(arguments("").unwrap().is_smoke);
+        assert!(arguments("--mutant").is_err());
+        assert!(arguments("--nonsense").is_err());
+    }
+
+    #[test]
+    fn the_proof_room_is_judged_by_its_own_checkers() {
+        assert!(concerns("coverage", Kind::Harness) && concerns("worlds", Kind::Safety));
+        assert!(!concerns("coverage", Kind::Safety) && !concerns(TESTS, Kind::Harness));
+    }
+}
