@@ -183,7 +183,7 @@ impl Teller {
             Decision::Wake(host) => return self.wake(host.into(), step.at.is_some()),
             Decision::Store(host) | Decision::Fail(host, _) => {
                 let number = usize::from(host);
-                if !world.hosts[number].disk.operations() > 0 {
+                if world.hosts[number].disk.operations() == 0 {
                     return Ok(false);
                 }
                 let left = match step.decision {

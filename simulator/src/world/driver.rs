@@ -23,16 +23,21 @@ use crate::world::trace::describe;
 impl World {
     /// Does what a machine wants after an input.
     pub(crate) fn drain(&mut self, host: usize) -> Result<(), Violation> {
+        self.drain_with(host, self.network.busy(host))
+    }
+
+    /// The same while the links to these hosts are busy.
+    pub(crate) fn drain_with(&mut self, host: usize, busy: u64) -> Result<(), Violation> {
         if self.hosts[host].raft.is_none() {
             return Ok(());
         }
         self.persist(host)?;
-        self.transmit(host)?;
+        self.transmit(host, busy)?;
         self.apply(host)?;
         self.hear_events(host)?;
         if self.compact(host)? {
             self.persist(host)?;
-            self.transmit(host)?;
+            self.transmit(host, busy)?;
         }
         self.arm(host);
         Ok(())
@@ -48,8 +53,7 @@ impl World {
             return Ok(());
         };
         let now = self.now;
-        self.trace
-            .note(now, number, || What::Writes(write.last()));
+        self.trace.note(now, number, || What::Writes(write.last()));
         let log = self.oracles.log(number);
         let time = write_time(
             &mut self.disk_random,
@@ -89,8 +93,7 @@ impl World {
     }
 
     /// Sends what the machine wants to send, except to peers whose transport is busy.
-    pub(crate) fn transmit(&mut self, number: usize) -> Result<(), Violation> {
-        let mut rest = self.network.busy(number);
+    pub(crate) fn transmit(&mut self, number: usize, mut rest: u64) -> Result<(), Violation> {
         if rest == 0 {
             return self.transmit_all(number, Ready::All);
         }
@@ -165,6 +168,7 @@ impl World {
         let link = (number, to);
         let arrives = match &mut self.pool {
             Some(pool) => {
+                stats.add(Count::FrameSent);
                 let reaches = network.reaches(number, to);
                 pool.push(link, (name, encoded), reaches, self.trace.names())
             }

@@ -83,10 +83,10 @@ impl World {
         self.trace.decide(self.now, host, decision);
         self.network.free_links(host);
         let before = self.stats.count(Count::FrameSent);
-        self.transmit(host)?;
+        self.transmit(host, 0)?;
         if self.stats.count(Count::FrameSent) > before {
             self.stats.add(Count::Event);
-            self.drain(host)?;
+            self.drain_with(host, 0)?;
         }
         Ok(())
     }
