@@ -88,7 +88,8 @@ pub struct Host {
     votes: BTreeMap<Term, Identity>,
 }
 
-fn config(id: u64) -> Config {
+/// The settings of every node here.
+pub fn config(id: u64) -> Config {
     Config::builder(NodeId::new(id))
         .election_timeout(Duration::from_millis(100), Duration::from_millis(200))
         .heartbeat_interval(Duration::from_millis(20))

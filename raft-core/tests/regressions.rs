@@ -215,3 +215,22 @@ fn log_from_the_future_won_votes() {
     let said = solo.say(1, 4, Said::Vote { last: (9, 4) });
     assert_eq!(said.to(1), [Said::VoteReply(true)]);
 }
+
+/// As a message may not, a record may not begin where there is no place for entries behind it: those that it held all
+/// stood at the last index. Found by the fuzz target `raft_restore`.
+#[test]
+fn record_that_begins_at_the_end_of_all_indexes_is_damaged() {
+    for (index, is_sound) in [
+        (u64::MAX / 2, true),
+        (u64::MAX / 2 + 1, false),
+        (u64::MAX - 9, false),
+    ] {
+        let past = Past::new(1).base(index, 1, b"").log(&[1, 1, 1]);
+        let mut recovered = Recovered::<_, 3>::new(vec![0; 4096]).expect("window");
+        let replayed = recovered.replay(&past.record());
+        match is_sound {
+            true => assert_eq!(replayed, Ok(())),
+            false => assert_eq!(replayed, Err(RestoreError::DamagedRecord)),
+        }
+    }
+}

@@ -9,7 +9,7 @@ mod support;
 use clocks::{Duration, Instant};
 use quorum::NodeId;
 use raft_core::error::ReconfigureError;
-use raft_core::{Change, DropReason, Event, GroupId, LogIndex, Role, Standing};
+use raft_core::{Change, DropReason, Event, GroupId, Incarnation, LogIndex, Role, Standing};
 use support::past::{Item, Past, STICKINESS_MICROS, identity, voters};
 use support::solo::{Said, ack, append};
 use support::{Machine, World, config};
@@ -315,4 +315,24 @@ fn answer_of_a_stranger_does_not_count() {
     let outcome = solo.say(9, 1, Said::VoteReply(true));
     assert_eq!(outcome.dropped(), Some(DropReason::Stranger));
     assert_eq!(solo.raft.role(), Role::Candidate);
+}
+
+/// Only the life that the configuration names has a vote: another one of the same node has not
+/// promised what that one did.
+#[test]
+fn vote_of_another_life_does_not_count() {
+    let mut solo = Past::new(1).start();
+    let attempt = solo.stand();
+    let granted = true;
+    solo.say(2, 0, Said::PreVoteReply { attempt, granted });
+    assert_eq!(solo.raft.role(), Role::Candidate);
+    let now = solo.now;
+    Said::VoteReply(true).with(2, 1, 9, |mut message| {
+        message.incarnation = Incarnation::new(99);
+        solo.take(now, 2, message);
+    });
+    assert_eq!(solo.drain().dropped(), Some(DropReason::Stranger));
+    assert_eq!(solo.raft.role(), Role::Candidate);
+    solo.say(2, 1, Said::VoteReply(true));
+    assert_eq!(solo.raft.role(), Role::Leader);
 }

@@ -1,9 +1,12 @@
 //! What can be run, a module for each word.
 
+pub(crate) mod crash_points;
 pub(crate) mod determinism;
 pub(crate) mod draw;
+pub(crate) mod explore;
 pub(crate) mod histories;
 pub(crate) mod hostile;
+pub(crate) mod linear;
 pub(crate) mod museum;
 pub(crate) mod replay;
 pub(crate) mod report;

@@ -26,6 +26,7 @@ pub mod quietly;
 pub mod rules;
 pub mod shrink;
 pub mod subject;
+pub mod traitor;
 
 pub use episode::{Failure, Manner, Sabotage, Stage, Tally};
 pub use rules::{Broken, Rule};

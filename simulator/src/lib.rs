@@ -2,10 +2,13 @@
 #![doc = include_str!("../README.md")]
 
 pub mod contract;
+pub mod crash_points;
 pub mod determinism;
 pub mod draw;
 pub mod figures;
+pub mod guide;
 pub mod hostile;
+pub mod linear;
 pub mod model;
 pub mod museum;
 pub mod oracle;

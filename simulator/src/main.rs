@@ -22,10 +22,16 @@ enum Word {
     Replay(command::replay::Arguments),
     /// Compares each seed with itself, and prints one hash of many for other builds to compare.
     Determinism(command::determinism::Arguments),
+    /// Crashes scripted histories at every persist boundary, on every node and on pairs.
+    CrashPoints(command::crash_points::Arguments),
     /// Runs groups through simulated storms, one history per seed, and checks every step.
     Histories(command::histories::Arguments),
+    /// Forks worlds where something new happens, and goes on from there.
+    Explore(command::explore::Arguments),
     /// Tells one machine everything that nobody would say, and checks the rules that it keeps alone.
     Hostile(command::hostile::Arguments),
+    /// Compares the checker of client histories with one that tries every order.
+    Linear(command::linear::Arguments),
     /// Lets one checker look for anything that is wrong, as the bug museum does with each mutant.
     Museum(command::museum::Arguments),
     /// Adds up what the slices of a campaign reported.
@@ -43,8 +49,11 @@ fn main() -> ExitCode {
         Word::Draw(arguments) => command::draw::main(&arguments),
         Word::Replay(arguments) => command::replay::main(&arguments),
         Word::Determinism(arguments) => command::determinism::main(&arguments),
+        Word::CrashPoints(arguments) => command::crash_points::main(&arguments),
         Word::Histories(arguments) => command::histories::main(&arguments),
+        Word::Explore(arguments) => command::explore::main(&arguments),
         Word::Hostile(arguments) => command::hostile::main(&arguments),
+        Word::Linear(arguments) => command::linear::main(&arguments),
         Word::Museum(arguments) => command::museum::main(&arguments),
         Word::Report(arguments) => command::report::main(&arguments),
         Word::Shrink(arguments) => command::shrink::main(&arguments),

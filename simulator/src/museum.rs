@@ -7,8 +7,10 @@
 //!
 //! With the code as it is every hunt must end empty-handed, which is the control.
 
+mod contract;
 mod coverage;
 mod hostile;
+mod search;
 mod seeded;
 mod stopwatch;
 mod topologies;
@@ -70,6 +72,8 @@ pub trait Checker: Sync {
 /// All of them.
 pub const CHECKERS: &[&dyn Checker] = &[
     &worlds::Worlds,
+    &search::Search,
+    &contract::Contract,
     &hostile::Hostile,
     &topologies::Topologies,
     &coverage::Coverage,

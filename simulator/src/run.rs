@@ -33,7 +33,10 @@ pub fn run(seed: u64, options: Options) -> History {
 /// Runs the history of a seed in a world that is there already: it costs no memory.
 pub fn run_in(world: &mut World, seed: u64, options: Options) -> History {
     let violation = match world.reset(seed, options) {
-        Ok(()) => world.run_to_end().err(),
+        Ok(()) => world
+            .run_to_end()
+            .and_then(|()| world.look_back(seed))
+            .err(),
         Err(violation) => Some(violation),
     };
     History {

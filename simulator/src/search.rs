@@ -4,6 +4,9 @@
 //! - [`raft`]: the shipping code of `raft-core` as a space.
 
 pub mod explore;
+pub mod lasso;
 pub mod raft;
 mod seen;
 pub mod space;
+mod table;
+pub mod textbook;

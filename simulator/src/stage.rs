@@ -70,6 +70,8 @@ impl Setting {
             heartbeat: self.heartbeat,
             persist_timeout: self.election_timeout.1.saturating_mul(2),
             has_frozen_minority: false,
+            falls_apart: false,
+            corruption: 0,
         }
     }
 }

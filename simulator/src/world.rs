@@ -4,13 +4,15 @@
 //! like chance comes from the seed, so a seed is a history.
 
 pub mod app;
+mod calm;
 pub mod chain;
+pub mod clients;
 pub mod clock;
 pub mod decision;
 pub mod disk;
 mod driver;
 mod event;
-mod faults;
+pub mod faults;
 pub mod happening;
 pub mod host;
 pub mod memory;
@@ -27,7 +29,9 @@ mod workload;
 
 use raft_core::{EntryId, GroupId};
 
-use crate::oracle::{Bench, Judged, Liveness, Oracle, Oracles, Violation};
+use crate::hostile::traitor::Traitor;
+use crate::linear::Operation;
+use crate::oracle::{Bench, Judged, Liveness, NoMajority, Oracle, Oracles, Violation};
 use crate::scenario::pool::Pool;
 use crate::world::clock::{HostClock, Moment};
 use crate::world::happening::Facts;
@@ -37,7 +41,7 @@ use crate::world::queue::{Due, Queue};
 use crate::world::random::{Random, Stream};
 use crate::world::reuse::{Shelf, copies_in_place};
 use crate::world::sabotage::Sabotage;
-use crate::world::stats::Stats;
+use crate::world::stats::{Count, Stats};
 use crate::world::swarm::{FRAME_BYTES_MAX, HOSTS_MAX, Swarm};
 use crate::world::trace::{Trace, Verbosity};
 
@@ -90,15 +94,18 @@ pub struct World {
     group: Option<GroupId>,
     /// Set once the faults are over.
     pub(crate) liveness: Option<Liveness>,
+    /// Set once every link is cut for good.
+    pub(crate) apart: Option<NoMajority>,
     pub(crate) is_calm: bool,
     pub(crate) has_grown: bool,
-    pub(crate) commands: u64,
     /// The frame that is being sent.
     pub(crate) frame: Vec<u8>,
     /// The frame that has arrived.
     arrived: Vec<u8>,
     /// The snapshot that is being made.
     pub(crate) snapshot: Vec<u8>,
+    /// Which host sent the latest acknowledgement.
+    pub(crate) acker: Option<usize>,
     /// An earlier image of a host, for the seeded fault that goes back to it.
     pub(crate) image: Option<(usize, Box<Host>)>,
     /// After how many borrows memory rots, if that is what is broken.
@@ -107,6 +114,8 @@ pub struct World {
     pub(crate) pool: Option<Box<Pool>>,
     /// The commands that were applied and by whom, if somebody collects them.
     pub(crate) applied: Option<Vec<(usize, EntryId)>>,
+    /// The host that lies, if one does.
+    pub(crate) traitor: Option<Traitor>,
     steps: u64,
     is_over: bool,
 }
@@ -126,16 +135,18 @@ copies_in_place!(World {
     work_random,
     group,
     liveness,
+    apart,
     is_calm,
     has_grown,
-    commands,
     frame,
     arrived,
     snapshot,
+    acker,
     image,
     rots_after,
     pool,
     applied,
+    traitor,
     steps,
     is_over
 });
@@ -192,16 +203,18 @@ impl World {
             work_random: random(Stream::Workload),
             group: None,
             liveness: None,
+            apart: None,
             is_calm: false,
             has_grown: false,
-            commands: 0,
             frame: Vec::with_capacity(FRAME_BYTES_MAX),
             arrived: Vec::with_capacity(FRAME_BYTES_MAX),
             snapshot: Vec::with_capacity(FRAME_BYTES_MAX),
+            acker: None,
             image: None,
             rots_after: ROT_AFTER,
             pool: None,
             applied: None,
+            traitor: None,
             steps: 0,
             is_over: true,
         }
@@ -235,8 +248,10 @@ impl World {
         self.work_random = Random::new(seed, Stream::Workload);
         (self.group, self.liveness, self.image) = (None, None, None);
         self.pool = None;
+        self.apart = None;
+        self.acker = None;
         (self.is_calm, self.has_grown, self.is_over) = (false, false, false);
-        (self.commands, self.steps) = (0, 0);
+        (self.steps, self.traitor) = (0, None);
         self.frame.resize(self.swarm.frame_bytes, 0);
         self.reset_hosts(seed);
         self.found()
@@ -244,19 +259,32 @@ impl World {
 
     fn reset_hosts(&mut self, seed: u64) {
         let mut random = Random::new(seed, Stream::Hosts);
-        self.hosts.clear();
+        self.hosts.set_len(self.swarm.hosts);
         for number in 0..self.swarm.hosts {
             let most = self.swarm.clock_rate_ppm;
             let rate = random.between(0, 2 * most.unsigned_abs()) as i64 - most;
             let offset = clocks::Duration::from_micros(random.between(1, 1 << 40));
             let clock = HostClock::new(offset, rate);
             let own = Random::new(random.next_u64(), Stream::Hosts);
-            let swarm = &self.swarm;
-            self.hosts.add_with(
-                || Host::new(number, swarm, clock.clone(), own.clone()),
-                |host| host.reset(number, swarm, clock.clone(), own.clone()),
-            );
+            self.hosts[number].reset(number, &self.swarm, clock, own);
         }
+    }
+
+    /// Goes on with other chance, as if everything that is random had been drawn from this seed.
+    pub fn reseed(&mut self, seed: u64) {
+        self.network.reseed(Random::new(seed, Stream::Network));
+        self.fault_random = Random::new(seed, Stream::Faults);
+        self.disk_random = Random::new(seed, Stream::Disk);
+        self.work_random = Random::new(seed, Stream::Workload);
+        let mut random = Random::new(seed, Stream::Hosts);
+        for host in &mut self.hosts[..] {
+            host.random = Random::new(random.next_u64(), Stream::Hosts);
+        }
+    }
+
+    /// Whether the faults have stopped.
+    pub fn is_over_the_storm(&self) -> bool {
+        self.is_calm
     }
 
     /// Becomes a copy of another world.
@@ -290,6 +318,16 @@ impl World {
         self.queue.push(now.plus(soon), Due::Reconfigure);
         self.queue.push(now.plus(self.swarm.storm), Due::Calm);
         Ok(())
+    }
+
+    /// From now on one host lies. Drop the oracles that rest on agreement.
+    pub fn betray(&mut self, traitor: Traitor) {
+        self.traitor = Some(traitor);
+    }
+
+    /// The host that lies.
+    pub fn traitor(&self) -> Option<&Traitor> {
+        self.traitor.as_ref()
     }
 
     /// The current true time.
@@ -344,6 +382,7 @@ impl World {
             Due::Fault => self.strike()?,
             Due::LinksFree(host) => self.links_free(host)?,
             Due::Heal => self.heal(),
+            Due::Relieve(host) => self.relieve(host),
             Due::Propose => self.propose()?,
             Due::Reconfigure => self.reconfigure()?,
             Due::Calm => self.calm(),
@@ -366,6 +405,20 @@ impl World {
         Ok(())
     }
 
+    /// After the end: gives what the clients saw in one of eight histories to the checker of
+    /// [`crate::linear`].
+    pub fn look_back(&mut self, seed: u64) -> Result<(), Violation> {
+        if seed.is_multiple_of(8) && self.oracles.on_end()? {
+            self.stats.add(Count::HistorySearched);
+        }
+        Ok(())
+    }
+
+    /// What the clients saw so far.
+    pub fn client_history(&self) -> Vec<Operation> {
+        self.oracles.clients.history().collect()
+    }
+
     /// Whether machines are being set up: what they write then is stored before anything else
     /// happens, because whoever lets a node in must know that it remembers its name.
     pub(crate) fn is_installing(&self) -> bool {
@@ -383,6 +436,7 @@ impl World {
             Due::Restart(_)
             | Due::Fault
             | Due::Heal
+            | Due::Relieve(_)
             | Due::Propose
             | Due::Reconfigure
             | Due::Calm

@@ -100,5 +100,5 @@ fn a_world_of_three_is_small() {
     }
     let mean = sum / steps;
     println!("a copy of a world of three hosts copies {mean} bytes, at most {largest}");
-    assert!(mean < 100_000 && largest < 200_000, "{mean} {largest}");
+    assert!(mean < 80_000 && largest < 160_000, "{mean} {largest}");
 }

@@ -1,6 +1,9 @@
 //! Hostile input: a smoke run, and that the harness notices what is broken on purpose.
 
+use simulator::hostile::traitor::{self, Traitor};
 use simulator::hostile::{Manner, Rule, Sabotage, Stage, shrink};
+use simulator::world::Progress;
+use simulator::{Bench, Options, Oracle, Violation, World};
 
 #[test]
 fn episodes_break_no_rule() {
@@ -70,5 +73,34 @@ fn seeded_faults_are_noticed_and_shrunk() {
             stage.run(seed, &again).unwrap_err().broken,
             shrunk.failure.broken
         );
+    }
+}
+
+/// Plays worlds with a traitor until one of these oracles is violated.
+fn betrayed(bench: Bench, seeds: u64) -> Option<Violation> {
+    (1..seeds).find_map(|seed| {
+        let options = Options {
+            bench,
+            ..Options::default()
+        };
+        let mut world = World::new(seed, options).unwrap();
+        world.betray(Traitor::new(seed, world.swarm().hosts));
+        loop {
+            match world.step() {
+                Ok(Progress::Goes) => {}
+                Ok(Progress::Ends) => return None,
+                Err(violation) => return Some(violation),
+            }
+        }
+    })
+}
+
+#[test]
+fn a_traitor_breaks_agreement_and_no_rule_of_a_single_node() {
+    assert_eq!(betrayed(traitor::bench(), 150), None);
+    // The lies do reach their hearers: these oracles rest on members that follow the protocol.
+    for oracle in [Oracle::LogMatching, Oracle::StateMachineSafety] {
+        let violation = betrayed(Bench::only(oracle), 400);
+        assert!(violation.is_some(), "{oracle} held against a traitor");
     }
 }

@@ -1,7 +1,8 @@
 //! For each oracle one fault, seeded by hand, that makes it fire, alone on the bench; the same
 //! seeds pass without the fault and with every oracle.
 
-use simulator::{Bench, Options, Oracle, Sabotage, run};
+use simulator::linear::{Verdict, search};
+use simulator::{Bench, Options, Oracle, Sabotage, World, run};
 
 const SEEDS: u64 = 300;
 
@@ -157,4 +158,76 @@ fn purity_notices_a_machine_that_reads_the_clock() {
 #[test]
 fn bounded_output_notices_a_machine_that_forgets_what_it_sent() {
     assert_caught(Sabotage::ForgetsSending, Oracle::BoundedOutput);
+}
+
+#[test]
+fn exactly_once_notices_a_client_that_is_answered_early() {
+    assert_caught(Sabotage::AnswersEarly, Oracle::ExactlyOnce);
+}
+
+#[test]
+fn exactly_once_notices_a_command_that_is_proposed_twice() {
+    assert_caught(Sabotage::ProposesTwice, Oracle::ExactlyOnce);
+}
+
+#[test]
+fn linearizability_notices_reads_of_whatever_was_applied() {
+    assert_caught(Sabotage::ReadsLocally, Oracle::Linearizability);
+}
+
+#[test]
+fn the_search_notices_reads_of_whatever_was_applied_without_the_log() {
+    let options = Options {
+        bench: Bench::ALL.without(Oracle::Linearizability),
+        sabotage: Sabotage::ReadsLocally,
+        ..Options::default()
+    };
+    let is_noticed = |seed: &u64| {
+        let mut world = World::blank();
+        assert_eq!(world.reset(*seed, options), Ok(()));
+        assert_eq!(world.run_to_end(), Ok(()), "no other oracle notices");
+        let verdict = search::check(&world.client_history(), 20_000);
+        matches!(verdict, Verdict::Contradiction { .. })
+    };
+    assert!((1..=SEEDS).find(is_noticed).is_some());
+}
+
+#[test]
+fn progress_notices_that_commands_never_arrive() {
+    assert_caught(Sabotage::LosesCommands, Oracle::Progress);
+}
+
+#[test]
+fn catch_up_notices_that_snapshots_never_arrive() {
+    assert_caught(Sabotage::LosesChunks, Oracle::CatchUp);
+}
+
+#[test]
+fn joint_left_notices_that_configurations_never_arrive() {
+    assert_caught(Sabotage::LosesConfigurations, Oracle::JointLeft);
+}
+
+#[test]
+fn stable_leader_notices_outsiders_that_depose_it() {
+    assert_caught(Sabotage::DeposesByPreVotes, Oracle::StableLeader);
+}
+
+#[test]
+fn deaf_leader_notices_answers_that_nobody_gave() {
+    assert_caught(Sabotage::EchoesAppends, Oracle::DeafLeader);
+}
+
+#[test]
+fn no_majority_notices_pre_votes_that_nobody_granted() {
+    assert_caught(Sabotage::EchoesPreVotes, Oracle::NoMajority);
+}
+
+#[test]
+fn invariants_notice_drivers_that_trust_damaged_frames() {
+    assert_caught(Sabotage::TrustsFrames, Oracle::Invariants);
+}
+
+#[test]
+fn recovery_notices_drivers_that_trust_rotten_records() {
+    assert_caught(Sabotage::TrustsRecords, Oracle::Recovery);
 }

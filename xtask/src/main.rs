@@ -6,6 +6,7 @@
 mod campaign;
 mod gates;
 mod museum;
+mod mutants;
 mod source;
 mod style;
 mod sysroot;
@@ -34,6 +35,11 @@ const COMMANDS: &[Command] = &[
         word: "museum",
         what: "mutants, and who notices them: [--mutant N] [--checker NAME] [--ablate] [--write]",
         run: museum::main,
+    },
+    Command {
+        word: "mutants",
+        what: "every operator and every body replaced, and which the tests notice: [--shard I/N]",
+        run: mutants::main,
     },
 ];
 

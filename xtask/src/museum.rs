@@ -6,6 +6,7 @@
 //! let loose on every mutant; who notices nothing is told apart from who cannot notice.
 
 mod compose;
+mod findings;
 mod patch;
 mod scratch;
 mod table;
@@ -16,10 +17,13 @@ use std::fs;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::tools::Context;
-use patch::{Kind, Patch};
-use scratch::Copy;
 use table::{Ablation, Row};
-use trial::{Arms, Finding, TESTS, Trial};
+use trial::Finding;
+
+pub(crate) use findings::{Findings, hash};
+pub(crate) use patch::{Kind, Patch, hunks};
+pub(crate) use scratch::Copy;
+pub(crate) use trial::{Arms, TESTS, Trial};
 
 const PATCHES: &str = "simulator/museum";
 const PAGE: &str = "docs/museum.md";
@@ -27,6 +31,12 @@ const USAGE: &str = "cargo xtask museum [--mutant N]... [--checker NAME]... [--t
 
 /// Checkers that look at the proof room itself, and find nothing wrong with the protocol.
 const HARNESS_CHECKERS: [&str; 2] = ["coverage", "seeded"];
+
+/// Checkers that do the same in every trial.
+const SEEDLESS: [&str; 2] = [TESTS, "search"];
+
+/// How long the other oracles may look for what one of them is kept from noticing.
+const ABLATION_SECONDS_MAX: u64 = 10;
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
@@ -81,7 +91,7 @@ pub(crate) fn main(context: &Context, words: &[String]) -> Result<()> {
         return gate(context);
     }
     let all = patch::read_all(&context.root.join(PATCHES))?;
-    let copy = Copy::make(context, &all)?;
+    let copy = Copy::make(context, "museum", &all)?;
     for number in &arguments.mutants {
         ensure!(
             all.iter().any(|patch| patch.number == *number),
@@ -110,9 +120,14 @@ pub(crate) fn main(context: &Context, words: &[String]) -> Result<()> {
         },
     };
     control(&arms, &checkers, &arguments)?;
+    let mut lab = Lab {
+        findings: Findings::read(copy.home().join("findings.txt"), copy.protocol()),
+        arms,
+        arguments: &arguments,
+    };
     let mut rows = Vec::new();
     for patch in chosen {
-        rows.push(examine(&arms, patch, &checkers, &arguments)?);
+        rows.push(lab.examine(patch, &checkers)?);
     }
     println!("\n{}", table::summary(&rows));
     if arguments.writes {
@@ -183,99 +198,102 @@ fn concerns(checker: &str, kind: Kind) -> bool {
     HARNESS_CHECKERS.contains(&checker) == (kind == Kind::Harness)
 }
 
-fn examine<'a>(
-    arms: &Arms,
-    patch: &'a Patch,
-    checkers: &[String],
-    arguments: &Arguments,
-) -> Result<Row<'a>> {
-    println!("{:>4}  {}", patch.number, patch.title);
-    let mut results = Vec::new();
-    for checker in checkers.iter().filter(|name| concerns(name, patch.kind)) {
-        let findings = trials(arms, patch, checker, &[], arguments)?;
-        println!("      {checker}: {}", table::cell(&findings));
-        results.push(table::Result {
-            checker: checker.clone(),
-            findings,
-        });
-    }
-    let ablation = match arguments.ablates {
-        true => ablate(arms, patch, &results, arguments)?,
-        false => None,
-    };
-    if let Some(ablation) = &ablation {
-        println!(
-            "      without {}: {}",
-            ablation.dropped.join(", "),
-            table::cell(&ablation.findings)
-        );
-    }
-    Ok(Row {
-        patch,
-        results,
-        ablation,
-    })
+/// Where mutants are examined.
+struct Lab<'a> {
+    arms: Arms,
+    findings: Findings,
+    arguments: &'a Arguments,
 }
 
-fn trials(
-    arms: &Arms,
-    patch: &Patch,
-    checker: &str,
-    dropped: &[String],
-    arguments: &Arguments,
-) -> Result<Vec<Finding>> {
-    // The tests are the same in every trial.
-    let count = if checker == TESTS {
-        1
-    } else {
-        arguments.trials
-    };
-    let mut findings = Vec::new();
-    for number in 0..count {
-        findings.push(arms.hunt(&Trial {
-            mutant: patch.number,
-            checker,
-            number,
-            seconds: arguments.seconds_max,
-            dropped,
-        })?);
-        if findings.iter().all(|finding| finding.by.is_none()) {
-            // Nobody waits three times for nothing.
-            break;
+impl Lab<'_> {
+    fn examine<'p>(&mut self, patch: &'p Patch, checkers: &[String]) -> Result<Row<'p>> {
+        println!("{:>4}  {}", patch.number, patch.title);
+        let mut results = Vec::new();
+        for checker in checkers.iter().filter(|name| concerns(name, patch.kind)) {
+            let findings = self.trials(patch, checker, &[], self.arguments.seconds_max)?;
+            println!("      {checker}: {}", table::cell(&findings));
+            results.push(table::Result {
+                checker: checker.clone(),
+                findings,
+            });
         }
+        let ablation = if self.arguments.ablates {
+            self.ablate(patch, &results)?
+        } else {
+            None
+        };
+        if let Some(ablation) = &ablation {
+            let cell = table::cell(&ablation.findings);
+            println!("      without {}: {cell}", ablation.dropped.join(", "));
+        }
+        Ok(Row {
+            patch,
+            results,
+            ablation,
+        })
     }
-    Ok(findings)
-}
 
-/// Leaves out every oracle of the worlds that noticed.
-fn ablate(
-    arms: &Arms,
-    patch: &Patch,
-    results: &[table::Result],
-    arguments: &Arguments,
-) -> Result<Option<Ablation>> {
-    let Some(worlds) = results.iter().find(|result| result.checker == "worlds") else {
-        return Ok(None);
-    };
-    let mut dropped: Vec<String> = worlds
-        .findings
-        .iter()
-        .filter_map(|finding| finding.by.clone())
-        .collect();
-    dropped.sort();
-    dropped.dedup();
-    dropped.retain(|by| !["panic", "hang", "abort"].contains(&by.as_str()));
-    if dropped.is_empty() {
-        return Ok(None);
+    fn trials(
+        &mut self,
+        patch: &Patch,
+        checker: &str,
+        dropped: &[String],
+        seconds: u64,
+    ) -> Result<Vec<Finding>> {
+        // What has no seeds is the same in every trial.
+        let count = if SEEDLESS.contains(&checker) {
+            1
+        } else {
+            self.arguments.trials
+        };
+        let identity = hash([&patch.diff]);
+        let mut findings: Vec<Finding> = Vec::new();
+        for number in 0..count {
+            let trial = Trial {
+                mutant: patch.number,
+                checker,
+                number,
+                seconds,
+                dropped,
+            };
+            let finding = match self.findings.find(identity, &trial) {
+                Some(finding) => finding,
+                None => {
+                    let finding = self.arms.hunt(&trial)?;
+                    self.findings.add(identity, &trial, &finding)?;
+                    finding
+                }
+            };
+            let is_missed = finding.by.is_none();
+            findings.push(finding);
+            if is_missed && number == 0 {
+                // Nobody waits three times for nothing.
+                break;
+            }
+        }
+        Ok(findings)
     }
-    let shorter = Arguments {
-        seconds_max: arguments.seconds_max.min(10),
-        mutants: Vec::new(),
-        checkers: Vec::new(),
-        ..*arguments
-    };
-    let findings = trials(arms, patch, "worlds", &dropped, &shorter)?;
-    Ok(Some(Ablation { dropped, findings }))
+
+    /// Leaves out every oracle of the worlds that noticed.
+    fn ablate(&mut self, patch: &Patch, results: &[table::Result]) -> Result<Option<Ablation>> {
+        let Some(worlds) = results.iter().find(|result| result.checker == "worlds") else {
+            return Ok(None);
+        };
+        let noticed = worlds
+            .findings
+            .iter()
+            .filter_map(|finding| finding.by.clone());
+        let mut dropped: Vec<String> = noticed.collect();
+        dropped.sort();
+        dropped.dedup();
+        dropped.retain(|by| !["panic", "hang", "abort"].contains(&by.as_str()));
+        if dropped.is_empty() {
+            return Ok(None);
+        }
+        let seconds = self.arguments.seconds_max.min(ABLATION_SECONDS_MAX);
+        let findings = self.trials(patch, "worlds", &dropped, seconds)?;
+        Ok(Some(Ablation { dropped, findings }))
+    }
 }
 
 /// Mutants of the gate, each with the checker that notices it soonest.
@@ -287,7 +305,7 @@ const SMOKE_SECONDS: u64 = 30;
 /// The gate: every patch applies, and the ones that are caught fastest are caught.
 pub(crate) fn gate(context: &Context) -> Result<()> {
     let patches = patch::read_all(&context.root.join(PATCHES))?;
-    let copy = Copy::make(context, &patches)?;
+    let copy = Copy::make(context, "museum", &patches)?;
     let arms = Arms {
         simulator: copy.simulator(context)?,
         tests: Vec::new(),

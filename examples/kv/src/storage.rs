@@ -5,6 +5,8 @@
 //! what will be the next: group commit. Maps are saved by yet another thread, because that takes seconds.
 
 mod backend;
+#[cfg(test)]
+mod contract;
 mod journal;
 mod snapshots;
 

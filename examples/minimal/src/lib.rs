@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clocks::Instant;
 use quorum::NodeId;
@@ -34,7 +34,7 @@ pub fn start() -> Result<(Node, Journal), Box<dyn Error>> {
     let config = Config::builder(id)
         .frame_bytes_max(FRAME_BYTES_MAX)
         .build()?;
-    let (journal, records) = Journal::open(id)?;
+    let (journal, records) = Journal::open(format!("node-{id}.journal").into())?;
     let (window, now) = (vec![0; 1 << 20], Instant::ZERO);
     let raft = match args[1..] {
         ["found"] if records.is_empty() => Raft::found(config, window, entropy(), now)?,
@@ -90,7 +90,7 @@ pub fn read_hello(node: NodeId, datagram: &[u8]) -> Option<Identity> {
     }
 }
 
-/// An append-only file of records, each behind its length and a checksum.
+/// An append-only file of records, each with what tells a torn one from a damaged one.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -98,33 +98,24 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal of a node and reads the whole records in it.
+    /// Opens a journal and reads the records in it.
     ///
     /// # Errors
     ///
-    /// What the file system says.
-    pub fn open(node: NodeId) -> io::Result<(Self, Vec<Vec<u8>>)> {
-        let path = PathBuf::from(format!("node-{node}.journal"));
-        let file = OpenOptions::new().create(true).append(true).open(&path)?;
-        let bytes = fs::read(&path)?;
+    /// What the file system says; a damaged record is `InvalidData`.
+    pub fn open(path: PathBuf) -> io::Result<(Self, Vec<Vec<u8>>)> {
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            read => read?,
+        };
         let (mut records, mut rest) = (Vec::new(), bytes.as_slice());
-        while let Some((head, tail)) = rest.split_first_chunk::<12>() {
-            let (len, sum) = head.split_at(4);
-            let len = len
-                .try_into()
-                .map(u32::from_le_bytes)
-                .map_or(usize::MAX, |len| len as usize);
-            let Some((record, next)) = tail.split_at_checked(len) else {
-                break;
-            };
-            if checksum(record).to_le_bytes() != sum {
-                break;
-            }
+        while let Some((record, next)) = read_record(rest)? {
             records.push(record.to_vec());
             rest = next;
         }
-        // A torn last record was never acknowledged: cut it off.
-        file.set_len((bytes.len() - rest.len()) as u64)?;
+        // A torn last record was never acknowledged: it goes. The others are stored again, because
+        // after a sync that failed a system shows what it has dropped.
+        let file = replace(&path, &bytes[..bytes.len() - rest.len()])?;
         Ok((Journal { path, file }, records))
     }
 
@@ -132,32 +123,71 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// What the file system says; report it with `handle_persist_failed`.
+    /// What the file system says: what the file holds is unknown then, so start again.
     pub fn store(&mut self, write: &Write<'_>) -> io::Result<()> {
         let mut scratch = [0; RECORD_HEADER_BYTES_MAX];
         let record = write.record(&mut scratch).concat();
         let len = u32::try_from(record.len()).map_err(io::Error::other)?;
+        let head = [len.to_le_bytes(), (!len).to_le_bytes()].concat();
         let stored = [
-            &len.to_le_bytes()[..],
-            &checksum(&record).to_le_bytes(),
+            &head,
             &record,
+            &checksum(&record).to_le_bytes()[..],
+            &[MARK],
         ]
         .concat();
         if !write.begins_anew() {
             self.file.write_all(&stored)?;
             return self.file.sync_data();
         }
-        // This record stands for all before it: a new file takes the old one's place.
-        let fresh = self.path.with_extension("new");
-        fs::write(&fresh, &stored)?;
-        File::open(&fresh)?.sync_all()?;
-        fs::rename(&fresh, &self.path)?;
-        self.file = OpenOptions::new().append(true).open(&self.path)?;
-        self.file.sync_all()
+        // This record stands for all before it.
+        self.file = replace(&self.path, &stored)?;
+        Ok(())
     }
 }
 
-/// FNV-1a, 64 bits: enough to recognise a torn record.
+/// Ends a record: where a crash left only the length of a file, zeros stand.
+const MARK: u8 = 0xa5;
+
+/// The first of these records and what follows it; none if there is none, or it is torn.
+fn read_record(bytes: &[u8]) -> io::Result<Option<(&[u8], &[u8])>> {
+    let damaged = || io::Error::new(io::ErrorKind::InvalidData, "the journal is damaged");
+    let Some(([a, b, c, d, inverse @ ..], rest)) = bytes.split_first_chunk::<8>() else {
+        return Ok(None);
+    };
+    let len = u32::from_le_bytes([*a, *b, *c, *d]);
+    if inverse[3] == 0 {
+        return Ok(None); // no record is so long that this byte were zero
+    }
+    if inverse != &(!len).to_le_bytes() {
+        return Err(damaged());
+    }
+    let Some((record, tail)) = rest.split_at_checked(len as usize) else {
+        return Ok(None);
+    };
+    match tail.split_first_chunk::<9>() {
+        None | Some(([.., 0], _)) => Ok(None),
+        Some(([sum @ .., MARK], next)) if *sum == checksum(record).to_le_bytes() => {
+            Ok(Some((record, next)))
+        }
+        Some(_) => Err(damaged()),
+    }
+}
+
+/// A new file with these bytes takes the place of an old one; all of it is durable, its name too.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let fresh = path.with_extension("new");
+    fs::write(&fresh, bytes)?;
+    File::open(&fresh)?.sync_all()?;
+    fs::rename(&fresh, path)?;
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
+    OpenOptions::new().append(true).open(path)
+}
+
+/// FNV-1a, 64 bits: enough to recognise what is damaged.
 fn checksum(bytes: &[u8]) -> u64 {
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)

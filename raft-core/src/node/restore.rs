@@ -4,6 +4,7 @@ use clocks::{Duration, Instant, Jitter, TimerTable};
 use heapless::Vec;
 use quorum::{Joint, MemberSet};
 
+use super::snapshot::SNAPSHOT_INDEX_MAX;
 use super::{Current, Node, Role, Timer};
 use crate::config::Config;
 use crate::configuration::{Encoded, Encoder, Refused, Seat, Standing, configuration_bytes_max};
@@ -99,8 +100,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
         match header.beginning {
             Some((snapshot, _)) => {
                 check_configuration::<N>(configuration)?;
-                // Part of it would replace entries of older records that were acknowledged.
-                if !is_whole || header.after != snapshot.last.index {
+                // Part of it would replace entries of older records that were acknowledged; and no
+                // node takes a snapshot behind which there is no place for entries.
+                if !is_whole
+                    || header.after != snapshot.last.index
+                    || snapshot.last.index > SNAPSHOT_INDEX_MAX
+                {
                     return Err(RestoreError::DamagedRecord);
                 }
                 check_entries::<N>(snapshot.last.term, entries, is_whole)?;

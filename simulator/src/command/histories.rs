@@ -133,6 +133,11 @@ fn sweep(arguments: &Arguments, options: Options, first: u64, count: u64) -> Exi
         println!("FAILED: never happened: {}", missing.join(", "));
         return ExitCode::FAILURE;
     }
+    let cells: Vec<_> = sum.missing_cells().collect();
+    if ran >= 10_000 && !cells.is_empty() {
+        println!("FAILED: never struck: {}", cells.join(", "));
+        return ExitCode::FAILURE;
+    }
     let idle: Vec<_> = judged.idle().map(Oracle::name).collect();
     if ran >= 10_000 && !idle.is_empty() {
         println!("FAILED: never judged: {}", idle.join(", "));

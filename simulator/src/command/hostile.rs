@@ -5,7 +5,11 @@ use std::time::Instant;
 
 use clap::Args;
 use simulator::figures::{Figures, Merge};
+use simulator::hostile::quietly;
+use simulator::hostile::traitor::{self, Traitor};
 use simulator::hostile::{Manner, Shrunk, Stage, Tally, shrink};
+use simulator::world::stats::Count;
+use simulator::world::{Options, Progress, World};
 
 /// Options of `hostile`.
 #[derive(Args, Debug)]
@@ -31,6 +35,9 @@ pub(crate) struct Arguments {
     /// Threads, each with seeds of its own.
     #[arg(long, default_value_t = 1)]
     threads: u64,
+    /// Large worlds in which one member lies, instead of one machine that everybody lies to.
+    #[arg(long)]
+    traitor: bool,
 }
 
 const INPUTS: u64 = 100_000_000;
@@ -40,6 +47,7 @@ const ROUND: u64 = 256;
 /// Runs them.
 pub(crate) fn main(arguments: &Arguments) -> ExitCode {
     match arguments.seed {
+        _ if arguments.traitor => traitors(arguments),
         Some(seed) => tell(arguments, seed),
         None => sweep(arguments),
     }
@@ -166,4 +174,76 @@ fn report(shrunk: &Shrunk) -> ExitCode {
     );
     println!("figure hostile violations 1 sum");
     ExitCode::FAILURE
+}
+
+/// What came of the worlds with a traitor.
+#[derive(Default)]
+struct Betrayed {
+    worlds: u64,
+    events: u64,
+    bent: u64,
+    crashes: u64,
+}
+
+fn traitors(arguments: &Arguments) -> ExitCode {
+    const EVENTS: u64 = 10_000_000;
+    let began = Instant::now();
+    let mut sum = Betrayed::default();
+    let most = match (arguments.inputs, arguments.seconds) {
+        (Some(inputs), _) => inputs,
+        (None, Some(_)) => u64::MAX,
+        (None, None) => EVENTS,
+    };
+    let mut seed = arguments.seed.unwrap_or(arguments.first);
+    loop {
+        let ended = quietly::catch(|| betray(seed, &mut sum));
+        if let Err(what) = ended.and_then(|ended| ended) {
+            println!("seed {seed}: FAILED {what}");
+            println!("replay: cargo run --release -p simulator -- hostile --traitor --seed {seed}");
+            println!("figure traitor violations 1 sum");
+            return ExitCode::FAILURE;
+        }
+        seed = seed.wrapping_add(1);
+        let is_late = |seconds| began.elapsed().as_secs() >= seconds;
+        let is_over = sum.events >= most || arguments.seconds.is_some_and(is_late);
+        if is_over || arguments.seed.is_some() {
+            break;
+        }
+    }
+    let elapsed = began.elapsed().as_millis() as u64;
+    println!(
+        "{} worlds, {} events, {} frames bent in {elapsed} ms",
+        sum.worlds, sum.events, sum.bent
+    );
+    let mut figures = Figures::new("traitor");
+    figures.add("worlds", sum.worlds, Merge::Sum);
+    figures.add("events", sum.events, Merge::Sum);
+    figures.add("frames-bent", sum.bent, Merge::Sum);
+    figures.add("crashes", sum.crashes, Merge::Sum);
+    figures.add("milliseconds", elapsed, Merge::Sum);
+    figures.add("violations", 0, Merge::Sum);
+    print!("{figures}");
+    ExitCode::SUCCESS
+}
+
+/// One world with a traitor.
+fn betray(seed: u64, sum: &mut Betrayed) -> Result<(), String> {
+    let options = Options {
+        bench: traitor::bench(),
+        ..Options::default()
+    };
+    let mut world = World::new(seed, options).map_err(|found| found.to_string())?;
+    world.betray(Traitor::new(seed, world.swarm().hosts));
+    let ended = loop {
+        match world.step() {
+            Ok(Progress::Goes) => {}
+            Ok(Progress::Ends) => break Ok(()),
+            Err(violation) => break Err(violation.to_string()),
+        }
+    };
+    sum.worlds += 1;
+    sum.events += world.stats().count(Count::Event);
+    sum.crashes += world.stats().count(Count::Crash);
+    sum.bent += world.traitor().map_or(0, Traitor::bent);
+    ended
 }

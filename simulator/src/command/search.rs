@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use simulator::figures::{Figures, Merge};
 use simulator::search::explore::{End, Limits, Report, explore};
-use simulator::search::raft::{Profile, RaftSpace, Sabotage, profiles};
+use simulator::search::lasso::lasso;
+use simulator::search::raft::{Ending, Profile, RaftSpace, Sabotage, profiles};
 
 /// Options of `search`.
 #[derive(Args, Debug)]
@@ -23,6 +24,9 @@ pub(crate) struct Arguments {
     /// The size of the worlds: 1 for minutes, 2 for campaigns.
     #[arg(long, default_value_t = 1)]
     scale: u8,
+    /// Change a bound of the profiles, as in `terms=3`; may be given several times.
+    #[arg(long = "bound", value_name = "NAME=VALUE", value_parser = bound)]
+    bounds: Vec<(String, u8)>,
     /// Explore the i-th of every n profiles only.
     #[arg(long, value_name = "I/N", value_parser = shard, default_value = "0/1")]
     shard: (usize, usize),
@@ -54,6 +58,16 @@ fn shard(text: &str) -> Result<(usize, usize), String> {
     }
 }
 
+fn bound(text: &str) -> Result<(String, u8), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("a bound is written name=value")?;
+    let value = value.parse().map_err(|_| "a bound is a small number")?;
+    let known = profiles(1)[0].with(name, value);
+    known.ok_or_else(|| format!("{name} is no bound"))?;
+    Ok((name.into(), value))
+}
+
 fn sabotage(name: &str) -> Result<Sabotage, String> {
     let found = Sabotage::ALL.iter().find(|(known, _)| *known == name);
     found.map(|(_, sabotage)| *sabotage).ok_or_else(|| {
@@ -64,7 +78,13 @@ fn sabotage(name: &str) -> Result<Sabotage, String> {
 
 /// Explores them.
 pub(crate) fn main(arguments: &Arguments) -> ExitCode {
-    let all = profiles(arguments.scale);
+    let change = |profile: Profile, (name, value): &(String, u8)| {
+        profile.with(name, *value).unwrap_or(profile)
+    };
+    let mut all = profiles(arguments.scale);
+    for profile in &mut all {
+        *profile = arguments.bounds.iter().fold(*profile, change);
+    }
     if arguments.list {
         all.iter().for_each(print_profile);
         return ExitCode::SUCCESS;
@@ -117,7 +137,16 @@ fn run(
         ..Limits::default()
     };
     let mut space = RaftSpace::new(*profile, arguments.sabotage, arguments.hash_seed);
-    let report = explore(&mut space, &limits);
+    let report = if profile.ending == Ending::Calm {
+        let (report, waiting) = lasso(&mut space, &limits);
+        println!(
+            "    {} waiting states, {} lassos",
+            waiting.states, waiting.traps
+        );
+        report
+    } else {
+        explore(&mut space, &limits)
+    };
     print_report(&space, &report);
     let millis = report.time.as_millis() as u64;
     figures.add("states", report.states, Merge::Sum);

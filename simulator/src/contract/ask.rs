@@ -143,7 +143,7 @@ impl Stage<'_> {
     }
 
     fn forgotten(&mut self, term: Term, promised: EntryId) -> (Duty, String) {
-        for (place, old) in self.witness.overwritten.clone().into_iter().enumerate() {
+        for (place, old) in self.witness.rivals(promised).into_iter().enumerate() {
             let later = Term::new(term.value() + 1 + place as u32);
             let found = self.probe(later, old);
             if found.is_ok_and(|(verified, _)| verified >= old.index) {

@@ -123,7 +123,11 @@ fn examine_history(
             report.failures += 1;
         }
     }
-    let bits = quiet.bits;
+    let bits = if options.decays_max == 0 {
+        0
+    } else {
+        quiet.bits
+    };
     let step = (bits / options.decays_max.max(1)).max(1);
     for bit in (0..bits).step_by(step as usize) {
         let found = try_point(rig, point(NEVER, Blow::Decay(bit)))?;

@@ -5,8 +5,8 @@ use core::fmt;
 /// Where bytes are kept, with the faults that the tester asks for.
 ///
 /// An *operation* is whatever can fail or be cut in two by a power cut: a write, a sync, a rename,
-/// a page that is programmed. [`Files`](super::Files) and [`Flash`](super::Flash) are media to
-/// build on; one's own counts its operations and keeps what is not synced yet apart.
+/// a page that is programmed. [`Files`](super::Files) is one to build on; another counts its
+/// operations and keeps what is not synced yet apart.
 pub trait Medium {
     /// How many operations were begun since the medium was made; reading is none.
     fn operations(&self) -> u64;

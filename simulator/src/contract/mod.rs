@@ -14,7 +14,7 @@
 //!
 //! - implement [`Rig`] for the driver as it is, or [`Store`] for its journal alone (then
 //!   [`Driver`] is the loop around it);
-//! - run it on [`Files`], on [`Flash`], or on a [`Medium`] of one's own;
+//! - run it on [`Files`], or on a [`Medium`] of one's own;
 //! - call [`examine`]. A [`Breach`] says which [`Duty`] was not done, what was seen, and where;
 //!   [`replay`] goes there again.
 //!

@@ -201,7 +201,11 @@ impl<'r> Stage<'r> {
             seed,
         };
         self.note_call();
-        let begun = self.rig.begin(begin, self.now);
+        let mut begun = self.rig.begin(begin, self.now);
+        if begun.is_err() && self.rig.medium().is_powered() {
+            // An operation may have failed; nobody knows the node yet, so it is made again.
+            begun = self.rig.begin(begin, self.now);
+        }
         if !self.rig.medium().is_powered() {
             return Ok(Flow::Cut);
         }

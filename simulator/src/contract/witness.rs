@@ -29,8 +29,6 @@ pub(super) struct Witness {
     pub(super) votes: BTreeMap<Term, NodeId>,
     /// The last entry that it acknowledged.
     pub(super) acknowledged: EntryId,
-    /// Entries that were acknowledged once and had to make room.
-    pub(super) overwritten: Vec<EntryId>,
     applied: Application,
     /// Applied before anybody else was known to have.
     unchecked: Vec<Application>,
@@ -139,7 +137,6 @@ impl Witness {
                 continue;
             }
             while self.acknowledged.index >= id.index {
-                self.overwritten.push(self.acknowledged);
                 let link = self.links.get(&key(self.acknowledged));
                 self.acknowledged = link.map_or(EntryId::ZERO, |link| link.before);
             }
@@ -199,6 +196,17 @@ impl Witness {
             Duty::KeepVote,
             format!("in term {term} it votes for node {candidate}, and voted for node {first}"),
         ))
+    }
+
+    /// Entries that stood, or might have, where others of the log that ends with `id` stand.
+    pub(super) fn rivals(&self, id: EntryId) -> Vec<EntryId> {
+        let all = self.links.keys();
+        let all = all.map(|(index, term)| EntryId::new(*index, *term));
+        all.filter(|rival| {
+            let mine = self.ancestor(id, rival.index);
+            mine.is_some_and(|mine| mine != *rival)
+        })
+        .collect()
     }
 
     /// The last entry that the node must have after a restart.

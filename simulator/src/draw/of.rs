@@ -201,6 +201,9 @@ fn cause(decision: &Decision) -> Cause {
             Cause::World(decision.to_string())
         }
         Decision::Calm => Cause::World("calm: the group recovers by itself".into()),
+        Decision::StopClock(_) => Cause::Other("clock stops".into()),
+        Decision::StartClock(..) => Cause::Other("clock goes on".into()),
+        Decision::Rot(_) => Cause::Other("a record rots".into()),
         Decision::Rewind => Cause::Other("goes back in time".into()),
         Decision::Unreachable(..) => Cause::Other("peer unreachable".into()),
         Decision::Deliver(_)

@@ -265,7 +265,8 @@ impl Episode<'_> {
             if let Some(before) = before {
                 let event = subject.raft.poll_event();
                 let is_counted = matches!(
-                    event, Some(Event::Dropped { count: 1, reason: why, .. }) if why == reason);
+                    event, Some(Event::Dropped { count: 1, reason: why, .. })
+                        if why == reason || why == DropReason::TermTooHigh);
                 check(
                     is_counted && before == subject.raft,
                     Rule::Strangers,

@@ -7,7 +7,7 @@ use crate::world::Options;
 use crate::{Sabotage, run};
 
 /// Which oracle must notice what.
-const NOTICES: [(Sabotage, Oracle); 13] = [
+const NOTICES: &[(Sabotage, Oracle)] = &[
     (Sabotage::ForgesGrants, Oracle::ElectionSafety),
     (Sabotage::ForgetsRecord, Oracle::OneVote),
     (Sabotage::RaisesClaims, Oracle::UpToDateVote),
@@ -21,6 +21,18 @@ const NOTICES: [(Sabotage, Oracle); 13] = [
     (Sabotage::ForgetsRecord, Oracle::Recovery),
     (Sabotage::RotsMemory, Oracle::Invariants),
     (Sabotage::LosesVotes, Oracle::Liveness),
+    (Sabotage::ForgesGrants, Oracle::VoteQuorum),
+    (Sabotage::HardensPreVotes, Oracle::PreVoteInert),
+    (Sabotage::Rewinds, Oracle::LeaderAppendOnly),
+    (Sabotage::LosesRecord, Oracle::QuorumLog),
+    (Sabotage::LosesRecord, Oracle::MatchIndex),
+    (Sabotage::RaisesAcks, Oracle::MatchIndex),
+    (Sabotage::RaisesCommits, Oracle::CommitRule),
+    (Sabotage::ReportsEarly, Oracle::Order),
+    (Sabotage::ChangesMembers, Oracle::Reconfiguration),
+    (Sabotage::SpoilsSnapshots, Oracle::Snapshot),
+    (Sabotage::MisreadsClock, Oracle::Purity),
+    (Sabotage::ForgetsSending, Oracle::BoundedOutput),
 ];
 
 /// Histories in which an oracle must have noticed.
@@ -39,7 +51,7 @@ impl Checker for Seeded {
     }
 
     fn hunt(&self, trial: &Trial) -> Hunt {
-        try_each(trial.budget, NOTICES, |(sabotage, oracle)| {
+        try_each(trial.budget, NOTICES, |&(sabotage, oracle)| {
             let options = Options {
                 bench: Bench::only(oracle),
                 sabotage,
@@ -53,5 +65,20 @@ impl Checker for Seeded {
                 what: format!("{oracle} does not notice {}", sabotage.name()),
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_oracle_has_something_to_notice() {
+        for oracle in Oracle::ALL {
+            assert!(
+                NOTICES.iter().any(|(_, notices)| *notices == oracle),
+                "{oracle}"
+            );
+        }
     }
 }

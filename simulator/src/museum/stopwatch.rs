@@ -4,6 +4,9 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+/// The system brings processor time up to date this often at the least; below it the wall counts.
+const TICK: Duration = Duration::from_millis(4);
+
 /// Measures from its start on.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch {
@@ -23,7 +26,9 @@ impl Stopwatch {
     /// The time since the start.
     pub fn elapsed(&self) -> Duration {
         match (self.processor, processor_time()) {
-            (Some(before), Some(now)) => now.saturating_sub(before),
+            (Some(before), Some(now)) => now
+                .saturating_sub(before)
+                .max(self.wall.elapsed().min(TICK)),
             _ => self.wall.elapsed(),
         }
     }

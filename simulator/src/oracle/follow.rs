@@ -7,6 +7,7 @@ use super::{
     Oracle, Oracles, Shadow, Violation, commit_rule, invariants, leader_append_only, monotonic,
     order, quorum_durability, reconfiguration, snapshot, state_machine_safety,
 };
+use crate::world::app::Answer;
 use crate::world::chain::Link;
 use crate::world::host::{Host, Machine};
 use crate::world::stats::{Count, Stats};
@@ -226,6 +227,15 @@ impl Oracles {
         let found = self.ledger.extend(raft, &shadow.log, commit, term);
         self.court.judge(Oracle::StateMachineSafety, found)?;
         stats.add_many(Count::Commit, commit.since(known));
+        let mut index = known;
+        while index < commit {
+            index = index.next();
+            let answer = self.ledger.at(index).and_then(|entry| entry.answer);
+            if let Some(Answer { number, .. }) = answer {
+                let found = self.exactly_once.on_commit(number, index, &self.clients);
+                self.court.judge(Oracle::ExactlyOnce, found)?;
+            }
+        }
         let found = quorum_durability::check(host, hosts, members, commit, &self.ledger);
         self.court.judge(Oracle::QuorumDurability, found)?;
         self.forget(hosts);

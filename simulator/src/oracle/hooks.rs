@@ -1,15 +1,17 @@
 //! What the world tells the oracles: what comes and goes, and what became of it.
 
-use clocks::Instant;
+use clocks::{Duration, Instant};
 use quorum::NodeId;
 use raft_core::{Body, EntryKind, LogIndex, Message, Role, Snapshot};
 
 use super::view::{Members, View};
 use super::{
-    Oracle, Oracles, Violation, bounded_output, commit_rule, persist_before_send, pre_vote_inert,
-    purity, recovery, snapshot, state_machine_safety,
+    Oracle, Oracles, Shadow, Violation, bounded_output, commit_rule, exactly_once, linearizability,
+    persist_before_send, pre_vote_inert, purity, recovery, snapshot, state_machine_safety,
 };
+use crate::world::app::Command;
 use crate::world::chain::{Chain, Link};
+use crate::world::clients::Outcome;
 use crate::world::host::{Host, Machine};
 
 impl Oracles {
@@ -24,6 +26,7 @@ impl Oracles {
         shadow.view = View::of(raft);
         shadow.members = Members::of(raft);
         shadow.until_whole = 0;
+        self.deaf_leader.on_start(host);
         self.configurations.clear(host);
         let mut index = raft.base().index.next();
         while let Some(entry) = raft.entry(index) {
@@ -74,12 +77,14 @@ impl Oracles {
         &mut self,
         host: usize,
         from: usize,
+        local: Instant,
         message: &Message<'_>,
         hosts: &[Host],
     ) -> Result<(), Violation> {
         let Some(raft) = &hosts[host].raft else {
             return Ok(());
         };
+        self.deaf_leader.on_received(host, from, local);
         let before = &self.shadows[host].view;
         match &message.body {
             Body::Append(append) if raft.commit() > before.commit => {
@@ -100,6 +105,25 @@ impl Oracles {
     /// A host was given a snapshot, or has stored a piece of it.
     pub fn on_told(&mut self, host: usize, snapshot: &Snapshot) {
         self.commit_rule.on_told(host, snapshot.last.index);
+    }
+
+    /// A host was woken, and has done what it wanted. A leader may be out of reach of every
+    /// majority for so long.
+    pub fn on_woken(
+        &mut self,
+        host: usize,
+        local: Instant,
+        patience: Duration,
+    ) -> Result<(), Violation> {
+        let Shadow { view, members, .. } = &self.shadows[host];
+        if view.role != Role::Leader {
+            return Ok(());
+        }
+        let oracle = &mut self.deaf_leader;
+        match oracle.on_woken(host, local, view, members, patience) {
+            Some(found) => self.court.judge(Oracle::DeafLeader, found),
+            None => Ok(()),
+        }
     }
 
     /// Whether the next message is given to a copy of the machine as well.
@@ -176,7 +200,9 @@ impl Oracles {
                 let is_leading = self.shadows[to].view.role == Role::Leader
                     && hosts[to].raft.is_some()
                     && self.shadows[to].view.hard.term == message.term;
-                let leader = is_leading.then_some(&self.shadows[to].log);
+                // Whoever is lied to acknowledges what its leader never had.
+                let is_comparable = is_leading && self.court.bench().has(Oracle::LogMatching);
+                let leader = is_comparable.then_some(&self.shadows[to].log);
                 let found =
                     persist_before_send::check_ack(from, to, ack.verified, &durable.log, leader);
                 self.court.judge(Oracle::PersistBeforeSend, found)
@@ -206,6 +232,34 @@ impl Oracles {
     ) -> Result<(), Violation> {
         let found = snapshot::check_state(host, snapshot.last.index, state, &self.ledger);
         self.court.judge(Oracle::Snapshot, found)
+    }
+
+    /// The client of the command with this number was told something.
+    pub fn on_answered(&mut self, number: u64) -> Result<(), Violation> {
+        let Some(asked) = self.clients.asked(number) else {
+            return Ok(());
+        };
+        let Outcome::Answered(told) = asked.outcome else {
+            return Ok(());
+        };
+        let floor = asked.floor;
+        if told.is_logged {
+            let found = exactly_once::check_answered(number, told.at, &self.ledger);
+            self.court.judge(Oracle::ExactlyOnce, found)?;
+        }
+        let found = linearizability::check(Command::new(number), floor, &told, &self.ledger);
+        self.court.judge(Oracle::Linearizability, found)
+    }
+
+    /// The history is over: what clients saw of it is looked at as a whole, unless it is too much.
+    /// Says whether it was.
+    pub fn on_end(&mut self) -> Result<bool, Violation> {
+        let found = linearizability::check_history(self.clients.history());
+        let is_decided = found.is_some();
+        if let Some(found) = found {
+            self.court.judge(Oracle::Linearizability, found)?;
+        }
+        Ok(is_decided)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use raft_core::{EntryId, EntryKind, LogIndex, Term};
 
-use crate::world::app::{Answer, App};
+use crate::world::app::{Answer, App, Command};
 use crate::world::chain::Chain;
 use crate::world::host::Machine;
 use crate::world::reuse::copies_in_place;
@@ -21,7 +21,6 @@ pub(super) struct Committed {
     /// Whether the application is given it.
     pub(super) is_command: bool,
     /// What the application answers to it.
-    #[expect(dead_code, reason = "clients come next")]
     pub(super) answer: Option<Answer>,
 }
 
@@ -103,6 +102,18 @@ impl Ledger {
     pub(super) fn configuration_at(&self, index: LogIndex) -> Option<EntryId> {
         let mut latest_first = self.configurations.iter().rev();
         latest_first.find(|id| id.index <= index).copied()
+    }
+
+    /// What the register holds after `index`; `None` if that is not remembered.
+    pub(super) fn register_at(&self, index: LogIndex, register: usize) -> Option<u64> {
+        let count = usize::try_from(index.since(self.start)).ok()?;
+        let mut latest_first = self.entries.range(..count.min(self.entries.len())).rev();
+        let is_there = |answer: &Answer| Command::new(answer.number).register == register;
+        let answer = latest_first.find_map(|entry| entry.answer.filter(is_there));
+        match answer {
+            Some(answer) => Some(answer.value),
+            None => (self.start == LogIndex::ZERO).then_some(0),
+        }
     }
 
     /// Writes down what a machine committed up to `commit` in `term`.

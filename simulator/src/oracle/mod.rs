@@ -9,18 +9,22 @@ mod bench;
 pub(crate) mod bounded_output;
 mod commit_rule;
 mod configurations;
+mod deaf_leader;
 mod election_safety;
+mod exactly_once;
 mod follow;
 mod hooks;
 mod invariants;
 mod leader_append_only;
 mod leader_completeness;
 mod ledger;
+mod linearizability;
 mod liveness;
 mod log_matching;
 mod match_index;
 mod monotonic;
 mod name;
+mod no_majority;
 mod one_vote;
 mod order;
 mod persist_before_send;
@@ -39,6 +43,7 @@ mod vote_quorum;
 use raft_core::{EntryId, LogIndex};
 
 use crate::world::chain::Chain;
+use crate::world::clients::Clients;
 use crate::world::host::Host;
 use crate::world::reuse::copies_in_place;
 use crate::world::swarm::HOSTS_MAX;
@@ -49,8 +54,18 @@ use view::{Members, View};
 pub(crate) use hooks::rebuild;
 
 pub use bench::{Bench, Court, Judged, Violation};
-pub use liveness::Liveness;
+pub use liveness::{Liveness, Recovery};
 pub use name::Oracle;
+pub use no_majority::NoMajority;
+
+/// What is judged when a group is well after the storm.
+pub(crate) const WELL: [Oracle; 5] = [
+    Oracle::Liveness,
+    Oracle::JointLeft,
+    Oracle::Progress,
+    Oracle::CatchUp,
+    Oracle::StableLeader,
+];
 
 /// So many more commits, and the beginning of history may be forgotten.
 const FORGET_EVERY: usize = 64;
@@ -91,6 +106,10 @@ pub struct Oracles {
     commit_rule: commit_rule::CommitRule,
     configurations: configurations::Configurations,
     purity: purity::Purity,
+    exactly_once: exactly_once::ExactlyOnce,
+    deaf_leader: deaf_leader::DeafLeader,
+    /// What clients asked for and were told.
+    pub(crate) clients: Clients,
 }
 
 copies_in_place!(Oracles {
@@ -109,6 +128,9 @@ copies_in_place!(Oracles {
     commit_rule,
     configurations,
     purity,
+    exactly_once,
+    deaf_leader,
+    clients,
 });
 
 impl Oracles {
@@ -130,6 +152,9 @@ impl Oracles {
             commit_rule: Default::default(),
             configurations: Default::default(),
             purity: Default::default(),
+            exactly_once: Default::default(),
+            deaf_leader: Default::default(),
+            clients: Clients::default(),
         }
     }
 
@@ -153,6 +178,9 @@ impl Oracles {
         self.commit_rule = Default::default();
         self.configurations.reset();
         self.purity = Default::default();
+        self.exactly_once.clear();
+        self.deaf_leader = Default::default();
+        self.clients.reset();
     }
 
     /// Bytes that a copy copies, beside itself.

@@ -65,8 +65,24 @@ oracles! {
     Purity = "purity";
     /// An input makes no more frames than the log and the members account for.
     BoundedOutput = "bounded-output";
+    /// What a client was told is done is in the log, once; and nothing that nobody asked for.
+    ExactlyOnce = "exactly-once";
+    /// What clients were told agrees with one order of all commands, in real time.
+    Linearizability = "linearizability";
     /// When the faults are over somebody comes into office.
     Liveness = "liveness";
+    /// Then what a leader takes is committed.
+    Progress = "progress";
+    /// Then every live member catches up.
+    CatchUp = "catch-up";
+    /// Then a change of members comes to its end.
+    JointLeft = "joint-left";
+    /// A leader whose majority is well is not disturbed by anybody else.
+    StableLeader = "stable-leader";
+    /// A leader that no majority reaches gives way.
+    DeafLeader = "deaf-leader";
+    /// Without a majority nothing new is committed, and terms do not grow.
+    NoMajority = "no-majority";
 }
 
 impl Oracle {

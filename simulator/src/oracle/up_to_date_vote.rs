@@ -39,7 +39,11 @@ impl UpToDateVote {
         match self.claims[candidate] {
             // A request of an earlier term that arrives late is not known any more.
             Some((claimed, _)) if claimed > term => Ok(()),
-            Some((claimed, last)) if claimed == term && last.is_up_to_date_with(before.last) => {
+            // Compared here and not by the machine's own method, which is what is judged.
+            Some((claimed, last))
+                if claimed == term
+                    && (last.term, last.index) >= (before.last.term, before.last.index) =>
+            {
                 Ok(())
             }
             claim => Err(format!(

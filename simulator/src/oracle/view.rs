@@ -21,6 +21,8 @@ impl Members {
     /// Asks a machine.
     pub(super) fn of(raft: &Machine) -> Self {
         let (mut incoming, mut outgoing) = (0, 0);
+        // Worked out from the seats: whether a machine knows that both majorities count is judged.
+        let mut is_joint = false;
         let mut identities = [None; HOSTS_MAX];
         for seat in raft.members() {
             let Some(host) = host_of(seat.identity.node) else {
@@ -29,10 +31,11 @@ impl Members {
             identities[host] = Some(seat.identity);
             incoming |= u64::from(seat.standing.is_in_incoming()) << host;
             outgoing |= u64::from(seat.standing.is_in_outgoing()) << host;
+            is_joint |= seat.standing.is_transitional();
         }
         Members {
             incoming,
-            outgoing: raft.is_joint().then_some(outgoing),
+            outgoing: is_joint.then_some(outgoing),
             identities,
         }
     }

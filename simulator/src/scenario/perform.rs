@@ -231,6 +231,16 @@ impl Teller {
                 world.notice_unreachable(host.into(), peer.into())?;
             }
             Decision::Clock(host, micros) => world.step_clock(host.into(), micros),
+            Decision::StopClock(host) => world.stop_clock_of(host.into()),
+            Decision::StartClock(host, catches_up) => {
+                world.start_clock_of(host.into(), catches_up);
+            }
+            Decision::Rot(host) => {
+                if world.hosts[usize::from(host)].raft.is_some() {
+                    return Ok(false);
+                }
+                world.rot_host(host.into())?;
+            }
             Decision::Freeze(host, illness) => {
                 self.frozen.push((host.into(), illness));
                 world.freeze_host(host.into(), illness);

@@ -155,6 +155,12 @@ impl fmt::Display for Decision {
             Decision::Unreachable(from, to) => write!(f, "unreachable {}->{}", n(from), n(to)),
             Decision::Busy(host, peers) => write!(f, "busy n{} {}", n(host), names(*peers)),
             Decision::Free(host) => write!(f, "free n{}", n(host)),
+            Decision::StopClock(host) => write!(f, "stop-clock n{}", n(host)),
+            Decision::StartClock(host, catches_up) => {
+                let word = if *catches_up { "caught-up" } else { "behind" };
+                write!(f, "start-clock n{} {word}", n(host))
+            }
+            Decision::Rot(host) => write!(f, "rot-record n{}", n(host)),
             Decision::Clock(host, micros) => {
                 let sign = if *micros < 0 { '-' } else { '+' };
                 write!(

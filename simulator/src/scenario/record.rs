@@ -50,7 +50,10 @@ pub fn record(seed: u64, options: Options) -> Result<Recorded, Violation> {
     });
     let mut steps = losses_first(steps);
     let is_calm = |step: &Step| step.decision == Decision::Calm;
-    let is_stuck = matches!(&violation, Some(found) if found.oracle == Oracle::Liveness);
+    let is_stuck = matches!(
+        &violation,
+        Some(found) if found.oracle == Oracle::Liveness || crate::oracle::WELL.contains(&found.oracle)
+    );
     if let Some(place) = steps.iter().position(is_calm) {
         let calm = steps.remove(place);
         if is_stuck {

@@ -198,6 +198,16 @@ fn step(words: &mut Words<'_>) -> Result<Step, String> {
         }
         "busy" => Decision::Busy(words.host()?, words.hosts()?),
         "free" => Decision::Free(words.host()?),
+        "stop-clock" => Decision::StopClock(words.host()?),
+        "start-clock" => {
+            let host = words.host()?;
+            match words.word()? {
+                "caught-up" => Decision::StartClock(host, true),
+                "behind" => Decision::StartClock(host, false),
+                word => return Err(format!("{word}: caught-up, or behind")),
+            }
+        }
+        "rot-record" => Decision::Rot(words.host()?),
         "clock" => Decision::Clock(words.host()?, words.shift()?),
         "freeze" => {
             let (host, word) = (words.host()?, words.word()?);

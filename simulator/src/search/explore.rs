@@ -90,6 +90,21 @@ impl Report {
 
 /// Explores a space until it is closed, an invariant breaks, or a limit is reached.
 pub fn explore<S: Space>(space: &mut S, limits: &Limits) -> Report {
+    explore_with(space, limits, &mut |_, _, _, _| {})
+}
+
+/// What looks on: it sees each state with its fingerprint and its steps.
+pub(super) type Watch<'a, S> =
+    &'a mut dyn FnMut(&S, &StateOf<S>, u64, &[Step<StateOf<S>, <S as Space>::Action>]);
+
+type StateOf<S> = <S as Space>::State;
+
+/// As [`explore`], with somebody looking on.
+pub(super) fn explore_with<S: Space>(
+    space: &mut S,
+    limits: &Limits,
+    watch: Watch<'_, S>,
+) -> Report {
     let mut search = Search {
         began: Instant::now(),
         seen: Seen::new(limits.memory_bytes, limits.keeps_parents),
@@ -104,7 +119,7 @@ pub fn explore<S: Space>(space: &mut S, limits: &Limits) -> Report {
         },
         next: Vec::new(),
     };
-    search.report.end = match search.run(space) {
+    search.report.end = match search.run(space, watch) {
         Ok(()) => End::Closed,
         Err(end) => end,
     };
@@ -122,7 +137,7 @@ struct Search<T> {
 }
 
 impl<T: Copy> Search<T> {
-    fn run<S: Space<State = T>>(&mut self, space: &mut S) -> Result<(), End> {
+    fn run<S: Space<State = T>>(&mut self, space: &mut S, watch: Watch<'_, S>) -> Result<(), End> {
         let initial = space.initial();
         let root = space.fingerprint(&initial);
         let _ = self.seen.insert(root, root);
@@ -141,6 +156,10 @@ impl<T: Copy> Search<T> {
                 steps.clear();
                 space.expand(state, &mut steps);
                 let from = space.fingerprint(state);
+                watch(space, state, from, &steps);
+                self.report.steps += steps.len() as u64;
+                // All looks into the table first: one alone would wait for the memory.
+                steps.retain(|step| step.broken.is_some() || !self.seen.has_at_home(step.print));
                 for step in &steps {
                     self.take(space, from, step)?;
                 }
@@ -160,12 +179,10 @@ impl<T: Copy> Search<T> {
         from: u64,
         step: &Step<T, S::Action>,
     ) -> Result<(), End> {
-        self.report.steps += 1;
         if let Some(invariant) = step.broken {
             return Err(self.caught(space, invariant, from, Some(step.action)));
         }
-        let fingerprint = space.fingerprint(&step.state);
-        match self.seen.insert(fingerprint, from) {
+        match self.seen.insert(step.print, from) {
             Ok(true) => {}
             Ok(false) => return Ok(()),
             Err(_) => return Err(End::Stopped("memory")),
@@ -231,9 +248,9 @@ impl<T: Copy> Search<T> {
         while let Some(fingerprint) = way.pop() {
             steps.clear();
             space.expand(&state, &mut steps);
-            let found = steps.iter().find(|step| {
-                step.broken.is_none() && space.fingerprint(&step.state) == fingerprint
-            });
+            let found = steps
+                .iter()
+                .find(|step| step.broken.is_none() && step.print == fingerprint);
             let Some(step) = found else { break };
             words.push(space.describe(&state, step.action));
             state = step.state;

@@ -22,6 +22,7 @@
 //! comes back through `Recovered` and `restore`. Bounds are those of the profile.
 
 mod disks;
+mod ending;
 mod frames;
 mod ghost;
 mod group;
@@ -33,17 +34,17 @@ mod prelude;
 mod profile;
 mod sabotage;
 mod step;
-mod table;
 mod words;
 
 use std::time::Duration;
 
 pub use group::{Action, RaftSpace, State};
-pub use profile::{Profile, profile, profiles};
+pub use profile::{Ending, Profile, profile, profiles};
 pub use sabotage::Sabotage;
 pub use step::Input;
 
 use super::explore::{End, Limits, Report, explore};
+use super::lasso::lasso;
 
 /// What a search caught, and at what cost.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -93,7 +94,11 @@ pub fn hunt_report(
         memory_bytes: budget.memory_bytes,
         ..Limits::default()
     };
-    let report = explore(&mut space, &limits);
+    let report = if profile.ending == Ending::Calm {
+        lasso(&mut space, &limits).0
+    } else {
+        explore(&mut space, &limits)
+    };
     let caught = match &report.end {
         End::Caught(caught) => Some(Caught {
             invariant: caught.invariant,

@@ -44,6 +44,14 @@ impl Seen {
         self.len
     }
 
+    /// Whether a fingerprint stands at the place where it belongs. A guess that costs one look and
+    /// depends on no other, so that a processor can do many at once: "no" may be wrong.
+    #[inline]
+    pub(super) fn has_at_home(&self, fingerprint: u64) -> bool {
+        let home = mix(fingerprint) as usize & (self.places.len() - 1);
+        self.places[home] == fingerprint
+    }
+
     /// Adds a fingerprint and says whether it is new.
     #[inline]
     pub(super) fn insert(&mut self, fingerprint: u64, parent: u64) -> Result<bool, Full> {

@@ -7,6 +7,8 @@ pub struct Step<S, A> {
     pub action: A,
     /// The state after it.
     pub state: S,
+    /// Its fingerprint.
+    pub print: u64,
     /// The invariant that this step breaks, if it does.
     pub broken: Option<&'static str>,
 }

@@ -45,6 +45,8 @@ const MILLION: i64 = 1_000_000;
 pub struct HostClock {
     offset_micros: i64,
     rate_ppm: i64,
+    /// What it shows while it stands still.
+    stopped_at: Option<i64>,
 }
 
 impl HostClock {
@@ -53,23 +55,29 @@ impl HostClock {
         HostClock {
             offset_micros: i64::try_from(offset.as_micros()).unwrap_or(i64::MAX / 4),
             rate_ppm: rate_ppm.clamp(-MILLION / 2, MILLION),
+            stopped_at: None,
         }
     }
 
     /// What it shows.
     #[inline]
     pub fn show(&self, now: Moment) -> Instant {
+        let shown = self.stopped_at.unwrap_or_else(|| self.shown(now));
+        Instant::from_micros(u64::try_from(shown).unwrap_or(0))
+    }
+
+    fn shown(&self, now: Moment) -> i64 {
         // Simulated times are far below 2^43 microseconds, so the products fit.
         let elapsed = i64::try_from(now.0).unwrap_or(i64::MAX / (2 * MILLION));
         let drifted = match self.rate_ppm {
             0 => elapsed,
             rate => elapsed + elapsed * rate / MILLION,
         };
-        let shown = self.offset_micros.saturating_add(drifted);
-        Instant::from_micros(u64::try_from(shown).unwrap_or(0))
+        self.offset_micros.saturating_add(drifted)
     }
 
-    /// The first moment at which it shows `deadline` or more.
+    /// The first moment at which it shows `deadline` or more, if it runs; a clock that stands
+    /// still shows it never or already.
     pub fn when(&self, deadline: Instant) -> Moment {
         let shown = i64::try_from(deadline.as_micros()).unwrap_or(i64::MAX / 4);
         let drifted = shown.saturating_sub(self.offset_micros).max(0);
@@ -79,6 +87,9 @@ impl HostClock {
         let whole = drifted / (MILLION + self.rate_ppm) * MILLION;
         let rest = drifted % (MILLION + self.rate_ppm) * MILLION / (MILLION + self.rate_ppm);
         let mut moment = Moment(u64::try_from(whole + rest).unwrap_or(0));
+        if self.stopped_at.is_some() {
+            return moment;
+        }
         while self.show(moment) < deadline && self.show(moment) < self.show(Moment(moment.0 + 4)) {
             moment.0 += 1;
         }
@@ -88,12 +99,51 @@ impl HostClock {
     /// Sets it forward or back.
     pub fn step(&mut self, micros: i64) {
         self.offset_micros = self.offset_micros.saturating_add(micros);
+        if let Some(shown) = &mut self.stopped_at {
+            *shown = shown.saturating_add(micros);
+        }
+    }
+
+    /// Whether it does not stand still.
+    pub fn is_running(&self) -> bool {
+        self.stopped_at.is_none()
+    }
+
+    /// It stands still.
+    pub fn stop(&mut self, now: Moment) {
+        self.stopped_at.get_or_insert(self.shown(now));
+    }
+
+    /// It goes on: from where it stood, or with the time that it should show.
+    pub fn go_on(&mut self, now: Moment, catches_up: bool) {
+        let behind = self
+            .stopped_at
+            .take()
+            .map_or(0, |shown| self.shown(now) - shown);
+        if !catches_up {
+            self.step(-behind);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_stands_still_goes_on_from_there_or_catches_up() {
+        let at = |millis: u64| Moment(millis * 1000);
+        let mut clock = HostClock::new(Duration::from_millis(5), 100_000);
+        clock.stop(at(10));
+        assert_eq!(clock.show(at(10)), clock.show(at(90)));
+        let mut other = clock.clone();
+        clock.go_on(at(90), false);
+        assert_eq!(clock.show(at(90)), other.show(at(90)));
+        assert!(clock.show(at(91)) > clock.show(at(90)));
+        other.go_on(at(90), true);
+        let never_stopped = HostClock::new(Duration::from_millis(5), 100_000);
+        assert_eq!(other.show(at(95)), never_stopped.show(at(95)));
+    }
 
     #[test]
     fn a_deadline_is_met_at_the_first_moment_that_shows_it() {

@@ -266,6 +266,12 @@ pub enum Decision {
     Free(u8),
     /// A clock is set forward or back by so many microseconds.
     Clock(u8, i64),
+    /// A clock stands still.
+    StopClock(u8),
+    /// It goes on, from there or as if it had not stood still.
+    StartClock(u8, bool),
+    /// A bit of a stored record flips on the disk of a host that is down.
+    Rot(u8),
     /// A host stays unwell from now on.
     Freeze(u8, Illness),
     /// A seeded fault: the memory of a host is kept for later.
@@ -311,6 +317,9 @@ impl Decision {
             | Decision::Busy(host, _)
             | Decision::Free(host)
             | Decision::Clock(host, _)
+            | Decision::StopClock(host)
+            | Decision::StartClock(host, _)
+            | Decision::Rot(host)
             | Decision::Freeze(host, _)
             | Decision::Image(host)
             | Decision::Stall(host)

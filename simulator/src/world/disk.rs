@@ -6,6 +6,7 @@
 //! never ask a machine what it believes to be durable.
 
 mod crash;
+mod cut;
 mod record;
 
 use std::collections::VecDeque;
@@ -21,6 +22,7 @@ use crate::world::stats::{Count, Stats};
 
 use record::Journal;
 
+pub use cut::Remains;
 pub use record::{Durable, Record};
 
 /// Bytes of a snapshot and what they are called.
@@ -394,6 +396,16 @@ impl Disk {
     /// The stored records in the order in which they were written, and whether each is torn.
     pub fn journal(&self) -> impl Iterator<Item = (&[u8], bool)> {
         self.journal.iter()
+    }
+
+    /// Whether every record is what was written.
+    pub fn is_sound(&self) -> bool {
+        self.journal.is_sound()
+    }
+
+    /// A bit of a stored record flips; says whether there is one.
+    pub fn rot(&mut self, random: &mut Random) -> bool {
+        self.journal.rot(random)
     }
 
     /// Removes the records at these places: torn, and of no use.

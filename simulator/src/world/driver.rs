@@ -127,7 +127,7 @@ impl World {
         // Not for long: the world would drown in frames.
         let forgets =
             self.sabotage == Sabotage::ForgetsSending && self.stats.count(Count::FrameSent) < 1_000;
-        let unsent = forgets.then(|| raft.clone());
+        let unsent = forgets.then(|| Box::new(raft.clone()));
         let Some(transmit) = raft.poll_transmit(local, ready) else {
             return Ok(false);
         };
@@ -144,8 +144,10 @@ impl World {
             }
         };
         let echo = tamper::echo(self.sabotage, &message);
-        if matches!(message.body, Body::Chunk(_)) {
-            host.sent_piece = now;
+        match message.body {
+            Body::Chunk(_) => host.sent_piece = now,
+            Body::Ack(_) => self.acker = Some(number),
+            _ => {}
         }
         let encoded = match wire::encode_chunk(&message, data, &mut self.frame) {
             Ok(encoded) => encoded,
@@ -163,6 +165,10 @@ impl World {
         if let Ok(sent) = wire::decode(encoded) {
             self.oracles.on_frame(number, to, &sent, &self.hosts)?;
         }
+        let encoded = match &mut self.traitor {
+            Some(traitor) => traitor.bend(number, encoded),
+            None => encoded,
+        };
         let (network, queue) = (&mut self.network, &mut self.queue);
         let (swarm, stats) = (&self.swarm, &mut self.stats);
         let link = (number, to);
@@ -186,8 +192,8 @@ impl World {
         if !arrives {
             self.trace.note(now, number, || What::Lost(name));
         }
-        if unsent.is_some() {
-            self.hosts[number].raft = unsent;
+        if let Some(unsent) = unsent {
+            self.hosts[number].raft = Some(*unsent);
         }
         if !arrives && let Some(body) = echo {
             self.trace.lose(now, number, name);
@@ -251,7 +257,8 @@ impl World {
                     if self.sabotage == Sabotage::SkipsCommands && is_odd {
                         continue;
                     }
-                    host.app.apply(index, entry.payload);
+                    let id = entry.id;
+                    let answer = host.app.apply(index, entry.payload);
                     let state = host.app.state;
                     self.stats.add(Count::Applied);
                     if let Some(applied) = &mut self.applied {
@@ -259,6 +266,10 @@ impl World {
                     }
                     self.trace.record(index.value(), state);
                     self.oracles.on_applied(number, before, index, state)?;
+                    let clients = &mut self.oracles.clients;
+                    if let Some(asked) = clients.on_applied(number, id, self.now, answer) {
+                        self.oracles.on_answered(asked)?;
+                    }
                     if self.sabotage == Sabotage::RepeatsCommands && is_odd {
                         self.oracles.on_applied(number, index, index, state)?;
                     }
@@ -270,6 +281,7 @@ impl World {
                     self.trace.say(self.now, number, || {
                         format!("takes over the snapshot at {}", name.last.index)
                     });
+                    self.oracles.clients.on_snapshot(number, name.last.index);
                     self.oracles.on_snapshot(number, &name, state)?;
                 }
             }
@@ -334,7 +346,7 @@ impl World {
                 }
                 Event::Dropped { reason, from, .. } => {
                     self.stats.add(Count::MessageDropped);
-                    if reason != DropReason::Stranger {
+                    if reason != DropReason::Stranger && self.traitor.is_none() {
                         let what = format!(
                             "host {} drops a message of the honest node {from}: {reason:?}",
                             number + 1
@@ -369,6 +381,10 @@ impl World {
         let deadline = host.raft.as_ref().and_then(|raft| raft.poll_timeout());
         let Some(deadline) = deadline else { return };
         if host.armed_for == Some(deadline) {
+            return;
+        }
+        if !host.clock.is_running() && deadline > host.clock.show(self.now) {
+            // It looks again when its clock goes on.
             return;
         }
         host.armed_for = Some(deadline);

@@ -1,6 +1,8 @@
 //! What can happen to one host: a frame arrives, it wakes, its disk is done, it comes back.
 
-use raft_core::wire;
+use clocks::Instant;
+use quorum::NodeId;
+use raft_core::{Message, Piece, wire};
 
 use crate::oracle::{Oracle, Violation, rebuild};
 use crate::world::World;
@@ -9,7 +11,7 @@ use crate::world::decision::Decision;
 use crate::world::disk::Outcome;
 use crate::world::happening::What;
 use crate::world::host::{Host, node};
-use crate::world::network::FrameId;
+use crate::world::network::{Arrival, FrameId};
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
 use crate::world::trace::describe;
@@ -17,11 +19,16 @@ use crate::world::trace::describe;
 impl World {
     pub(super) fn deliver(&mut self, id: FrameId) -> Result<(), Violation> {
         let mut bytes = core::mem::take(&mut self.arrived);
-        let link = self.network.take(id, &mut bytes);
+        let arrival = self.network.take(id, &mut bytes, &self.swarm);
         // Oracles judge by what was sent, whatever a seeded fault makes of it.
         let sent = (self.sabotage != Sabotage::None).then(|| bytes.clone());
-        let result = match link {
-            Some((from, to, name)) if self.sabotage.tamper(&mut bytes) => {
+        let result = match arrival {
+            Some(arrival) if !arrival.is_whole && self.sabotage != Sabotage::TrustsFrames => {
+                // The driver's checksum tells. Decoding it would do no harm either.
+                let _ = wire::decode(&bytes);
+                Ok(())
+            }
+            Some(Arrival { from, to, name, .. }) if self.sabotage.tamper(&mut bytes) => {
                 self.receive((from, to), name, &bytes, sent.as_deref())
             }
             Some(_) | None => Ok(()),
@@ -58,22 +65,42 @@ impl World {
             (to as u64) << 32 | (from as u64) << 24 | bytes.len() as u64,
         );
         let local = host.clock.show(now);
-        let twin = self.oracles.wants_twin().then(|| raft.clone());
         // A machine that has stopped says so to the oracle of invariants.
-        let piece = raft.handle_message(local, node(from), message);
-        if let Some(twin) = twin {
-            let seen = self.sabotage.misread(local);
-            let (oracles, from) = (&mut self.oracles, node(from));
-            oracles.on_twin(twin, raft, seen, from, message)?;
-        }
-        if let Ok(Some(piece)) = piece {
+        let piece = if self.oracles.wants_twin() {
+            self.handle_twice(to, local, node(from), message)?
+        } else {
+            raft.handle_message(local, node(from), message)
+                .unwrap_or_default()
+        };
+        if let Some(piece) = piece {
             self.store_piece(to, piece);
         }
         let sent = sent.and_then(|bytes| wire::decode(bytes).ok());
         let message = sent.unwrap_or(message);
-        self.oracles.on_received(to, from, &message, &self.hosts)?;
+        self.oracles
+            .on_received(to, from, local, &message, &self.hosts)?;
         self.observe(to)?;
         self.drain(to)
+    }
+
+    /// Gives a message to a machine and to a copy of it, which must do the same.
+    #[cold]
+    #[inline(never)]
+    fn handle_twice<'m>(
+        &mut self,
+        to: usize,
+        local: Instant,
+        from: NodeId,
+        message: Message<'m>,
+    ) -> Result<Option<Piece<'m>>, Violation> {
+        let Some(raft) = self.hosts[to].raft.as_mut() else {
+            return Ok(None);
+        };
+        let twin = raft.clone();
+        let piece = raft.handle_message(local, from, message);
+        let seen = self.sabotage.misread(local);
+        self.oracles.on_twin(twin, raft, seen, from, message)?;
+        Ok(piece.unwrap_or_default())
     }
 
     /// A host that had too much for its links sends the rest. Where there is none, nothing
@@ -92,12 +119,11 @@ impl World {
     }
 
     pub(super) fn heal(&mut self) {
-        if self.is_calm {
-            // All is healed but those who stay unwell.
-            return;
-        }
         self.stats.add(Count::Event);
-        self.network.heal();
+        // What is cut after the storm stays cut.
+        if !self.is_calm {
+            self.network.heal();
+        }
     }
 
     pub(super) fn wake(&mut self, host: usize) -> Result<(), Violation> {
@@ -137,6 +163,8 @@ impl World {
         self.trace.record(now.as_micros(), 1 << 40 | host as u64);
         let _ = raft.handle_timeout(local);
         self.observe(host)?;
+        let patience = self.swarm.election_timeout.1.saturating_mul(2);
+        self.oracles.on_woken(host, local, patience)?;
         self.drain(host)?;
         let raft = self.hosts[host].raft.as_ref();
         let again = raft.and_then(|raft| raft.poll_timeout());
@@ -242,6 +270,24 @@ impl World {
             rebuild(&mut log, raft, &disk.durable().log);
             disk.believe(raft.hard_state(), log);
         }
+    }
+
+    /// A host whose disk lost something for good does not come back as itself. It stays down
+    /// until it is out of the group, and then joins as a new node.
+    pub(crate) fn refuse_rotten(&mut self, host: usize) -> Result<(), Violation> {
+        let now = self.now;
+        if self.hosts[host].disk.is_sound() {
+            let what = format!("host {} does not see that its journal is damaged", host + 1);
+            return self.judge(Oracle::Recovery, Err(what));
+        }
+        if self.sabotage == Sabotage::TrustsRecords {
+            let restored = self.hosts[host].restore(now, &mut self.stats);
+            return self.came_up(host, restored.map_err(|error| error.to_string()));
+        }
+        self.hosts[host].is_frozen = true;
+        self.hosts[host].is_rotten = true;
+        self.stats.add(Count::Rot);
+        Ok(())
     }
 
     /// A host that lost even its name asks to be let in under a new one.

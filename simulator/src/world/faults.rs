@@ -1,5 +1,8 @@
 //! Faults: what strikes when, and where.
 
+mod links;
+pub mod phase;
+
 use clocks::Duration;
 
 use crate::oracle::Violation;
@@ -9,6 +12,7 @@ use crate::world::host::Host;
 use crate::world::queue::Due;
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
+use crate::world::swarm;
 
 #[derive(Clone, Copy)]
 enum Fault {
@@ -24,10 +28,17 @@ enum Fault {
     OneWay,
     ClockStep,
     DiskStall,
+    ClockStop,
+    CrashAcker,
+    Ring,
+    AnyLinks,
+    Clog,
+    Replay,
+    Rot,
 }
 
 /// In the order of [`Weights::all`](crate::world::swarm::Weights::all).
-const FAULTS: [Fault; 12] = [
+const FAULTS: [Fault; swarm::FAULTS] = [
     Fault::Crash,
     Fault::CrashLeader,
     Fault::CrashWriting,
@@ -40,6 +51,13 @@ const FAULTS: [Fault; 12] = [
     Fault::OneWay,
     Fault::ClockStep,
     Fault::DiskStall,
+    Fault::ClockStop,
+    Fault::CrashAcker,
+    Fault::Ring,
+    Fault::AnyLinks,
+    Fault::Clog,
+    Fault::Replay,
+    Fault::Rot,
 ];
 
 impl World {
@@ -59,15 +77,15 @@ impl World {
         let mut drawn = self.fault_random.below(weights.iter().sum());
         for (fault, weight) in FAULTS.into_iter().zip(weights) {
             if drawn < weight {
-                self.apply_fault(fault);
-                return Ok(());
+                self.stats.strike(fault as usize, self.phase());
+                return self.apply_fault(fault);
             }
             drawn -= weight;
         }
         Ok(())
     }
 
-    fn apply_fault(&mut self, fault: Fault) {
+    fn apply_fault(&mut self, fault: Fault) -> Result<(), Violation> {
         match fault {
             Fault::Crash => {
                 let host = self.any_host();
@@ -122,7 +140,23 @@ impl World {
                 self.hosts[host].disk.stall(self.now, time);
                 self.trace.say(self.now, host, || "DISK STALLS".into());
             }
+            Fault::ClockStop => self.stop_clock(),
+            Fault::CrashAcker => {
+                if let Some(host) = self.acker {
+                    self.stats.add(Count::CrashAcker);
+                    self.crash(host);
+                }
+            }
+            Fault::Ring => self.ring(),
+            Fault::AnyLinks => self.any_links(),
+            Fault::Clog => self.clog(),
+            Fault::Replay => {
+                let (network, queue) = (&mut self.network, &mut self.queue);
+                network.replay(self.now, &self.swarm, queue, &mut self.stats);
+            }
+            Fault::Rot => return self.rot(),
         }
+        Ok(())
     }
 
     /// From so many hundredths of the shortest election timeout to so many.
@@ -162,65 +196,7 @@ impl World {
         let decision = || Decision::Crash(number as u8, left);
         self.trace.decide(now, number, decision);
         host.crash(now, left, &mut self.stats);
-    }
-
-    fn heal_later(&mut self) {
-        let time = self.fault_time(50, 900);
-        self.queue.push(self.now.plus(time), Due::Heal);
-    }
-
-    fn isolate(&mut self, host: usize) {
-        self.stats.add(Count::Isolate);
-        self.trace.say(self.now, host, || "IS CUT OFF".into());
-        for other in (0..self.hosts.len()).filter(|other| *other != host) {
-            self.network.cut(host, other);
-            self.network.cut(other, host);
-        }
-        self.heal_later();
-    }
-
-    /// Two parts; `bridge` reaches both.
-    fn split(&mut self, bridge: Option<usize>) {
-        self.stats.add(if bridge.is_some() {
-            Count::Bridge
-        } else {
-            Count::Split
-        });
-        let sides = self.fault_random.next_u64();
-        self.trace.say(self.now, bridge.unwrap_or(0), || {
-            format!("SPLIT {sides:07b}", sides = sides & 127)
-        });
-        for from in 0..self.hosts.len() {
-            for to in 0..self.hosts.len() {
-                let apart = (sides >> from ^ sides >> to) & 1 == 1;
-                if apart && bridge != Some(from) && bridge != Some(to) {
-                    self.network.cut(from, to);
-                }
-            }
-        }
-        self.heal_later();
-    }
-
-    fn one_way(&mut self) {
-        self.stats.add(Count::OneWay);
-        let host = self.any_host();
-        let hears = self.fault_random.chance(500);
-        self.trace.say(self.now, host, || {
-            if hears {
-                "IS NOT HEARD"
-            } else {
-                "HEARS NOTHING"
-            }
-            .into()
-        });
-        for other in (0..self.hosts.len()).filter(|other| *other != host) {
-            if hears {
-                self.network.cut(host, other);
-            } else {
-                self.network.cut(other, host);
-            }
-        }
-        self.heal_later();
+        self.oracles.clients.on_crash(number);
     }
 
     fn set_clock(&mut self) {
@@ -238,6 +214,79 @@ impl World {
         self.hosts[host].clock.step(step);
         self.hosts[host].forget_wake();
         self.arm(host);
+    }
+
+    fn stop_clock(&mut self) {
+        self.stats.add(Count::ClockStop);
+        let host = self.any_host();
+        self.stop_clock_of(host);
+        let time = self.fault_time(50, 700);
+        self.queue.push(self.now.plus(time), Due::Relieve(host));
+    }
+
+    /// A host's clock goes on, and its links work again.
+    pub(crate) fn relieve(&mut self, host: usize) {
+        self.stats.add(Count::Event);
+        if self.is_calm {
+            // All that could be mended is.
+            return;
+        }
+        self.network.join(host);
+        let catches_up = self.fault_random.chance(500);
+        self.start_clock_of(host, catches_up);
+    }
+
+    /// A clock stands still.
+    pub(crate) fn stop_clock_of(&mut self, host: usize) {
+        let decision = || Decision::StopClock(host as u8);
+        self.trace.decide(self.now, host, decision);
+        self.hosts[host].clock.stop(self.now);
+    }
+
+    /// A clock that stood still goes on, from there or as if it had not.
+    pub(crate) fn start_clock_of(&mut self, host: usize, catches_up: bool) {
+        let decision = || Decision::StartClock(host as u8, catches_up);
+        self.trace.decide(self.now, host, decision);
+        self.hosts[host].clock.go_on(self.now, catches_up);
+        self.hosts[host].forget_wake();
+        self.arm(host);
+    }
+
+    /// A bit of a stored record flips while its host is down. The others must be able to do
+    /// without it, now and after every change to come.
+    fn rot(&mut self) -> Result<(), Violation> {
+        let number = self.any_host();
+        let is_settled = self.leader().is_some_and(|leader| {
+            let raft = self.hosts[leader].raft.as_ref();
+            raft.is_some_and(|raft| {
+                raft.is_established()
+                    && !raft.is_joint()
+                    && raft.configuration_index() <= raft.commit()
+            })
+        });
+        let is_alone = self.hosts.iter().all(|host| !host.is_frozen);
+        if !is_settled || !is_alone || self.hosts[number].raft.is_none() {
+            return Ok(());
+        }
+        self.hosts[number].is_frozen = true;
+        let can_do_without = self.live_quorums();
+        self.hosts[number].is_frozen = false;
+        if !can_do_without {
+            return Ok(());
+        }
+        self.crash(number);
+        self.rot_host(number)
+    }
+
+    /// A bit of a stored record flips on the disk of a host that is down.
+    pub(crate) fn rot_host(&mut self, number: usize) -> Result<(), Violation> {
+        let decision = || Decision::Rot(number as u8);
+        self.trace.decide(self.now, number, decision);
+        if !self.hosts[number].disk.rot(&mut self.disk_random) {
+            return Ok(());
+        }
+        self.trace.say(self.now, number, || "A RECORD ROTS".into());
+        self.refuse_rotten(number)
     }
 
     /// A seeded fault: a host goes back to an earlier image of its memory.

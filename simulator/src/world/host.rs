@@ -7,7 +7,7 @@ use raft_core::{Config, GroupId, Identity, LogIndex, Raft, Recovered, error::Res
 use crate::world::app::App;
 use crate::world::clock::{HostClock, Moment};
 use crate::world::decision::Left;
-use crate::world::disk::Disk;
+use crate::world::disk::{Disk, Remains};
 use crate::world::memory::Memory;
 use crate::world::random::{Random, Stream};
 use crate::world::reuse::copies_in_place;
@@ -40,6 +40,8 @@ pub struct Host {
     pub armed_for: Option<Instant>,
     /// It stays in its bad state whatever happens.
     pub is_frozen: bool,
+    /// Its disk lost something for good; it may come back as another node, once it is out.
+    pub is_rotten: bool,
     /// Its window is short of room.
     pub needs_room: bool,
     /// When its driver last sent a piece of its snapshot.
@@ -66,6 +68,7 @@ copies_in_place!(Host {
     wake_at,
     armed_for,
     is_frozen,
+    is_rotten,
     needs_room,
     sent_piece,
     compacted,
@@ -97,41 +100,23 @@ impl Default for Host {
     }
 }
 
+fn config(number: usize, swarm: &Swarm) -> Config {
+    let (min, max) = swarm.election_timeout;
+    Config::builder(node(number))
+        .election_timeout(min, max)
+        .heartbeat_interval(swarm.heartbeat)
+        .persist_timeout(swarm.persist_timeout)
+        .frame_bytes_max(swarm.frame_bytes)
+        .build()
+        .expect("every option of a swarm is a sound setting")
+}
+
 impl Host {
     /// A host that is down and has nothing stored.
     pub fn new(number: usize, swarm: &Swarm, clock: HostClock, random: Random) -> Self {
-        let useless = Vec::with_capacity(256);
-        Host::with_buffers(number, swarm, clock, random, Disk::new(), useless)
-    }
-
-    /// Becomes a new host with an empty disk; buffers stay.
-    pub fn reset(&mut self, number: usize, swarm: &Swarm, clock: HostClock, random: Random) {
-        self.disk.reset();
-        self.useless.clear();
-        let (disk, useless) = (&mut self.disk, &mut self.useless);
-        let (disk, useless) = (core::mem::take(disk), core::mem::take(useless));
-        *self = Host::with_buffers(number, swarm, clock, random, disk, useless);
-    }
-
-    fn with_buffers(
-        number: usize,
-        swarm: &Swarm,
-        clock: HostClock,
-        random: Random,
-        disk: Disk,
-        useless: Vec<usize>,
-    ) -> Self {
-        let (min, max) = swarm.election_timeout;
-        let config = Config::builder(node(number))
-            .election_timeout(min, max)
-            .heartbeat_interval(swarm.heartbeat)
-            .persist_timeout(swarm.persist_timeout)
-            .frame_bytes_max(swarm.frame_bytes)
-            .build()
-            .expect("every option of a swarm is a sound setting");
         Host {
             raft: None,
-            disk,
+            disk: Disk::new(),
             clock,
             app: App::default(),
             identity: None,
@@ -140,15 +125,33 @@ impl Host {
             wake_at: None,
             armed_for: None,
             is_frozen: false,
+            is_rotten: false,
             needs_room: false,
             sent_piece: Moment::default(),
             compacted: Moment::default(),
             random,
-            config,
+            config: config(number, swarm),
             window_bytes: swarm.window_bytes,
             rots_after: None,
-            useless,
+            useless: Vec::with_capacity(256),
         }
+    }
+
+    /// Becomes what [`new`](Host::new) makes; buffers stay.
+    pub fn reset(&mut self, number: usize, swarm: &Swarm, clock: HostClock, random: Random) {
+        self.raft = None;
+        self.disk.reset();
+        (self.clock, self.random) = (clock, random);
+        self.config = config(number, swarm);
+        self.app = App::default();
+        (self.identity, self.start) = (None, 0);
+        self.forget_wake();
+        let begin = Moment::default();
+        (self.paused_until, self.sent_piece, self.compacted) = (begin, begin, begin);
+        (self.is_frozen, self.is_rotten, self.needs_room) = (false, false, false);
+        self.window_bytes = swarm.window_bytes;
+        self.rots_after = None;
+        self.useless.clear();
     }
 
     fn memory(&self) -> Memory {
@@ -201,12 +204,24 @@ impl Host {
         self.disk.crash(now, left, stats);
     }
 
+    /// Loses what was not stored, but for what remains.
+    pub fn cut(&mut self, now: Moment, remains: Remains) {
+        self.raft = None;
+        self.forget_wake();
+        self.paused_until = now;
+        self.start += 1;
+        self.disk.cut(now, remains);
+    }
+
     /// Loses everything, and the machine with it.
     pub fn wipe(&mut self) {
         self.raft = None;
         self.forget_wake();
         self.disk.reset();
         self.start += 1;
+        if core::mem::take(&mut self.is_rotten) {
+            self.is_frozen = false;
+        }
     }
 
     /// Comes back with what was stored.

@@ -3,7 +3,7 @@
 //! It stands in the machine itself, so that a machine is one plain value.
 
 /// The longest window of any host.
-pub const WINDOW_BYTES_MAX: usize = 8192;
+pub const WINDOW_BYTES_MAX: usize = 4096;
 
 /// Bytes that may rot.
 #[derive(Clone, Debug)]

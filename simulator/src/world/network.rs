@@ -5,6 +5,7 @@
 
 use clocks::Duration;
 
+use crate::world::chain::hash_bytes;
 use crate::world::clock::Moment;
 use crate::world::queue::{Due, Queue};
 use crate::world::random::Random;
@@ -40,6 +41,8 @@ pub struct Frame {
     pub to: usize,
     /// A message, encoded.
     pub bytes: Vec<u8>,
+    /// What the driver of the sender computed of the bytes, in worlds that damage frames.
+    sum: u64,
     /// Which generation of the network carries it; the network says.
     generation: u32,
     /// Its place among all frames, if they have names.
@@ -50,9 +53,26 @@ copies_in_place!(Frame {
     from,
     to,
     bytes,
+    sum,
     generation,
     name
 });
+
+/// A frame that arrives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Arrival {
+    /// The host that sent it.
+    pub from: usize,
+    /// The host that it goes to.
+    pub to: usize,
+    /// Its place among all frames, if they have names.
+    pub name: u32,
+    /// Whether its checksum says that these are the bytes that were sent.
+    pub is_whole: bool,
+}
+
+/// Old frames that are kept to be replayed.
+const RECORDED: usize = 8;
 
 /// With room for any.
 impl Default for Frame {
@@ -61,6 +81,7 @@ impl Default for Frame {
             from: 0,
             to: 0,
             bytes: Vec::with_capacity(FRAME_BYTES_MAX),
+            sum: 0,
             generation: 0,
             name: 0,
         }
@@ -73,6 +94,8 @@ pub struct Network {
     random: Random,
     slab: Shelf<Frame>,
     free: Vec<u32>,
+    /// Frames of some time ago.
+    recorded: Shelf<Frame>,
     /// Per sender, the receivers that its frames do not reach.
     cut: [u64; HOSTS_MAX],
     /// Per sender, the receivers to whom the transport is busy.
@@ -88,12 +111,21 @@ copies_in_place!(Network {
     random,
     slab,
     free,
+    recorded,
     cut,
     busy,
     latest,
     is_calm,
     generation
 });
+
+impl Frame {
+    fn fill(&mut self, from: usize, to: usize, bytes: &[u8], generation: u32) {
+        (self.from, self.to, self.generation) = (from, to, generation);
+        self.bytes.clear();
+        self.bytes.extend_from_slice(bytes);
+    }
+}
 
 impl Network {
     /// A network without partitions.
@@ -102,6 +134,7 @@ impl Network {
             random,
             slab: Shelf::default(),
             free: Vec::new(),
+            recorded: Shelf::default(),
             cut: [0; HOSTS_MAX],
             busy: [0; HOSTS_MAX],
             latest: [[Moment::default(); HOSTS_MAX]; HOSTS_MAX],
@@ -114,17 +147,26 @@ impl Network {
     pub fn reset(&mut self, random: Random) {
         self.slab.clear();
         self.free.clear();
+        self.recorded.clear();
         let (slab, free) = (
             core::mem::take(&mut self.slab),
             core::mem::take(&mut self.free),
         );
+        let recorded = core::mem::take(&mut self.recorded);
         *self = Network {
             slab,
             free,
+            recorded,
             ..Network::new(random)
         };
         self.free.reserve(FRAMES);
         self.slab.reserve_with(FRAMES, Frame::default);
+        self.recorded.reserve_with(RECORDED, Frame::default);
+    }
+
+    /// From now on its chance is this.
+    pub fn reseed(&mut self, random: Random) {
+        self.random = random;
     }
 
     /// Loses everything that is on its way.
@@ -141,6 +183,22 @@ impl Network {
     /// Every link works again.
     pub fn heal(&mut self) {
         self.cut = [0; HOSTS_MAX];
+    }
+
+    /// All links of a host fail.
+    pub fn cut_off(&mut self, host: usize) {
+        self.cut[host] = u64::MAX;
+        for cut in &mut self.cut {
+            *cut |= 1 << host;
+        }
+    }
+
+    /// All links of a host work again.
+    pub fn join(&mut self, host: usize) {
+        self.cut[host] = 0;
+        for cut in &mut self.cut {
+            *cut &= !(1 << host);
+        }
     }
 
     /// What `from` sends does not reach `to` any more.
@@ -177,17 +235,71 @@ impl Network {
                 (self.slab.len() - 1) as u32
             }
         };
-        let frame = &mut self.slab[id as usize];
-        (frame.from, frame.to, frame.generation) = (from, to, self.generation);
-        frame.name = name;
-        frame.bytes.clear();
-        frame.bytes.extend_from_slice(bytes);
+        self.slab[id as usize].fill(from, to, bytes, self.generation);
+        self.slab[id as usize].name = name;
         FrameId(id)
+    }
+
+    /// Damages a frame that is on its way, now and then.
+    fn wear(&mut self, id: FrameId, swarm: &Swarm, stats: &mut Stats) {
+        if swarm.corruption == 0 {
+            return;
+        }
+        let frame = &mut self.slab[id.0 as usize];
+        frame.sum = hash_bytes(&frame.bytes);
+        if self.is_calm || !self.random.chance(swarm.corruption) {
+            return;
+        }
+        stats.add(Count::FrameDamaged);
+        if self.random.chance(250) {
+            let len = self.random.index(frame.bytes.len());
+            frame.bytes.truncate(len);
+        }
+        for _ in 0..self.random.between(1, 3) {
+            let place = self.random.index(frame.bytes.len());
+            if let Some(byte) = frame.bytes.get_mut(place) {
+                *byte ^= 1 << self.random.below(8);
+            }
+        }
+    }
+
+    /// Keeps a frame now and then, to send it once more much later.
+    fn record(&mut self, (from, to): (usize, usize), name: u32, bytes: &[u8], swarm: &Swarm) {
+        if swarm.weights.replay == 0 || !self.random.chance(20) {
+            return;
+        }
+        let place = if self.recorded.len() < RECORDED {
+            self.recorded.add();
+            self.recorded.len() - 1
+        } else {
+            self.random.index(RECORDED)
+        };
+        self.recorded[place].fill(from, to, bytes, 0);
+        self.recorded[place].name = name;
+    }
+
+    /// Sends a frame of some time ago once more, if there is one.
+    pub fn replay(&mut self, now: Moment, swarm: &Swarm, queue: &mut Queue, stats: &mut Stats) {
+        if self.recorded.is_empty() {
+            return;
+        }
+        stats.add(Count::Replay);
+        let place = self.random.index(self.recorded.len());
+        let recorded = core::mem::take(&mut self.recorded);
+        let old = &recorded[place];
+        let id = self.store((old.from, old.to), old.name, &old.bytes);
+        self.recorded = recorded;
+        self.wear(id, swarm, stats);
+        queue.push(now, Due::Deliver(id));
     }
 
     fn delay(&mut self, swarm: &Swarm, stats: &mut Stats) -> Duration {
         if self.is_calm {
             let (min, max) = swarm.calm_delay;
+            // Timely, and no more than that.
+            if self.random.chance(500) {
+                return max;
+            }
             return self.random.duration(min, max);
         }
         let (min, max) = swarm.delay;
@@ -240,22 +352,30 @@ impl Network {
             stats.add(Count::FrameDuplicated);
             let later = self.random.duration(Duration::ZERO, swarm.duplicate_delay);
             let copy = self.store((from, to), name, bytes);
+            self.wear(copy, swarm, stats);
             queue.push(at.plus(later), Due::Deliver(copy));
         }
         let id = self.store((from, to), name, bytes);
+        self.wear(id, swarm, stats);
+        self.record((from, to), name, bytes, swarm);
         queue.push(at, Due::Deliver(id));
         true
     }
 
-    /// Takes a frame that arrives: who sent it to whom, and its name. Its bytes change places with `bytes`.
-    /// Nothing if it was lost with everything that was on its way.
-    pub fn take(&mut self, id: FrameId, bytes: &mut Vec<u8>) -> Option<(usize, usize, u32)> {
+    /// Takes a frame that arrives. Its bytes change places with `bytes`. Nothing if it was lost
+    /// with everything that was on its way.
+    pub fn take(&mut self, id: FrameId, bytes: &mut Vec<u8>, swarm: &Swarm) -> Option<Arrival> {
         self.free.push(id.0);
         let frame = &mut self.slab[id.0 as usize];
         core::mem::swap(&mut frame.bytes, bytes);
         // What is not on its way any more need not be copied with the world.
         frame.bytes.clear();
-        (frame.generation == self.generation).then_some((frame.from, frame.to, frame.name))
+        (frame.generation == self.generation).then(|| Arrival {
+            from: frame.from,
+            to: frame.to,
+            name: frame.name,
+            is_whole: swarm.corruption == 0 || frame.sum == hash_bytes(bytes),
+        })
     }
 
     /// Where a frame goes.

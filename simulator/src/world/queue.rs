@@ -26,6 +26,8 @@ pub enum Due {
     Fault,
     /// A partition heals.
     Heal,
+    /// A host's links and clock work again.
+    Relieve(usize),
     /// Somebody proposes commands.
     Propose,
     /// Somebody changes the membership.
@@ -54,7 +56,8 @@ impl Due {
             Due::Reconfigure => (8, 0),
             Due::Calm => (9, 0),
             Due::Look => (10, 0),
-            Due::Unreachable(host, peer) => (11, (host as u32) << 8 | peer as u32),
+            Due::Relieve(host) => (11, host as u32),
+            Due::Unreachable(host, peer) => (12, (host as u32) << 8 | peer as u32),
         };
         kind << KINDS | rest
     }
@@ -72,7 +75,8 @@ impl Due {
             7 => Due::Propose,
             8 => Due::Reconfigure,
             9 => Due::Calm,
-            11 => Due::Unreachable((rest >> 8) as usize, (rest & 255) as usize),
+            11 => Due::Relieve(rest as usize),
+            12 => Due::Unreachable((rest >> 8) as usize, (rest & 255) as usize),
             _ => Due::Look,
         }
     }

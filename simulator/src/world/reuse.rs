@@ -47,24 +47,13 @@ impl<T> Shelf<T> {
         self.spare.reserve(places);
     }
 
-    /// Puts one more at the end: `make` makes it, or else `fill` fills one that was let go.
-    pub fn add_with(&mut self, make: impl FnOnce() -> T, fill: impl FnOnce(&mut T)) {
-        let item = match self.spare.pop() {
-            Some(mut item) => {
-                fill(&mut item);
-                item
-            }
-            None => make(),
-        };
-        self.items.push(item);
-    }
-
     /// Puts one more at the end. It still holds what it once held: fill all of it.
     pub fn add(&mut self) -> &mut T
     where
         T: Default,
     {
-        self.add_with(T::default, |_| {});
+        let item = self.spare.pop().unwrap_or_default();
+        self.items.push(item);
         let last = self.items.len() - 1;
         &mut self.items[last]
     }
@@ -90,6 +79,18 @@ impl<T> Shelf<T> {
                 self.spare.push(item);
             }
         }
+    }
+
+    /// Lets the last go, or adds some that still hold what they once held, until there are `len`.
+    pub fn set_len(&mut self, len: usize)
+    where
+        T: Default,
+    {
+        while self.items.len() < len {
+            self.add();
+        }
+        let rest = len.min(self.items.len());
+        self.spare.extend(self.items.drain(rest..));
     }
 
     /// Lets all go.
@@ -123,17 +124,9 @@ impl<T: Clone + Default> Clone for Shelf<T> {
     }
 
     fn clone_from(&mut self, source: &Self) {
-        while self.items.len() > source.items.len()
-            && let Some(item) = self.items.pop()
-        {
-            self.spare.push(item);
-        }
-        let (same, more) = source.items.split_at(self.items.len());
-        for (item, other) in self.items.iter_mut().zip(same) {
+        self.set_len(source.items.len());
+        for (item, other) in self.items.iter_mut().zip(&source.items) {
             item.clone_from(other);
-        }
-        for other in more {
-            self.add().clone_from(other);
         }
     }
 }

@@ -39,7 +39,7 @@ pub enum Sabotage {
     RaisesCommits,
     /// Pre-votes arrive as requests for the vote of the next term.
     HardensPreVotes,
-    /// Pre-votes arrive as news of the next term.
+    /// Pre-votes arrive now and then as news of later and later terms.
     DeposesByPreVotes,
     /// Configurations arrive with another standing of the last member.
     ChangesMembers,
@@ -55,7 +55,7 @@ pub enum Sabotage {
     ProposesTwice,
     /// Reads are answered from whatever the host has applied.
     ReadsLocally,
-    /// Appends with commands never arrive.
+    /// Appends with commands never arrive, but for those with a leader's first entry.
     LosesCommands,
     /// Pieces of snapshots never arrive.
     LosesChunks,
@@ -65,13 +65,17 @@ pub enum Sabotage {
     EchoesAppends,
     /// Pre-votes that meet a partition are granted all the same.
     EchoesPreVotes,
+    /// Drivers take damaged frames for what was sent.
+    TrustsFrames,
+    /// Drivers read a damaged journal as if it were sound.
+    TrustsRecords,
     /// Votes never arrive, not even when the storm is over.
     LosesVotes,
 }
 
 impl Sabotage {
     /// All of them, with their names on the command line.
-    pub const ALL: [(&'static str, Sabotage); 28] = [
+    pub const ALL: [(&'static str, Sabotage); 30] = [
         ("none", Sabotage::None),
         ("reports-early", Sabotage::ReportsEarly),
         ("forgets-record", Sabotage::ForgetsRecord),
@@ -99,6 +103,8 @@ impl Sabotage {
         ("loses-configurations", Sabotage::LosesConfigurations),
         ("echoes-appends", Sabotage::EchoesAppends),
         ("echoes-pre-votes", Sabotage::EchoesPreVotes),
+        ("trusts-frames", Sabotage::TrustsFrames),
+        ("trusts-records", Sabotage::TrustsRecords),
         ("loses-votes", Sabotage::LosesVotes),
     ];
 

@@ -3,6 +3,9 @@
 
 use core::fmt;
 
+use crate::world::faults::phase::{PHASES, Phase};
+use crate::world::swarm::{FAULT_NAMES, FAULTS};
+
 macro_rules! counts {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
         /// What is counted.
@@ -99,8 +102,28 @@ counts! {
     OneWay = "one-way partitions";
     /// A clock was set.
     ClockStep = "clocks set";
+    /// A clock stood still.
+    ClockStop = "clocks stopped";
+    /// The host whose acknowledgement was the latest crashed.
+    CrashAcker = "crashes of the latest to acknowledge";
+    /// Every host reached its two neighbours only.
+    Ring = "rings";
+    /// Any links were cut.
+    AnyLinks = "links cut at random";
+    /// All links of a host were cut for a while of their own.
+    Clog = "links clogged one host after the other";
+    /// A frame of long ago arrived once more.
+    Replay = "old frames replayed";
+    /// A frame was damaged on its way.
+    FrameDamaged = "frames damaged on their way";
+    /// A stored record rotted, and the host could not come back as itself.
+    Rot = "hosts lost to a rotten record";
     /// The group recovered with a minority down or cut off.
     FrozenMinority = "recoveries without a minority";
+    /// Every link was cut at the end.
+    FallenApart = "groups without any majority at the end";
+    /// What clients saw was looked at without the log, and the search came to an end.
+    HistorySearched = "client histories searched for an order";
     /// A machine dropped a message as wrong.
     MessageDropped = "messages dropped by machines";
 }
@@ -109,12 +132,15 @@ counts! {
 #[derive(Clone, Debug)]
 pub struct Stats {
     counts: [u64; COUNTS.len()],
+    /// How often each kind of fault met each phase of the group.
+    cells: [[u64; PHASES]; FAULTS],
 }
 
 impl Default for Stats {
     fn default() -> Self {
         Stats {
             counts: [0; COUNTS.len()],
+            cells: [[0; PHASES]; FAULTS],
         }
     }
 }
@@ -140,6 +166,30 @@ impl Stats {
         for (sum, more) in self.counts.iter_mut().zip(other.counts) {
             *sum += more;
         }
+        let cells = self.cells.iter_mut().flatten();
+        for (sum, more) in cells.zip(other.cells.iter().flatten()) {
+            *sum += more;
+        }
+    }
+
+    /// A fault of this kind (by its place in the weights) strikes.
+    pub(crate) fn strike(&mut self, fault: usize, phase: Phase) {
+        self.cells[fault][phase as usize] += 1;
+    }
+
+    /// The kinds of fault that have not met some phase, as `fault in phase`.
+    pub fn missing_cells(&self) -> impl Iterator<Item = String> + '_ {
+        let rows = self.cells.iter().zip(FAULT_NAMES);
+        rows.flat_map(|(row, fault)| {
+            let cells = row.iter().zip(Phase::ALL);
+            let missing = cells.filter(|(count, _)| **count == 0);
+            missing.map(move |(_, phase)| format!("{fault} in {}", phase.name()))
+        })
+    }
+
+    /// The least often that a kind of fault met a phase.
+    pub fn rarest_cell(&self) -> u64 {
+        self.cells.iter().flatten().copied().min().unwrap_or(0)
     }
 
     /// What never happened.
@@ -153,6 +203,18 @@ impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, count) in COUNTS.iter().zip(self.counts) {
             writeln!(f, "  {count:>12}  {name}")?;
+        }
+        write!(f, "  {:<24}", "fault by phase")?;
+        for phase in Phase::ALL {
+            write!(f, " {:>11}", phase.name())?;
+        }
+        writeln!(f)?;
+        for (row, fault) in self.cells.iter().zip(FAULT_NAMES) {
+            write!(f, "  {fault:<24}")?;
+            for count in row {
+                write!(f, " {count:>11}")?;
+            }
+            writeln!(f)?;
         }
         Ok(())
     }

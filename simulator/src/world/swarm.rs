@@ -95,7 +95,37 @@ pub struct Swarm {
     pub persist_timeout: Duration,
     /// Whether the group must recover with a minority in its worst state.
     pub has_frozen_minority: bool,
+    /// Whether every link is cut at the very end.
+    pub falls_apart: bool,
+    /// Frames damaged on their way.
+    pub corruption: u64,
 }
+
+/// How many kinds of fault there are.
+pub const FAULTS: usize = 19;
+
+/// Their names, in the order of [`Weights::all`].
+pub const FAULT_NAMES: [&str; FAULTS] = [
+    "crash",
+    "crash of the leader",
+    "crash while writing",
+    "crash of all",
+    "pause",
+    "one cut off",
+    "leader cut off",
+    "split",
+    "bridge",
+    "one way",
+    "clock set",
+    "disk stall",
+    "clock stopped",
+    "crash of the acker",
+    "ring",
+    "links at random",
+    "clog",
+    "old frame",
+    "rotten record",
+];
 
 /// Relative rates of the faults that strike at a moment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -124,6 +154,20 @@ pub struct Weights {
     pub clock_step: u64,
     /// A disk stalls.
     pub disk_stall: u64,
+    /// A clock stands still for a while, then goes on from there or catches up.
+    pub clock_stop: u64,
+    /// The host that acknowledged last crashes.
+    pub crash_acker: u64,
+    /// Every host reaches only its two neighbours.
+    pub ring: u64,
+    /// Any set of links fails.
+    pub any_links: u64,
+    /// The links of one host fail, for a time of their own.
+    pub clog: u64,
+    /// A frame of long ago arrives once more.
+    pub replay: u64,
+    /// A stored record rots.
+    pub rot: u64,
 }
 
 /// Shortest election timeouts, in milliseconds; the longest are twice as long. Some groups are
@@ -155,7 +199,7 @@ impl Swarm {
             election_timeout: (shortest, shortest.saturating_mul(2)),
             hosts,
             founders,
-            storm: random.duration(part(1500), part(4000)),
+            storm: random.duration(part(2000), part(6000)),
             loss: random.pick(&[0, 0, 10, 50, 150, 300]),
             duplication: random.pick(&[0, 0, 20, 100, 300]),
             duplicate_delay: random.pick(&[part(5), part(100), part(2000)]),
@@ -188,11 +232,13 @@ impl Swarm {
             has_wipes: random.chance(500),
             compact_after: random.pick(&[3, 10, 40, 1_000_000]),
             snapshot_padding: random.pick(&[0, 40, 300, 1200]),
-            window_bytes: random.pick(&[1400, 2000, 4096, WINDOW_BYTES_MAX]),
+            window_bytes: random.pick(&[1400, 2000, 3000, WINDOW_BYTES_MAX]),
             frame_bytes: random.pick(&[200, 256, 512, FRAME_BYTES_MAX]),
             heartbeat,
             persist_timeout: random.pick(&[part(100), part(400), part(2000)]),
             has_frozen_minority: random.chance(500),
+            falls_apart: random.chance(250),
+            corruption: random.pick(&[0, 0, 5, 50]),
         }
     }
 
@@ -244,11 +290,18 @@ impl Weights {
             one_way: weight(4),
             clock_step: weight(3),
             disk_stall: weight(3),
+            clock_stop: weight(3),
+            crash_acker: weight(5),
+            ring: weight(2),
+            any_links: weight(3),
+            clog: weight(4),
+            replay: weight(5),
+            rot: weight(1),
         }
     }
 
     /// The same weights in the order in which a fault is drawn.
-    pub fn all(&self) -> [u64; 12] {
+    pub fn all(&self) -> [u64; FAULTS] {
         [
             self.crash,
             self.crash_leader,
@@ -262,6 +315,13 @@ impl Weights {
             self.one_way,
             self.clock_step,
             self.disk_stall,
+            self.clock_stop,
+            self.crash_acker,
+            self.ring,
+            self.any_links,
+            self.clog,
+            self.replay,
+            self.rot,
         ]
     }
 }
@@ -289,17 +349,18 @@ impl fmt::Display for Swarm {
         )?;
         writeln!(
             f,
-            "  group    hosts={} founders={} storm={} frozen_minority={} reconfigure={} wipes={}",
+            "  group    hosts={} founders={} storm={} frozen_minority={} falls_apart={} reconfigure={} wipes={}",
             self.hosts,
             self.founders,
             ms(self.storm),
             self.has_frozen_minority,
+            self.falls_apart,
             self.reconfigure_interval.map_or("never".into(), ms),
             self.has_wipes,
         )?;
         writeln!(
             f,
-            "  network  loss={} duplication={} up to {} delay={}..{} tail={} up to {} ordered={} busy={} for {}",
+            "  network  loss={} duplication={} up to {} delay={}..{} tail={} up to {} ordered={} busy={} for {} damaged={}",
             self.loss,
             self.duplication,
             ms(self.duplicate_delay),
@@ -310,6 +371,7 @@ impl fmt::Display for Swarm {
             self.is_ordered,
             self.busy,
             ms(self.busy_time),
+            self.corruption,
         )?;
         writeln!(
             f,

@@ -1,6 +1,8 @@
 //! What seeded faults make of a frame on its way.
 
-use raft_core::{Ack, Append, Body, EntryKind, LogIndex, Message, Round, Vote, VoteReply, wire};
+use raft_core::{
+    Ack, Append, Body, EntryKind, LogIndex, Message, Round, Term, Vote, VoteReply, wire,
+};
 
 use crate::world::sabotage::Sabotage;
 
@@ -20,7 +22,9 @@ pub fn tamper(sabotage: Sabotage, message: &Message<'_>, bytes: &[u8]) -> Tamper
     let changed = |body| change(&Message { body, ..*message }, bytes.len());
     match (sabotage, &message.body) {
         (Sabotage::LosesChunks, Body::Chunk(_)) => Tampered::Lost,
-        (Sabotage::LosesCommands, Body::Append(append)) if has(append, EntryKind::Command) => {
+        (Sabotage::LosesCommands, Body::Append(append))
+            if has(append, EntryKind::Command) && !has(append, EntryKind::NoOp) =>
+        {
             Tampered::Lost
         }
         (Sabotage::LosesConfigurations, Body::Append(append))
@@ -49,8 +53,10 @@ pub fn tamper(sabotage: Sabotage, message: &Message<'_>, bytes: &[u8]) -> Tamper
                 bytes.len(),
             )
         }
-        (Sabotage::DeposesByPreVotes, Body::PreVote(_)) => {
-            let term = message.term.next().unwrap_or(message.term);
+        (Sabotage::DeposesByPreVotes, Body::PreVote(request)) if request.attempt % 3 == 0 => {
+            // Each attempt is further ahead than the elections since the one before.
+            let ahead = request.attempt.saturating_mul(4);
+            let term = Term::new(message.term.value().saturating_add(ahead));
             let body = Body::VoteReply(VoteReply { is_granted: false });
             change(
                 &Message {
@@ -115,7 +121,7 @@ pub fn echo(sabotage: Sabotage, message: &Message<'_>) -> Option<Body<'static>> 
 
 #[cfg(test)]
 mod tests {
-    use raft_core::{Entries, EntryId, GroupId, Incarnation, Term};
+    use raft_core::{Entries, EntryId, GroupId, Incarnation};
 
     use super::*;
 

@@ -3,11 +3,13 @@
 use clocks::Duration;
 use raft_core::{Change, GroupId, Identity, Standing, error::ProposeError};
 
-use crate::oracle::{Liveness, Oracle, Violation};
+use crate::oracle::Violation;
 use crate::world::World;
-use crate::world::decision::{Alteration, Decision, Illness};
+use crate::world::app::Command;
+use crate::world::decision::{Alteration, Decision};
 use crate::world::host::host_of;
 use crate::world::queue::Due;
+use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
 use crate::world::swarm::HOSTS_MAX;
 
@@ -81,22 +83,43 @@ impl World {
             return Ok(());
         };
         for _ in 0..burst {
-            self.commands += 1;
+            let (clients, now) = (&mut self.oracles.clients, self.now);
+            let asked = clients.ask(now);
             let mut payload = [0xa5; 80];
-            payload[..8].copy_from_slice(&self.commands.to_le_bytes());
-            match raft.propose(&payload[..len.min(80)]) {
+            payload[..8].copy_from_slice(&asked.to_le_bytes());
+            let command = Command::new(asked);
+            if self.sabotage == Sabotage::ReadsLocally && command.is_read {
+                let (at, value) = (host.app.applied, host.app.registers[command.register]);
+                clients.answer(asked, at, false, value, now);
+                self.oracles.on_answered(asked)?;
+                continue;
+            }
+            let payload = &payload[..len.min(80)];
+            match raft.propose(payload) {
                 Ok(id) => {
+                    clients.on_proposed(number, asked, id);
                     self.stats.add(Count::Proposed);
+                    if self.sabotage == Sabotage::ProposesTwice {
+                        let _ = raft.propose(payload);
+                    }
+                    if self.sabotage == Sabotage::AnswersEarly {
+                        clients.answer(asked, id.index, true, asked, now);
+                        self.oracles.on_answered(asked)?;
+                    }
                     if let Some(liveness) = &mut self.liveness {
-                        liveness.on_proposed(id);
+                        liveness.on_proposed(now, id);
                     }
                 }
                 Err(ProposeError::Full) => {
+                    clients.on_refused(asked);
                     self.stats.add(Count::ProposalRefused);
                     host.needs_room = true;
                     break;
                 }
-                Err(_) => break,
+                Err(_) => {
+                    clients.on_refused(asked);
+                    break;
+                }
             }
         }
         self.observe(number)?;
@@ -183,6 +206,12 @@ impl World {
             seats.map(|seat| seat.identity.node).collect::<Few<_>>()
         };
         let (voters, learners) = (with(Standing::Voter), with(Standing::Learner));
+        let rotten = self.hosts.iter().filter(|host| host.is_rotten);
+        let mut rotten = rotten.filter_map(|host| host.identity);
+        if let Some(lost) = rotten.find(|identity| is_member(identity)) {
+            // No other change until a host that can never come back is out.
+            return core::iter::once(Change::Remove(lost.node)).collect();
+        }
         let up = self.hosts.iter().filter(|host| host.raft.is_some());
         // Whoever does not remember its name yet must not be let in under it.
         let known = up.filter(|host| host.has_past());
@@ -219,7 +248,8 @@ impl World {
         let outside = (0..self.hosts.len()).find(|number| {
             let host = &self.hosts[*number];
             let name = host.identity.map(|identity| identity.node);
-            host.raft.is_some() && name.is_some_and(|name| !members.contains(&name))
+            (host.raft.is_some() || host.is_rotten)
+                && name.is_some_and(|name| !members.contains(&name))
         });
         let (Some(number), true) = (outside, is_settled) else {
             return Ok(());
@@ -233,118 +263,11 @@ impl World {
         let decision = || Decision::Wipe(number as u8);
         self.trace.decide(self.now, number, decision);
         self.oracles.on_wipe(number);
+        self.oracles.clients.on_crash(number);
         self.hosts[number].wipe();
         let now = self.now;
         let joined = self.hosts[number].join(group, now);
         self.came_up(number, joined.map_err(|error| error.to_string()))
-    }
-
-    /// The storm is over: links work, hosts come back.
-    pub(crate) fn calm(&mut self) {
-        self.stats.add(Count::Event);
-        self.trace.decide(self.now, 0, || Decision::Calm);
-        self.is_calm = true;
-        self.network.calm();
-        self.trace
-            .say(self.now, 0, || "---- THE STORM IS OVER ----".into());
-        for number in 0..self.hosts.len() {
-            let host = &mut self.hosts[number];
-            host.paused_until = self.now;
-            if host.raft.is_none() {
-                self.queue.push(self.now, Due::Restart(number));
-            }
-        }
-        self.queue
-            .push(self.now.plus(self.swarm.part(1)), Due::Look);
-    }
-
-    /// Looks whether the group is well.
-    pub(crate) fn look(&mut self) -> Result<(), Violation> {
-        let Some(liveness) = &self.liveness else {
-            self.liveness = Some(Liveness::new(self.now, self.swarm.election_timeout.1));
-            self.freeze();
-            self.queue
-                .push(self.now.plus(self.swarm.part(10)), Due::Look);
-            return Ok(());
-        };
-        match liveness.is_well(&self.hosts) {
-            Ok(()) => {
-                self.judge(Oracle::Liveness, Ok(()))?;
-                self.end();
-            }
-            Err(what) if liveness.is_over(self.now) => {
-                let elapsed = liveness.elapsed(self.now).as_millis();
-                let what = format!("{elapsed} ms after the storm: {what}");
-                self.judge(Oracle::Liveness, Err(what))?;
-                self.end();
-            }
-            Err(_) => self
-                .queue
-                .push(self.now.plus(self.swarm.part(10)), Due::Look),
-        }
-        Ok(())
-    }
-
-    /// Leaves a minority in a bad state: down, cut off, or deaf but not mute.
-    fn freeze(&mut self) {
-        if !self.swarm.has_frozen_minority {
-            return;
-        }
-        // A configuration that only a frame remembers could need other hosts than these.
-        self.network.lose_all();
-        let first = self.fault_random.index(self.hosts.len());
-        for step in 0..self.hosts.len() {
-            let number = (first + step) % self.hosts.len();
-            self.hosts[number].is_frozen = true;
-            if !self.live_quorums() {
-                self.hosts[number].is_frozen = false;
-                continue;
-            }
-            let illness = match self.fault_random.below(3) {
-                0 => Illness::Deaf,
-                1 => Illness::Cut,
-                _ => Illness::Down,
-            };
-            self.freeze_host(number, illness);
-        }
-    }
-
-    /// From now on a host stays unwell.
-    pub(crate) fn freeze_host(&mut self, number: usize, illness: Illness) {
-        self.stats.add(Count::FrozenMinority);
-        let decision = || Decision::Freeze(number as u8, illness);
-        self.trace.decide(self.now, number, decision);
-        self.hosts[number].is_frozen = true;
-        for other in (0..self.hosts.len()).filter(|other| *other != number) {
-            self.network.cut(other, number);
-            if illness == Illness::Cut {
-                self.network.cut(number, other);
-            }
-        }
-        if illness == Illness::Down {
-            self.hosts[number].raft = None;
-        }
-    }
-
-    /// Whether every configuration in force has its majorities without the frozen hosts.
-    fn live_quorums(&self) -> bool {
-        let mut rafts = self.hosts.iter().filter_map(|host| host.raft.as_ref());
-        rafts.all(|raft| {
-            let majority = |is_in: fn(Standing) -> bool| {
-                let voters = raft.members().filter(|seat| is_in(seat.standing));
-                let (mut all, mut live) = (0, 0);
-                for seat in voters {
-                    let host = host_of(seat.identity.node).and_then(|at| self.hosts.get(at));
-                    all += 1;
-                    live += usize::from(host.is_some_and(|host| {
-                        !host.is_frozen && host.identity == Some(seat.identity)
-                    }));
-                }
-                all == 0 || live > all / 2
-            };
-            majority(Standing::is_in_incoming)
-                && (!raft.is_joint() || majority(Standing::is_in_outgoing))
-        })
     }
 }
 

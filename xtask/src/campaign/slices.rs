@@ -32,6 +32,14 @@ pub(super) const STATIONS: &[Station] = &[
         },
     },
     Station {
+        name: "crash-points",
+        slice: |context, number| {
+            let first = 1 + number * SEEDS_APART;
+            let words = format!("crash-points --first {first} --seeds {SEEDS_APART} --seconds 60");
+            Some(simulator(context, "release", &words))
+        },
+    },
+    Station {
         name: "topologies",
         slice: |context, number| {
             let words = match number {

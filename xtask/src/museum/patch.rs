@@ -69,6 +69,8 @@ pub(crate) struct Patch {
     /// Why nobody can notice.
     pub(crate) equivalent: Option<String>,
     pub(crate) hunks: Vec<Hunk>,
+    /// What the patch changes, as a text.
+    pub(crate) diff: String,
 }
 
 /// One place of a patch.
@@ -161,10 +163,12 @@ pub(crate) fn parse(name: &str, text: &str) -> Result<Patch> {
             .collect(),
         equivalent: field("Equivalent:"),
         hunks: hunks(&format!("--- {diff}"))?,
+        diff: diff.to_owned(),
     })
 }
 
-fn hunks(diff: &str) -> Result<Vec<Hunk>> {
+/// The hunks of a unified diff.
+pub(crate) fn hunks(diff: &str) -> Result<Vec<Hunk>> {
     let mut file = None;
     let mut hunks: Vec<Hunk> = Vec::new();
     let mut is_inside = false;

@@ -8,12 +8,13 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 
 use super::compose::{compose, unconst};
+use super::findings::hash;
 use super::patch::Patch;
 use crate::gates::CORE_CRATES;
 use crate::tools::{self, Context};
 
 /// The variable by which a process learns which mutant it is.
-pub(super) const SELECTOR: &str = "MUSEUM_MUTANT";
+pub(crate) const SELECTOR: &str = "MUSEUM_MUTANT";
 
 /// What every crate with mutants gets. It reads the environment, which a core crate must not do:
 /// it exists in the copy only.
@@ -43,25 +44,30 @@ fn read() -> u32 {
 "#;
 
 /// What is copied of the repository: the workspaces of their own are of no use here.
-const LEFT_OUT: [&str; 4] = ["fuzz/", "examples/firmware/", "docs/", ".ci/"];
+const LEFT_OUT: [&str; 3] = ["fuzz/", "examples/firmware/", ".ci/"];
 
 /// Test programs that look at types and threads, not at the protocol.
 const TESTS_LEFT_OUT: [&str; 3] = ["ui-", "loom_status-", "serde-"];
 
 /// The copy.
-pub(super) struct Copy {
+pub(crate) struct Copy {
+    home: PathBuf,
     source: PathBuf,
     target: PathBuf,
+    protocol: u64,
 }
 
 impl Copy {
     /// Makes the copy, or brings it up to date: a file that stays the same is left alone, so that
     /// little has to be built again.
-    pub(super) fn make(context: &Context, patches: &[Patch]) -> Result<Self> {
-        let home = context.target.join("museum");
-        let copy = Copy {
+    pub(crate) fn make(context: &Context, name: &str, patches: &[Patch]) -> Result<Self> {
+        let home = context.target.join(name);
+        let mut copy = Copy {
             source: home.join("source"),
-            target: home.join("build"),
+            // What is not of this workspace is built once for all copies.
+            target: context.target.join("museum/build"),
+            home,
+            protocol: 0,
         };
         let mutated: BTreeSet<&str> = patches
             .iter()
@@ -76,11 +82,18 @@ impl Copy {
         let mut kept = BTreeSet::new();
         let mut sources: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
         let mut names: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        let mut protocol = Vec::new();
         for path in tracked(context)? {
             // A file that was deleted and not committed yet.
             let Ok(bytes) = fs::read(context.root.join(&path)) else {
                 continue;
             };
+            if CORE_CRATES
+                .iter()
+                .any(|name| path.starts_with(&format!("{name}/src/")))
+            {
+                protocol.push(bytes.clone());
+            }
             let owner = crates
                 .iter()
                 .find(|name| path.starts_with(&format!("{name}/src/")));
@@ -119,7 +132,43 @@ impl Copy {
             );
         }
         remove_others(&copy.source, &copy.source, &kept)?;
+        copy.protocol = hash(&protocol);
         Ok(copy)
+    }
+
+    /// Whether each change of a mutant lies in a function.
+    pub(crate) fn can_hold(context: &Context, patch: &Patch) -> bool {
+        patch.hunks.iter().all(|hunk| {
+            let text = fs::read_to_string(context.root.join(&hunk.file));
+            text.is_ok_and(|text| compose(&hunk.file, &text, std::slice::from_ref(patch)).is_ok())
+        })
+    }
+
+    /// Where its sources stand.
+    pub(crate) fn source(&self) -> &Path {
+        &self.source
+    }
+
+    /// Looks whether the core crates compile; errors take one line each.
+    pub(crate) fn check(&self) -> Command {
+        let mut cargo = self.cargo(&[
+            "check",
+            "--release",
+            "--message-format=short",
+            "--keep-going",
+        ]);
+        cargo.args(CORE_CRATES.into_iter().flat_map(|name| ["-p", name]));
+        cargo
+    }
+
+    /// Where the copy and what is known of its mutants stands.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Tells one state of the protocol's sources from another.
+    pub(crate) const fn protocol(&self) -> u64 {
+        self.protocol
     }
 
     fn put(&self, path: &str, bytes: &[u8], kept: &mut BTreeSet<String>) -> Result<()> {
@@ -151,13 +200,13 @@ impl Copy {
     }
 
     /// Builds the simulator with all mutants in it.
-    pub(super) fn simulator(&self, context: &Context) -> Result<PathBuf> {
+    pub(crate) fn simulator(&self, context: &Context) -> Result<PathBuf> {
         context.run(&mut self.cargo(&["build", "--release", "-p", "simulator"]))?;
         Ok(self.target.join("release/simulator"))
     }
 
     /// Builds the tests of the core crates, and names their programs.
-    pub(super) fn tests(&self) -> Result<Vec<PathBuf>> {
+    pub(crate) fn tests(&self) -> Result<Vec<PathBuf>> {
         let mut cargo = self.cargo(&["test", "--release", "--no-run", "--lib", "--tests"]);
         cargo.args(CORE_CRATES.into_iter().flat_map(|name| ["-p", name]));
         let (success, output) = tools::capture(&mut cargo)?;

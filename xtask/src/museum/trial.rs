@@ -13,42 +13,45 @@ use super::scratch::SELECTOR;
 /// How much longer than its budget a checker may take for its last try, in processor time.
 const GRACE: Duration = Duration::from_secs(20);
 
+/// The processor time of a test program: each takes less than a second.
+const TESTS_TIME: Duration = Duration::from_secs(5);
+
 /// How much longer a process may take than its processor time, on a machine that does other things too.
 const BUSY: u32 = 20;
 
 /// The checker that is made of the tests of the core crates.
-pub(super) const TESTS: &str = "tests";
+pub(crate) const TESTS: &str = "tests";
 
 /// What is hunted with.
-pub(super) struct Arms {
-    pub(super) simulator: PathBuf,
+pub(crate) struct Arms {
+    pub(crate) simulator: PathBuf,
     /// None if the tests are not asked for.
-    pub(super) tests: Vec<PathBuf>,
+    pub(crate) tests: Vec<PathBuf>,
 }
 
 /// What is to be tried.
 #[derive(Clone, Debug)]
-pub(super) struct Trial<'a> {
-    pub(super) mutant: u32,
-    pub(super) checker: &'a str,
-    pub(super) number: u32,
-    pub(super) seconds: u64,
+pub(crate) struct Trial<'a> {
+    pub(crate) mutant: u32,
+    pub(crate) checker: &'a str,
+    pub(crate) number: u32,
+    pub(crate) seconds: u64,
     /// Oracles that are left out.
-    pub(super) dropped: &'a [String],
+    pub(crate) dropped: &'a [String],
 }
 
 /// How a trial ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Finding {
+pub(crate) struct Finding {
     /// Who noticed; nobody if the budget was used up.
-    pub(super) by: Option<String>,
-    pub(super) tries: u64,
-    pub(super) unit: String,
-    pub(super) micros: u64,
+    pub(crate) by: Option<String>,
+    pub(crate) tries: u64,
+    pub(crate) unit: String,
+    pub(crate) micros: u64,
 }
 
 impl Arms {
-    pub(super) fn hunt(&self, trial: &Trial<'_>) -> Result<Finding> {
+    pub(crate) fn hunt(&self, trial: &Trial<'_>) -> Result<Finding> {
         if trial.checker == TESTS {
             return self.run_tests(trial);
         }
@@ -86,7 +89,7 @@ impl Arms {
             if let Some(directory) = program.parent() {
                 command.current_dir(directory);
             }
-            let ended = run(&mut command, GRACE)?;
+            let ended = run(&mut command, TESTS_TIME)?;
             micros += ended.micros;
             let by = match &ended.output {
                 None => Some("hang".to_owned()),

@@ -64,9 +64,13 @@ impl StorageBackend for Backend {
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut end = self.len()?;
         if len <= end {
+            #[cfg(test)]
+            tape::note(|files, name| files.set_len(name, len as usize))?;
             return self.file.set_len(len);
         }
         self.health.check_room()?;
+        #[cfg(test)]
+        tape::note(|files, name| files.set_len(name, len as usize))?;
         let start = end;
         while end < len {
             let missing = usize::try_from(len - end).unwrap_or(usize::MAX);
@@ -82,6 +86,9 @@ impl StorageBackend for Backend {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        #[cfg(test)]
+        tape::note(|files, name| files.sync(name))
+            .inspect_err(|_| self.health.sync_failed.store(true, Ordering::Relaxed))?;
         self.file
             .sync_data()
             .inspect_err(|_| self.health.sync_failed.store(true, Ordering::Relaxed))
@@ -89,6 +96,36 @@ impl StorageBackend for Backend {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.health.check_room()?;
+        #[cfg(test)]
+        tape::note(|files, name| files.write(name, offset as usize, data))?;
         self.file.write_all_at(data, offset)
+    }
+}
+
+/// What is done to the file is told to the examination of the storage contract, which may let it
+/// fail.
+#[cfg(test)]
+pub(super) mod tape {
+    use std::cell::RefCell;
+    use std::io;
+
+    use simulator::contract::{Failed, Files};
+
+    thread_local! {
+        static TAPE: RefCell<Option<Files>> = const { RefCell::new(None) };
+    }
+
+    /// From now on, on this thread, these files hear of it, or none.
+    pub(in crate::storage) fn tell(files: Option<Files>) {
+        TAPE.set(files);
+    }
+
+    pub(super) fn note(
+        operation: impl FnOnce(&Files, &str) -> Result<(), Failed>,
+    ) -> io::Result<()> {
+        TAPE.with_borrow(|files| match files {
+            Some(files) => operation(files, crate::storage::FILE_NAME).map_err(io::Error::other),
+            None => Ok(()),
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use raft_core::wire;
+use raft_core::{Body, wire};
 
 use super::names::{Lens, Renaming, name, print_of};
 
@@ -11,8 +11,7 @@ use super::names::{Lens, Renaming, name, print_of};
 pub(super) struct Frame {
     pub(super) from: u8,
     pub(super) to: u8,
-    /// Whose pre-vote attempt it speaks of, and which.
-    pub(super) attempt: Option<(u8, u32)>,
+    pub(super) term: u32,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -20,6 +19,8 @@ pub(super) struct Frame {
 pub(super) struct Frames {
     known: HashMap<(u8, u8, Vec<u8>), u32>,
     all: Vec<Frame>,
+    attempts: Vec<Option<(u8, u32)>>,
+    electoral: Vec<bool>,
     prints: Vec<u64>,
     renamings: Vec<Renaming>,
     seed: u64,
@@ -30,6 +31,8 @@ impl Frames {
         Frames {
             known: HashMap::new(),
             all: Vec::new(),
+            attempts: Vec::new(),
+            electoral: Vec::new(),
             prints: Vec::new(),
             renamings: renamings.to_vec(),
             seed,
@@ -60,15 +63,33 @@ impl Frames {
         self.all.push(Frame {
             from: key.0,
             to: key.1,
-            attempt,
+            term: message.term.value(),
             bytes: key.2.clone(),
         });
+        self.attempts.push(attempt);
+        let is_other = matches!(
+            message.body,
+            Body::Append(_) | Body::Ack(_) | Body::Chunk(_)
+        );
+        self.electoral.push(!is_other);
         self.known.insert(key, id);
         id
     }
 
     pub(super) fn get(&self, id: u32) -> &Frame {
         &self.all[id as usize]
+    }
+
+    /// Whose pre-vote attempt a frame speaks of, and which.
+    #[inline]
+    pub(super) fn attempt(&self, id: u32) -> Option<(u8, u32)> {
+        self.attempts[id as usize]
+    }
+
+    /// Whether it asks for a vote or a pre-vote, or answers.
+    #[inline]
+    pub(super) fn is_electoral(&self, id: u32) -> bool {
+        self.electoral[id as usize]
     }
 
     /// The fingerprints under each renaming.

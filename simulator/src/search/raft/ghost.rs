@@ -22,12 +22,25 @@ pub(super) enum Counter {
 
 pub(super) const COUNTERS: usize = 5;
 
+/// How far the ending of a profile has come.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) enum Phase {
+    /// Anything goes.
+    #[default]
+    Storm,
+    /// Everything is well.
+    Calm,
+    /// This leader and this follower are well.
+    Majority { leader: u8, follower: u8 },
+}
+
 /// The past.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Past {
     /// Who led each term after the first: its place and one, or zero.
     pub(super) leaders: [u8; TERMS_MAX],
     pub(super) counts: [u8; COUNTERS],
+    pub(super) phase: Phase,
     /// Entry by entry, what was committed first: its prefix, and in which term.
     pub(super) committed: Vec<(u32, u32)>,
 }
@@ -70,6 +83,13 @@ impl Pasts {
                 };
                 print = fold(print, renamed);
             }
+            let place = |place: u8| u64::from(renaming[usize::from(place)]);
+            let phase = match past.phase {
+                Phase::Storm => 0,
+                Phase::Calm => 1,
+                Phase::Majority { leader, follower } => 2 + place(leader) * 8 + place(follower),
+            };
+            print = fold(print, phase);
             for count in past.counts {
                 print = fold(print, u64::from(count));
             }

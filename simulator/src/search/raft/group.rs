@@ -1,6 +1,6 @@
 //! A group as a space: states of nodes, frames under way and the past, all as numbers.
 
-use super::ghost::{Counter, Past, Pasts};
+use super::ghost::{Counter, Past, Pasts, Phase};
 use super::judge::Group;
 use super::names::{NODES_MAX, renamings};
 use super::node::{Locals, standing_of, weigh};
@@ -15,41 +15,68 @@ use crate::search::space::{Space, Step, mix};
 pub(super) const FRAMES_MAX: usize = 8;
 /// The most frames that are there before some get lost.
 const CROWD: usize = 16;
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
+/// The most renamings: those of three nodes.
+const RENAMINGS_MAX: usize = 6;
+
+type Sums = [u64; RENAMINGS_MAX];
+
+#[inline]
+fn add(sums: &mut Sums, others: &Sums) {
+    for (sum, other) in sums.iter_mut().zip(others) {
+        *sum = sum.wrapping_add(*other);
+    }
+}
+
+/// All sets of `kept` out of `all`, as bits, ascending.
+fn subsets(all: usize, kept: usize) -> impl Iterator<Item = u32> {
+    let mut next = Some((1_u32 << kept) - 1);
+    std::iter::from_fn(move || {
+        let set = next.filter(|set| *set < 1 << all)?;
+        // The next number with as many bits.
+        let lowest = set & set.wrapping_neg();
+        let ripple = set + lowest;
+        next = Some(ripple | ((set ^ ripple) / lowest) >> 2);
+        Some(set)
+    })
+}
 
 /// A state of a group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct State {
-    nodes: [u32; NODES_MAX],
-    past: u32,
-    /// Ascending, then [`NONE`].
-    frames: [u32; FRAMES_MAX],
+    pub(super) nodes: [u32; NODES_MAX],
+    pub(super) past: u32,
+    /// Ascending, those in a hurry last; then `NONE`.
+    pub(super) frames: [u32; FRAMES_MAX],
 }
 
 /// Something happens to a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Action {
-    place: u8,
-    input: Input,
+    pub(super) place: u8,
+    pub(super) input: Input,
 }
 
 /// A group of nodes that run the shipping code.
 pub struct RaftSpace {
     pub(super) nodes: Nodes,
-    pasts: Pasts,
+    pub(super) pasts: Pasts,
     initial: State,
-    count: usize,
+    pub(super) count: usize,
     renamings: usize,
     term: u32,
     index: u32,
     left_out: u64,
+    /// A step from the state that was expanded last was left out.
+    pub(super) is_cut: bool,
 }
 
 impl RaftSpace {
     /// The world of a profile. The seed is that of the fingerprints.
     pub fn new(profile: Profile, sabotage: Sabotage, seed: u64) -> Self {
         let seed = mix(seed);
-        let renamings = renamings(profile.members - usize::from(profile.changes > 0));
+        let equals = profile.members - usize::from(profile.changes > 0);
+        let renamings = renamings(equals.min(3));
         let formed = prelude::form(profile.members, profile.joiners);
         let nodes = Nodes::new(
             profile,
@@ -72,6 +99,7 @@ impl RaftSpace {
             term: formed.term,
             index: formed.index,
             left_out: 0,
+            is_cut: false,
         };
         space.nodes.term_max = formed.term + profile.terms;
         space.nodes.identities = formed.identities;
@@ -98,11 +126,14 @@ impl RaftSpace {
         let counts = self.pasts.get(state.past).counts;
         let may = |counter: Counter, max: u8| counts[counter as usize] < max;
         inputs.clear();
+        if !self.has_time(state, place) {
+            return;
+        }
         inputs.push((Input::Wait, None));
         if !view.is_leader {
             inputs.push((Input::Calm, None));
         }
-        if view.is_asking || (view.is_leader && profile.rounds > 1) {
+        if profile.rounds > 1 && (view.is_asking || view.is_leader) {
             inputs.push((Input::Beat, None));
         }
         if view.is_leader && may(Counter::Proposal, profile.proposals) {
@@ -139,7 +170,9 @@ impl RaftSpace {
         let local = state.nodes[place];
         let id = self.nodes.step(local, input);
         let outcome = self.nodes.outcome(id);
-        if outcome.is_idle {
+        // What changes nothing may as well be lost; in the calm nothing is.
+        let is_frame = matches!(input, Input::Deliver(_));
+        if outcome.is_idle && !(is_frame && self.phase(state) == Phase::Calm) {
             return;
         }
         let action = Action {
@@ -151,11 +184,13 @@ impl RaftSpace {
             return steps.push(Step {
                 action,
                 state: *state,
+                print: 0,
                 broken,
             });
         }
         if outcome.is_beyond {
             self.left_out += 1;
+            self.is_cut = true;
             return;
         }
         let mut crowd = [NONE; CROWD];
@@ -172,33 +207,128 @@ impl RaftSpace {
                 len += 1;
             }
         }
-        crowd[..len].sort_unstable();
+        // Those that are in a hurry come last and are not counted.
+        let phase = self.phase(state);
+        let is_urgent = |frame: u32| self.is_urgent(frame, phase);
+        crowd[..len].sort_unstable_by_key(|frame| (is_urgent(*frame), *frame));
+        let urgent = crowd[..len].iter().filter(|frame| is_urgent(**frame));
+        let urgent = urgent.count();
+        let (frames_max, usual) = (self.nodes.profile.frames, len - urgent);
+        if usual.min(frames_max) + urgent > FRAMES_MAX {
+            self.left_out += 1;
+            self.is_cut = true;
+            return;
+        }
         let mut after = *state;
         after.nodes[place] = outcome.local;
         let (past, broken) = self.enter(state, &after, place, counter);
         after.past = past;
-        let frames_max = self.nodes.profile.frames;
-        if len <= frames_max {
+        let broken = broken.or_else(|| self.disturbance(&after));
+        let mut sums = self.node_sums(&after);
+        if usual <= frames_max {
             after.frames.copy_from_slice(&crowd[..FRAMES_MAX]);
+            crowd[..len]
+                .iter()
+                .for_each(|frame| self.add_frame(&after, *frame, &mut sums));
+            let print = self.print(&sums);
             return steps.push(Step {
                 action,
                 state: after,
+                print,
                 broken,
             });
         }
-        for kept in 0_u32..1 << len {
-            if kept.count_ones() as usize != frames_max {
-                continue;
-            }
+        let mut weighed = [[0; RENAMINGS_MAX]; CROWD];
+        for (sums, frame) in weighed.iter_mut().zip(&crowd[..len]) {
+            self.add_frame(&after, *frame, sums);
+        }
+        for kept in subsets(usual, frames_max) {
+            let mut sums = sums;
             after.frames = [NONE; FRAMES_MAX];
-            let survivors = (0..len).filter(|place| kept & 1 << place != 0);
+            let is_kept = |place: &usize| *place >= usual || kept & 1 << place != 0;
+            let survivors = (0..len).filter(is_kept);
             for (to, from) in survivors.enumerate() {
                 after.frames[to] = crowd[from];
+                add(&mut sums, &weighed[from]);
             }
             steps.push(Step {
                 action,
                 state: after,
+                print: self.print(&sums),
                 broken,
+            });
+        }
+    }
+
+    /// For each renaming, the sum of the fingerprints of past and nodes.
+    fn node_sums(&self, state: &State) -> Sums {
+        let locals = &self.nodes.locals;
+        let mut sums = [0; RENAMINGS_MAX];
+        sums[..self.renamings].copy_from_slice(self.pasts.prints(state.past));
+        for id in &state.nodes[..self.count] {
+            let mut weight = 0;
+            for (of, attempt) in &locals.view(*id).attempts {
+                let of = locals.view(state.nodes[usize::from(*of)]);
+                weight = weight * 8 + standing_of(*attempt, of) + 1;
+            }
+            for (sum, print) in sums.iter_mut().zip(locals.prints(*id)) {
+                *sum = sum.wrapping_add(weigh(*print, weight));
+            }
+        }
+        sums
+    }
+
+    /// Adds a frame under way to the sums.
+    #[inline]
+    fn add_frame(&self, state: &State, id: u32, sums: &mut Sums) {
+        let weight = match self.nodes.frames.attempt(id) {
+            Some((of, attempt)) => {
+                let of = state.nodes[usize::from(of)];
+                standing_of(attempt, self.nodes.locals.view(of))
+            }
+            None => 0,
+        };
+        for (sum, print) in sums.iter_mut().zip(self.nodes.frames.prints(id)) {
+            *sum = sum.wrapping_add(weigh(*print, weight));
+        }
+    }
+
+    /// A sum over all renamings: the same for states that are renamings of each other.
+    #[inline]
+    fn print(&self, sums: &Sums) -> u64 {
+        let sums = sums[..self.renamings].iter();
+        sums.fold(0_u64, |all, sum| all.wrapping_add(mix(*sum)))
+            .max(1)
+    }
+
+    /// Whether a frame arrives before anything else happens, or never.
+    fn is_urgent(&self, frame: u32, phase: Phase) -> bool {
+        phase == Phase::Calm
+            || (self.nodes.profile.swift_elections && self.nodes.frames.is_electoral(frame))
+    }
+
+    /// Frames that are in a hurry arrive, in any order, or are lost.
+    fn hurry(&mut self, state: &State, phase: Phase, steps: &mut Vec<Step<State, Action>>) {
+        for (place, frame) in state.frames.into_iter().enumerate() {
+            if frame == NONE || !self.is_urgent(frame, phase) {
+                continue;
+            }
+            let to = usize::from(self.nodes.frames.get(frame).to);
+            self.take(state, to, Input::Deliver(frame), None, steps);
+            if phase == Phase::Calm {
+                continue;
+            }
+            let mut after = *state;
+            after.frames[place..].rotate_left(1);
+            after.frames[FRAMES_MAX - 1] = NONE;
+            steps.push(Step {
+                action: Action {
+                    place: to as u8,
+                    input: Input::Lose(frame),
+                },
+                state: after,
+                print: self.fingerprint(&after),
+                broken: None,
             });
         }
     }
@@ -252,6 +382,14 @@ impl Space for RaftSpace {
     }
 
     fn expand(&mut self, state: &State, steps: &mut Vec<Step<State, Action>>) {
+        self.is_cut = false;
+        let mut frames = state.frames.iter().take_while(|frame| **frame != NONE);
+        let phase = self.phase(state);
+        let is_hurried = frames.any(|frame| self.is_urgent(*frame, phase));
+        if is_hurried {
+            return self.hurry(state, phase, steps);
+        }
+        self.end(state, steps);
         let mut inputs = Vec::new();
         for place in 0..self.count {
             self.inputs(state, place, &mut inputs);
@@ -268,38 +406,11 @@ impl Space for RaftSpace {
         }
     }
 
-    /// A sum over all renamings: the same for states that are renamings of each other.
     fn fingerprint(&self, state: &State) -> u64 {
-        let locals = &self.nodes.locals;
-        let mut sums = [0_u64; 24];
-        let sums = &mut sums[..self.renamings];
-        sums.copy_from_slice(self.pasts.prints(state.past));
-        for id in &state.nodes[..self.count] {
-            let view = locals.view(*id);
-            let mut weight = 0;
-            for (of, attempt) in &view.attempts {
-                let of = locals.view(state.nodes[usize::from(*of)]);
-                weight = weight * 8 + standing_of(*attempt, of) + 1;
-            }
-            for (sum, print) in sums.iter_mut().zip(locals.prints(*id)) {
-                *sum = sum.wrapping_add(weigh(*print, weight));
-            }
-        }
-        for id in state.frames {
-            if id == NONE {
-                break;
-            }
-            let weight = match self.nodes.frames.get(id).attempt {
-                Some((of, attempt)) => {
-                    standing_of(attempt, locals.view(state.nodes[usize::from(of)]))
-                }
-                None => 0,
-            };
-            for (sum, print) in sums.iter_mut().zip(self.nodes.frames.prints(id)) {
-                *sum = sum.wrapping_add(weigh(*print, weight));
-            }
-        }
-        sums.iter().fold(0, |all, sum| all.wrapping_add(mix(*sum)))
+        let mut sums = self.node_sums(state);
+        let frames = state.frames.iter().filter(|frame| **frame != NONE);
+        frames.for_each(|frame| self.add_frame(state, *frame, &mut sums));
+        self.print(&sums)
     }
 
     fn describe(&self, before: &State, action: Action) -> String {
@@ -308,16 +419,5 @@ impl Space for RaftSpace {
 
     fn left_out(&self) -> u64 {
         self.left_out
-    }
-}
-
-impl Action {
-    /// The node's number.
-    pub(super) fn node(self) -> u8 {
-        self.place + 1
-    }
-
-    pub(super) fn input(self) -> Input {
-        self.input
     }
 }

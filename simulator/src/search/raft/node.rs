@@ -96,6 +96,10 @@ pub(super) struct Local {
 pub(super) struct View {
     pub(super) term: u32,
     pub(super) is_leader: bool,
+    /// It leads and has committed an entry of its term.
+    pub(super) is_established: bool,
+    /// Whom it follows.
+    pub(super) leader: Option<u8>,
     pub(super) is_asking: bool,
     pub(super) commit: u32,
     pub(super) log: Log,
@@ -213,6 +217,8 @@ fn view_of(
     View {
         term: machine.term().value(),
         is_leader: machine.is_leader(),
+        is_established: machine.is_established(),
+        leader: machine.leader().map(|leader| place_of(leader) as u8),
         is_asking: matches!(machine.role(), Role::PreCandidate | Role::Candidate),
         commit: machine.commit().value() as u32,
         log: Log::of(machine, prefixes),

@@ -1,5 +1,19 @@
 //! Profiles: small worlds, each with its bounds, chosen for what can be seen in it.
 
+/// How a world ends, if it does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// It does not.
+    None,
+    /// At any moment the storm may stop: from then on nobody crashes, every frame arrives before
+    /// anything else happens, and time passes for everybody. Then there must be a leader at last.
+    Calm,
+    /// At any moment at which a leader and a follower of it make a majority they may stay in
+    /// touch: time stands still for them, because they always hear from each other in time,
+    /// while it goes on for the other node, whose frames come and go. The leader must stay.
+    Majority,
+}
+
 /// A world to explore. Terms and entries are counted from the beginning, where a formed group
 /// has just been restarted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,8 +44,13 @@ pub struct Profile {
     pub repeats: bool,
     /// Whether a frame carries at most one entry.
     pub single_entries: bool,
+    /// Whether questions and answers of elections arrive before anything else happens, or never,
+    /// and do not count as frames under way. Fewer orders, so that more terms can be reached.
+    pub swift_elections: bool,
     /// Whether writes take time: what is not stored yet can be lost in any part.
     pub slow_disks: bool,
+    /// How it ends.
+    pub ending: Ending,
     /// Writes that fail, of those that take time.
     pub failures: u8,
 }
@@ -50,7 +69,9 @@ const BASE: Profile = Profile {
     frames: 2,
     repeats: false,
     single_entries: false,
+    swift_elections: false,
     slow_disks: false,
+    ending: Ending::None,
     failures: 0,
 };
 
@@ -58,14 +79,84 @@ const BASE: Profile = Profile {
 pub fn profiles(scale: u8) -> Vec<Profile> {
     let is_large = scale >= 2;
     let pick = |small, large| if is_large { large } else { small };
-    vec![Profile {
-        name: "elections",
-        purpose: "votes and terms: who may lead",
-        terms: pick(2, 4),
-        frames: pick(2, 3) as usize,
-        crashes: 1,
-        ..BASE
-    }]
+    vec![
+        Profile {
+            name: "elections",
+            purpose: "votes and terms over restarts: who may lead",
+            terms: pick(1, 3),
+            frames: pick(2, 3) as usize,
+            crashes: 1,
+            ..BASE
+        },
+        Profile {
+            name: "replication",
+            purpose: "entries, refusals and repeated frames under changing leaders",
+            terms: pick(1, 2),
+            proposals: pick(1, 2) as u8,
+            crashes: pick(0, 1) as u8,
+            frames: pick(2, 3) as usize,
+            rounds: pick(1, 2) as u8,
+            repeats: is_large,
+            ..BASE
+        },
+        Profile {
+            name: "figure-8",
+            purpose: "old entries on a majority that are not committed, [Ongaro14 §3.6.2]",
+            terms: 4,
+            frames: 1,
+            single_entries: true,
+            swift_elections: true,
+            ..BASE
+        },
+        Profile {
+            name: "joining-and-leaving",
+            purpose: "one joint change of the voters, the newcomer fed with a snapshot",
+            joiners: 1,
+            terms: pick(1, 2),
+            changes: 1,
+            frames: pick(1, 2) as usize,
+            rounds: 2,
+            ..BASE
+        },
+        Profile {
+            name: "snapshots",
+            purpose: "logs that are compacted under the feet of who lags",
+            terms: pick(1, 2),
+            compactions: pick(1, 2) as u8,
+            frames: pick(1, 2) as usize,
+            rounds: 2,
+            crashes: pick(0, 1) as u8,
+            ..BASE
+        },
+        Profile {
+            name: "calm",
+            purpose: "pre-votes, votes and check-quorum lead to a leader, no lasso without one",
+            terms: pick(2, 3),
+            frames: 1,
+            swift_elections: true,
+            ending: Ending::Calm,
+            ..BASE
+        },
+        Profile {
+            name: "undisturbed",
+            purpose: "pre-votes protect a majority that is well from a node that is not",
+            terms: pick(2, 3),
+            frames: pick(1, 2) as usize,
+            swift_elections: true,
+            ending: Ending::Majority,
+            ..BASE
+        },
+        Profile {
+            name: "unsynced",
+            purpose: "writes under way that a crash cuts anywhere, messages that wait for them",
+            terms: 1,
+            crashes: 1,
+            frames: pick(1, 2) as usize,
+            slow_disks: true,
+            failures: pick(0, 1) as u8,
+            ..BASE
+        },
+    ]
 }
 
 /// The profile of this name.
@@ -75,6 +166,24 @@ pub fn profile(name: &str, scale: u8) -> Option<Profile> {
 }
 
 impl Profile {
+    /// The same world with one bound changed: its name as [`bounds`](Profile::bounds) writes it.
+    pub fn with(mut self, bound: &str, value: u8) -> Option<Profile> {
+        match bound {
+            "members" => self.members = usize::from(value),
+            "joiners" => self.joiners = usize::from(value),
+            "terms" => self.terms = u32::from(value),
+            "proposals" => self.proposals = value,
+            "changes" => self.changes = value,
+            "compactions" => self.compactions = value,
+            "crashes" => self.crashes = value,
+            "rounds" => self.rounds = value,
+            "frames" => self.frames = usize::from(value),
+            "failures" => self.failures = value,
+            _ => return None,
+        }
+        Some(self)
+    }
+
     /// The bounds in words.
     pub fn bounds(&self) -> String {
         let mut words = format!(
@@ -95,6 +204,14 @@ impl Profile {
         }
         if self.single_entries {
             words.push_str(", one entry in a frame");
+        }
+        if self.swift_elections {
+            words.push_str(", swift elections");
+        }
+        match self.ending {
+            Ending::None => {}
+            Ending::Calm => words.push_str(", then calm"),
+            Ending::Majority => words.push_str(", then a majority that is well"),
         }
         if self.slow_disks {
             words.push_str(&format!(", writes take time, failures {}", self.failures));

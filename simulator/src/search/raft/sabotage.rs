@@ -1,6 +1,6 @@
 //! Rules broken on purpose, outside of the protocol code, to see that the search notices.
 
-use raft_core::{Ack, Body, Message, VoteReply};
+use raft_core::{Ack, Body, Message, PreVoteReply, VoteReply};
 
 /// A seeded fault of the harness.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -18,20 +18,23 @@ pub enum Sabotage {
     WritesReportedEarly,
     /// Requests for votes claim a log of the highest term.
     RequestsRaised,
-    /// Votes are never granted: nobody is ever elected.
-    VotesRefused,
+    /// Pre-votes are never granted: nobody is ever elected.
+    PreVotesRefused,
+    /// Pre-votes are always granted: whoever is lonely disturbs the others.
+    PreVotesGranted,
 }
 
 impl Sabotage {
     /// All of them, by name.
-    pub const ALL: [(&'static str, Sabotage); 7] = [
+    pub const ALL: [(&'static str, Sabotage); 8] = [
         ("none", Sabotage::None),
         ("refusals-granted", Sabotage::RefusalsGranted),
         ("votes-forgotten", Sabotage::VotesForgotten),
         ("acks-raised", Sabotage::AcksRaised),
         ("writes-reported-early", Sabotage::WritesReportedEarly),
         ("requests-raised", Sabotage::RequestsRaised),
-        ("votes-refused", Sabotage::VotesRefused),
+        ("pre-votes-refused", Sabotage::PreVotesRefused),
+        ("pre-votes-granted", Sabotage::PreVotesGranted),
     ];
 
     /// The message as it goes out.
@@ -40,8 +43,17 @@ impl Sabotage {
             (Sabotage::RefusalsGranted, Body::VoteReply(_)) => {
                 Body::VoteReply(VoteReply { is_granted: true })
             }
-            (Sabotage::VotesRefused, Body::VoteReply(_)) => {
-                Body::VoteReply(VoteReply { is_granted: false })
+            (Sabotage::PreVotesRefused, Body::PreVoteReply(reply)) => {
+                Body::PreVoteReply(PreVoteReply {
+                    is_granted: false,
+                    ..reply
+                })
+            }
+            (Sabotage::PreVotesGranted, Body::PreVoteReply(reply)) => {
+                Body::PreVoteReply(PreVoteReply {
+                    is_granted: true,
+                    ..reply
+                })
             }
             (Sabotage::AcksRaised, Body::Ack(ack)) => Body::Ack(Ack {
                 verified: ack.verified.next(),

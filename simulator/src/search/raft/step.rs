@@ -18,13 +18,17 @@ use super::node::{ELECTION_MIN, LONG, Local, Locals, Writing};
 use super::prefix::Prefixes;
 use super::profile::Profile;
 use super::sabotage::Sabotage;
-use super::table::Table;
+use crate::search::table::Table;
 
 /// What happens to a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Input {
     /// A frame arrives.
     Deliver(u32),
+    /// A frame is lost.
+    Lose(u32),
+    /// The ending begins; with this leader and this follower, if it is about a majority.
+    End(u8, u8),
     /// It has waited so long that every deadline has passed.
     Wait,
     /// The time in which it helps nobody to replace a leader has passed.
@@ -50,7 +54,7 @@ impl Input {
     fn code(self) -> u32 {
         let part = |cut: Option<u8>| cut.map_or(0, |cut| u32::from(cut) + 1);
         match self {
-            Input::Deliver(frame) => frame,
+            Input::Deliver(frame) | Input::Lose(frame) => frame,
             Input::Wait => 1 << 31,
             Input::Calm => 1 << 31 | 1,
             Input::Beat => 1 << 31 | 2,
@@ -58,6 +62,7 @@ impl Input {
             Input::Reconfigure => 1 << 31 | 4,
             Input::Compact => 1 << 31 | 5,
             Input::Stored => 1 << 31 | 6,
+            Input::End(..) => 1 << 31 | 7,
             Input::Crash(cut) => 1 << 31 | 1 << 8 | part(cut),
             Input::Failed(cut) => 1 << 31 | 2 << 8 | part(cut),
         }
@@ -262,6 +267,8 @@ impl Acting<'_> {
         let now = self.local.now;
         match input {
             Input::Deliver(frame) => self.deliver(frame),
+            // Nobody notices.
+            Input::Lose(_) | Input::End(..) => {}
             Input::Wait => self.pass(now.saturating_add(LONG)),
             Input::Calm => self.pass(now.saturating_add(ELECTION_MIN)),
             Input::Beat => {

@@ -7,9 +7,14 @@ use super::step::{Input, Nodes};
 
 /// What happens to a node.
 pub(super) fn describe(nodes: &Nodes, local: u32, action: Action) -> String {
-    let (node, view) = (action.node(), nodes.locals.view(local));
-    let what = match action.input() {
+    let (node, view) = (action.place + 1, nodes.locals.view(local));
+    let what = match action.input {
         Input::Deliver(frame) => return deliver(nodes, frame),
+        Input::Lose(frame) => return format!("lost: {}", deliver(nodes, frame)),
+        Input::End(leader, follower) if leader == follower => return "the storm stops".into(),
+        Input::End(leader, follower) => {
+            return format!("nodes {} and {} stay in touch", leader + 1, follower + 1);
+        }
         Input::Wait if view.is_leader => "is silent so long that it loses office".into(),
         Input::Wait => "hears nothing and asks for pre-votes".into(),
         Input::Calm => "has heard from no leader for a while".into(),

@@ -6,6 +6,7 @@ use raft_core::{
 
 use crate::world::chain::{Chain, Link};
 use crate::world::memory::WINDOW_BYTES_MAX;
+use crate::world::random::Random;
 use crate::world::reuse::copies_in_place;
 
 /// What the bytes on a disk mean.
@@ -122,9 +123,16 @@ pub(super) struct Journal {
     bytes: Vec<u8>,
     /// Where each record ends, and whether it is torn.
     ends: Vec<(usize, bool)>,
+    /// The bit of a record that flipped since it was written. Every driver has a checksum that
+    /// tells; this is what it would tell.
+    rotten: Option<usize>,
 }
 
-copies_in_place!(Journal { bytes, ends });
+copies_in_place!(Journal {
+    bytes,
+    ends,
+    rotten
+});
 
 /// Bytes for which a journal has room before it is used.
 const JOURNAL_BYTES: usize = 1 << 16;
@@ -139,6 +147,22 @@ impl Journal {
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+        self.rotten = None;
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        self.rotten.is_none()
+    }
+
+    /// Flips a bit; says whether there was one to flip.
+    pub(super) fn rot(&mut self, random: &mut Random) -> bool {
+        if self.bytes.is_empty() {
+            return false;
+        }
+        let place = random.index(self.bytes.len());
+        self.bytes[place] ^= 1 << random.below(8);
+        self.rotten = Some(place);
+        true
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -176,6 +200,22 @@ impl Journal {
             for (later, _) in &mut self.ends[*place..] {
                 *later -= end - start;
             }
+        }
+    }
+
+    /// How many bytes, and how many records.
+    pub(super) fn extent(&self) -> (usize, usize) {
+        (self.bytes.len(), self.ends.len())
+    }
+
+    /// Flips a bit of the record at this place.
+    pub(super) fn flip(&mut self, place: usize, bit: usize) {
+        let start = place
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before))
+            .map_or(0, |(end, _)| *end);
+        if let Some(byte) = self.bytes.get_mut(start + bit / 8) {
+            *byte ^= 1 << (bit % 8);
         }
     }
 

@@ -1,0 +1,148 @@
+//! The end of a history: the storm is over, and the group must become well; then, in some
+//! histories, it falls apart altogether, and must do nothing.
+
+use raft_core::Standing;
+
+use crate::oracle::{Liveness, NoMajority, Oracle, Recovery, Violation};
+use crate::world::World;
+use crate::world::decision::{Decision, Illness};
+use crate::world::host::host_of;
+use crate::world::queue::Due;
+use crate::world::stats::Count;
+
+impl World {
+    /// The storm is over: links work, hosts come back.
+    pub(crate) fn calm(&mut self) {
+        self.stats.add(Count::Event);
+        self.trace.decide(self.now, 0, || Decision::Calm);
+        self.is_calm = true;
+        self.network.calm();
+        self.trace
+            .say(self.now, 0, || "---- THE STORM IS OVER ----".into());
+        for number in 0..self.hosts.len() {
+            let host = &mut self.hosts[number];
+            host.paused_until = self.now;
+            if host.raft.is_none() {
+                self.queue.push(self.now, Due::Restart(number));
+            }
+            self.start_clock_of(number, false);
+        }
+        self.queue
+            .push(self.now.plus(self.swarm.part(1)), Due::Look);
+    }
+
+    /// Looks whether the group is well, or does nothing where it can do nothing.
+    pub(crate) fn look(&mut self) -> Result<(), Violation> {
+        let soon = self.swarm.part(10);
+        self.queue.push(self.now.plus(soon), Due::Look);
+        if let Some(apart) = &mut self.apart {
+            let (grace, committed) = (self.swarm.part(300), self.oracles.committed());
+            if let Some(found) = apart.look(self.now, grace, &self.hosts, committed) {
+                self.judge(Oracle::NoMajority, found)?;
+                self.end();
+            }
+            return Ok(());
+        }
+        let Some(liveness) = &mut self.liveness else {
+            self.liveness = Some(Liveness::new(self.now, self.swarm.election_timeout.1));
+            self.freeze();
+            return Ok(());
+        };
+        match liveness.look(self.now, &self.hosts) {
+            Recovery::Open => {}
+            Recovery::Well => {
+                for part in crate::oracle::WELL {
+                    self.judge(part, Ok(()))?;
+                }
+                self.fall_apart();
+            }
+            Recovery::Failed(oracle, what) => {
+                self.judge(oracle, Err(what))?;
+                self.end();
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts every link, if this history ends so; else it ends now.
+    fn fall_apart(&mut self) {
+        if !self.swarm.falls_apart || !NoMajority::applies(&self.hosts) {
+            return self.end();
+        }
+        self.stats.add(Count::FallenApart);
+        self.trace
+            .say(self.now, 0, || "---- EVERY LINK IS CUT ----".into());
+        self.network.lose_all();
+        for from in 0..self.hosts.len() {
+            for to in (0..self.hosts.len()).filter(|to| *to != from) {
+                self.network.cut(from, to);
+            }
+        }
+        self.apart = Some(NoMajority::new(self.now, &self.hosts));
+    }
+
+    /// Leaves a minority in a bad state: down, cut off, or deaf but not mute.
+    fn freeze(&mut self) {
+        if !self.swarm.has_frozen_minority {
+            return;
+        }
+        // A configuration that only a frame remembers could need other hosts than these.
+        self.network.lose_all();
+        let first = self.fault_random.index(self.hosts.len());
+        for step in 0..self.hosts.len() {
+            let number = (first + step) % self.hosts.len();
+            if self.hosts[number].is_frozen {
+                continue;
+            }
+            self.hosts[number].is_frozen = true;
+            if !self.live_quorums() {
+                self.hosts[number].is_frozen = false;
+                continue;
+            }
+            let illness = match self.fault_random.below(3) {
+                0 => Illness::Deaf,
+                1 => Illness::Cut,
+                _ => Illness::Down,
+            };
+            self.freeze_host(number, illness);
+        }
+    }
+
+    /// From now on a host stays unwell.
+    pub(crate) fn freeze_host(&mut self, number: usize, illness: Illness) {
+        self.stats.add(Count::FrozenMinority);
+        let decision = || Decision::Freeze(number as u8, illness);
+        self.trace.decide(self.now, number, decision);
+        self.hosts[number].is_frozen = true;
+        for other in (0..self.hosts.len()).filter(|other| *other != number) {
+            self.network.cut(other, number);
+            if illness == Illness::Cut {
+                self.network.cut(number, other);
+            }
+        }
+        if illness == Illness::Down {
+            self.hosts[number].raft = None;
+        }
+    }
+
+    /// Whether every configuration in force has its majorities without the frozen hosts.
+    pub(crate) fn live_quorums(&self) -> bool {
+        let mut rafts = self.hosts.iter().filter_map(|host| host.raft.as_ref());
+        rafts.all(|raft| {
+            let majority = |is_in: fn(Standing) -> bool| {
+                let voters = raft.members().filter(|seat| is_in(seat.standing));
+                let (mut all, mut live) = (0, 0);
+                for seat in voters {
+                    let host = host_of(seat.identity.node).and_then(|at| self.hosts.get(at));
+                    all += 1;
+                    live += usize::from(host.is_some_and(|host| {
+                        !host.is_frozen && host.identity == Some(seat.identity)
+                    }));
+                }
+                all == 0 || live > all / 2
+            };
+            majority(Standing::is_in_incoming)
+                && (!raft.is_joint() || majority(Standing::is_in_outgoing))
+        })
+    }
+}

@@ -1,0 +1,84 @@
+//! The search of the shipping code: small worlds close, and each seeded fault is found.
+
+use simulator::search::explore::{Limits, explore};
+use simulator::search::raft::{Budget, Caught, Profile, RaftSpace, Sabotage, hunt_report, profile};
+
+fn small(name: &str, bounds: &[(&str, u8)]) -> Profile {
+    let profile = profile(name, 1).expect("there is such a profile");
+    let with = |profile: Profile, bound: &(&str, u8)| profile.with(bound.0, bound.1);
+    let changed = bounds.iter().try_fold(profile, with);
+    changed.expect("there are such bounds")
+}
+
+fn caught(profile: &Profile, sabotage: Sabotage) -> Caught {
+    let budget = Budget {
+        time_max: None,
+        ..Budget::default()
+    };
+    let (caught, report) = hunt_report(profile, sabotage, &budget);
+    caught.unwrap_or_else(|| panic!("not caught: {report:?}"))
+}
+
+/// A world in which nothing is broken closes, and another hash function counts the same states.
+#[test]
+fn a_sound_world_closes_with_the_same_count_for_every_hash() {
+    let profile = small("elections", &[("frames", 1), ("crashes", 0)]);
+    let count = |seed| {
+        let mut space = RaftSpace::new(profile, Sabotage::None, seed);
+        let report = explore(&mut space, &Limits::default());
+        assert!(report.is_closed(), "{report:?}");
+        (report.states, report.depth, report.steps)
+    };
+    let first = count(1);
+    assert!(first.0 > 10_000);
+    assert_eq!(first, count(2));
+}
+
+#[test]
+fn refused_votes_that_arrive_as_granted_elect_two_leaders() {
+    let profile = small("elections", &[("frames", 2), ("crashes", 0)]);
+    let caught = caught(&profile, Sabotage::RefusalsGranted);
+    assert_eq!((caught.invariant, caught.depth), ("election-safety", 10));
+}
+
+#[test]
+fn a_disk_that_forgets_votes_makes_a_node_promise_what_it_did_not_store() {
+    let profile = small("elections", &[("frames", 1)]);
+    let caught = caught(&profile, Sabotage::VotesForgotten);
+    assert_eq!(caught.invariant, "persist-before-send");
+}
+
+#[test]
+fn requests_with_a_raised_log_elect_a_leader_that_lacks_entries() {
+    let profile = small("elections", &[("frames", 1), ("terms", 2)]);
+    let caught = caught(&profile, Sabotage::RequestsRaised);
+    assert_eq!(caught.invariant, "leader-completeness");
+}
+
+#[test]
+fn acknowledgements_of_too_much_commit_what_one_node_has() {
+    let profile = small("replication", &[("frames", 1)]);
+    let caught = caught(&profile, Sabotage::AcksRaised);
+    assert_eq!(caught.invariant, "quorum-durability");
+}
+
+#[test]
+fn writes_that_are_reported_early_are_promised_early() {
+    let profile = small("unsynced", &[("crashes", 0)]);
+    let caught = caught(&profile, Sabotage::WritesReportedEarly);
+    assert_eq!(caught.invariant, "persist-before-send");
+}
+
+#[test]
+fn a_group_in_which_nobody_grants_a_pre_vote_asks_for_ever() {
+    let profile = small("calm", &[]);
+    let caught = caught(&profile, Sabotage::PreVotesRefused);
+    assert_eq!(caught.invariant, "liveness");
+}
+
+#[test]
+fn pre_votes_that_everybody_grants_let_a_lonely_node_disturb_the_others() {
+    let profile = small("undisturbed", &[]);
+    let caught = caught(&profile, Sabotage::PreVotesGranted);
+    assert_eq!(caught.invariant, "undisturbed");
+}
