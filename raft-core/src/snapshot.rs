@@ -62,13 +62,6 @@ pub struct Receipt {
     pub(crate) len: u64,
 }
 
-impl Receipt {
-    /// The snapshot that the piece belongs to.
-    pub const fn snapshot(&self) -> Snapshot {
-        self.snapshot
-    }
-}
-
 impl fmt::Debug for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receipt")

@@ -4,7 +4,9 @@ mod support;
 
 use clocks::Duration;
 use quorum::NodeId;
-use raft_core::{Body, Change, EntryKind, Event, LogIndex, Role};
+use raft_core::{Body, Change, EntryKind, Event, LogIndex, Role, Standing};
+use support::past::{Item, Past, seats, voters};
+use support::solo::{Solo, ack, append};
 use support::{Frame, WINDOW, World, config};
 
 #[test]
@@ -154,4 +156,58 @@ fn one_lost_append_does_not_send_everything_again_and_again() {
     assert_eq!(world.raft(2).last(), world.raft(1).last());
     // Those under way, and what they carried about twice more, four entries to a frame; it was 38.
     assert!(appends <= 20, "{appends} appends");
+}
+
+/// A leader that was removed, and let in again before it had left, left all the same: found by the
+/// reference model, which knows no reason for a voter to give its office up.
+#[test]
+fn a_leader_that_is_let_in_again_stays() {
+    let mut solo = Past::new(1).voters(&[1, 2, 3]).establish();
+    let both = |solo: &mut Solo, verified, round| {
+        for id in [2, 3] {
+            solo.say(id, 1, ack(verified, round));
+        }
+        solo.drain();
+    };
+    let remove = Change::Remove(NodeId::new(1));
+    solo.raft.reconfigure(&[remove]).expect("begins");
+    solo.drain();
+    both(&mut solo, 2, 1);
+    both(&mut solo, 3, 1);
+    assert!(
+        solo.raft.is_leader() && !solo.raft.is_voter(),
+        "it is leaving"
+    );
+    let identity = solo.raft.identity();
+    let again = Change::AddVoter(identity);
+    solo.raft.reconfigure(&[again]).expect("let in again");
+    solo.drain();
+    both(&mut solo, 4, 1);
+    solo.tick(20);
+    solo.drain();
+    both(&mut solo, 5, 3);
+    assert!(solo.raft.is_leader() && solo.raft.is_voter());
+    assert_eq!(solo.commit(), 5);
+}
+
+/// The election timer of a node whose removal was not committed yet went on after it was, so that
+/// a node without a vote asked for pre-votes once more: found by the reference model.
+#[test]
+fn a_timer_from_before_the_removal_does_not_make_a_candidate() {
+    let leaving = [
+        (1, Standing::Voter),
+        (2, Standing::Voter),
+        (3, Standing::Outgoing),
+    ];
+    let log = [
+        (1, Item::Seats(seats(&leaving))),
+        (1, Item::Seats(voters(&[1, 2]))),
+    ];
+    let mut solo = Past::new(3).items(&log).commit(1).start();
+    solo.say(1, 1, append((2, 1), 2, 1, &[]));
+    solo.drain();
+    assert_eq!(solo.commit(), 2);
+    solo.tick(5000);
+    assert!(solo.drain().is_silent());
+    assert_eq!(solo.raft.role(), Role::Follower);
 }

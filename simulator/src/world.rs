@@ -60,6 +60,30 @@ pub struct Options {
     pub sabotage: Sabotage,
     /// How much is put into words.
     pub verbosity: Verbosity,
+    /// How many seeds are held against the reference model.
+    pub reference: Share,
+}
+
+/// Of what is too slow for every seed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Share {
+    /// Every eighth seed.
+    #[default]
+    Eighth,
+    /// Every seed.
+    Every,
+    /// No seed.
+    None,
+}
+
+impl Share {
+    const fn has(self, seed: u64) -> bool {
+        match self {
+            Share::Eighth => seed.is_multiple_of(8),
+            Share::Every => true,
+            Share::None => false,
+        }
+    }
 }
 
 impl Default for Options {
@@ -68,6 +92,7 @@ impl Default for Options {
             bench: Bench::ALL,
             sabotage: Sabotage::None,
             verbosity: Verbosity::Silent,
+            reference: Share::default(),
         }
     }
 }
@@ -241,6 +266,9 @@ impl World {
         self.queue.reset();
         self.network.reset(Random::new(seed, Stream::Network));
         self.oracles.reset(options.bench);
+        if options.reference.has(seed) {
+            self.oracles.hold_against_reference();
+        }
         self.stats = Stats::default();
         self.trace.reset(options.verbosity);
         self.fault_random = Random::new(seed, Stream::Faults);
@@ -248,8 +276,7 @@ impl World {
         self.work_random = Random::new(seed, Stream::Workload);
         (self.group, self.liveness, self.image) = (None, None, None);
         self.pool = None;
-        self.apart = None;
-        self.acker = None;
+        (self.acker, self.applied, self.apart) = (None, None, None);
         (self.is_calm, self.has_grown, self.is_over) = (false, false, false);
         (self.steps, self.traitor) = (0, None);
         self.frame.resize(self.swarm.frame_bytes, 0);
@@ -423,25 +450,6 @@ impl World {
     /// happens, because whoever lets a node in must know that it remembers its name.
     pub(crate) fn is_installing(&self) -> bool {
         self.now == Moment::default()
-    }
-
-    /// Which host something happens to, if it can be paused.
-    fn concerns(&self, due: Due) -> Option<usize> {
-        match due {
-            Due::Deliver(frame) => Some(self.network.receiver(frame)),
-            Due::Wake(host)
-            | Due::DiskDone(host, _)
-            | Due::LinksFree(host)
-            | Due::Unreachable(host, _) => Some(host),
-            Due::Restart(_)
-            | Due::Fault
-            | Due::Heal
-            | Due::Relieve(_)
-            | Due::Propose
-            | Due::Reconfigure
-            | Due::Calm
-            | Due::Look => None,
-        }
     }
 
     /// The name of the group.

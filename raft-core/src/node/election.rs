@@ -122,7 +122,8 @@ impl Node {
         self.arm_election();
         // While the own vote is being written, another term would only begin the wait anew.
         let is_waiting = self.is_role(RoleName::Candidate) && !self.may_ask();
-        if !self.is_stalled && !is_waiting {
+        // The timer may be from a time when the removal of this node was not committed yet.
+        if !self.is_stalled && !is_waiting && self.is_electable() {
             self.become_pre_candidate();
         }
     }

@@ -270,9 +270,15 @@ impl Node {
     /// A leader that is no member any more leaves when a majority of the members knows so.
     #[inline(never)]
     fn maybe_leave(&mut self) {
-        let Role::Leader(office) = &self.role else {
+        let is_back = self.is_voter();
+        let Role::Leader(office) = &mut self.role else {
             return;
         };
+        if is_back {
+            // It was let in again before it was gone.
+            office.leaving = None;
+            return;
+        }
         let Some(round) = office.leaving else { return };
         let knows = |slot: &crate::slot::Slot| {
             slot.progress.round_acked >= round && slot.progress.matched >= self.current.index

@@ -58,7 +58,7 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
         }
     }
     println!(
-        "seeds {}..={}: {:016x}{:016x}",
+        "hash of seeds {}..={}: {:016x}{:016x}",
         arguments.first,
         (arguments.first + ran).saturating_sub(1),
         all[1],

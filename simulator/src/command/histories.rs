@@ -6,6 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use simulator::figures::{Figures, Merge};
 use simulator::oracle::Judged;
+use simulator::world::Share;
 use simulator::world::stats::{Count, Stats};
 use simulator::world::swarm::Swarm;
 use simulator::world::trace::Verbosity;
@@ -35,6 +36,9 @@ pub(crate) struct Arguments {
     /// Break the harness on purpose, to see which oracle notices.
     #[arg(long, value_name = "NAME", default_value = "none", value_parser = sabotage)]
     sabotage: Sabotage,
+    /// Hold every seed against the reference model, not one in eight.
+    #[arg(long)]
+    reference: bool,
     /// Go on after a failure, and list all failing seeds.
     #[arg(long)]
     keep_going: bool,
@@ -67,6 +71,11 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
             Verbosity::Print
         } else {
             Verbosity::Silent
+        },
+        reference: if arguments.reference {
+            Share::Every
+        } else {
+            Share::Eighth
         },
     };
     let (first, count) = match arguments.seed {
@@ -150,6 +159,9 @@ fn replay(arguments: &Arguments, seed: u64) -> String {
     let mut line = format!("cargo run --release -p simulator -- histories --seed {seed}");
     for oracle in &arguments.dropped {
         line.push_str(&format!(" --drop-oracle {oracle}"));
+    }
+    if arguments.reference {
+        line.push_str(" --reference");
     }
     if arguments.sabotage != Sabotage::None {
         line.push_str(&format!(" --sabotage {}", arguments.sabotage.name()));

@@ -235,7 +235,7 @@ where
         }
         let count = (common - base.index) as usize;
         entries.extend_from_slice(&old.after(base.index)[..count]);
-        let configurations = old.configurations.range(base.index + 1..=common);
+        let configurations = old.configurations.range(base.index + 1..common + 1);
         log.configurations = configurations
             .map(|(index, configuration)| (*index, configuration.clone()))
             .collect();

@@ -18,11 +18,12 @@ pub(super) fn check(step: &Step<'_>) -> Result<(), String> {
     delivery(step)?;
     if after.role == Role::Leader {
         matches(step)?;
+        all_is_committed(step)?;
     }
     if after.commit == before.commit {
         return Ok(());
     }
-    if step.stays_leader() {
+    if step.was_leader() {
         return leader_commits(step);
     }
     let is_allowed = match (step.input, step.message()) {
@@ -81,14 +82,14 @@ fn matches(step: &Step<'_>) -> Result<(), String> {
 }
 
 fn expected_matches(step: &Step<'_>) -> BTreeMap<Identity, u64> {
-    let mut matched = if step.stays_leader() {
+    let mut matched = if step.was_leader() {
         step.before.matched.clone()
     } else {
         BTreeMap::new()
     };
     if let Some((from, message)) = step.message()
         && let Body::Ack(ack) = &message.body
-        && step.stays_leader()
+        && step.was_leader()
         && u64::from(message.term.value()) == step.after.term
         && ack.verified.value() <= step.before.last().index
     {
@@ -98,6 +99,35 @@ fn expected_matches(step: &Step<'_>) -> BTreeMap<Identity, u64> {
         }
     }
     matched
+}
+
+/// What a quorum is known to have, and is of its own term, a leader has committed: unless the
+/// configuration has just changed, after which the next answer counts again.
+fn all_is_committed(step: &Step<'_>) -> Result<(), String> {
+    let after = step.after;
+    if after.configuration.is_joint() || after.configuration_index > after.commit {
+        return Ok(());
+    }
+    for index in after
+        .matched
+        .values()
+        .filter(|index| **index > after.commit)
+    {
+        let has = |member| {
+            after
+                .matched
+                .get(&member)
+                .is_some_and(|known| known >= index)
+        };
+        let is_own = after.log.term(*index) == Some(after.term);
+        must(!is_own || !after.configuration.is_quorum(has), || {
+            format!(
+                "§3.5: a quorum has {index}, and {} is committed",
+                after.commit
+            )
+        })?;
+    }
+    Ok(())
 }
 
 /// A leader commits what a quorum has, if it is of its own term; everything before goes with it.
@@ -126,8 +156,12 @@ fn leader_commits(step: &Step<'_>) -> Result<(), String> {
             after.commit
         )
     })?;
-    must(
-        after.commit == before.last().index || !is_agreed(after.commit + 1),
-        || format!("§3.5: {} is committed, a quorum has more", after.commit),
-    )
+    // A leader that was let in again may look at its own disk later.
+    let knows = |member: Identity| {
+        let known = after.matched.get(&member).or(matched.get(&member));
+        known.is_some_and(|known| *known > after.commit)
+    };
+    must(!before.configuration.is_quorum(knows), || {
+        format!("§3.5: {} is committed, a quorum has more", after.commit)
+    })
 }

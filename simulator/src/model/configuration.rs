@@ -68,7 +68,7 @@ impl Configuration {
     }
 
     /// Whether old and new must both agree, `[Ongaro14 §4.3]`.
-    fn is_joint(&self) -> bool {
+    pub(super) fn is_joint(&self) -> bool {
         self.0.values().any(|standing| standing.is_transitional())
     }
 

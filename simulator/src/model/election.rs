@@ -152,8 +152,8 @@ fn roles(step: &Step<'_>) -> Result<(), String> {
     };
     must(is_allowed, || {
         format!(
-            "§3.3: {:?} becomes {:?} by {:?}",
-            before.role, after.role, step.input
+            "§3.3: {:?} of {:?} becomes {:?} by {:?}",
+            before.role, before.configuration, after.role, step.input
         )
     })
 }

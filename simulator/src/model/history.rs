@@ -1,4 +1,4 @@
-//! All messages ever sent: the network as the formal specification has it, `[Ongaro14 §A]`. What one
+//! All messages ever sent: the network as the formal specification has it, `[Ongaro14 §B]`. What one
 //! state does not show, two messages may contradict.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,8 +3,8 @@
 //! Oracles judge what a group did; they notice a wrong step only when something visible comes of it.
 //! So each step is judged too: from this state of a node, with this input, may it be in that state
 //! now, and may it send this message? The answer is worked out here from `[Ongaro14]` with sets and
-//! lists alone, by people who looked at the papers and the public questions of a machine and not at
-//! its code. [`Abstract`] is what a state means; [`check_step`] is the relation, a rule for each part
+//! lists alone, and shares nothing with the machine but the questions that anybody may ask it.
+//! [`Abstract`] is what a state means; [`check_step`] is the relation, a rule for each part
 //! of a state in a module of its own; [`History`] knows all messages ever sent, as the network of
 //! the formal specification does.
 //!
@@ -18,8 +18,8 @@
 //! # Deviations
 //!
 //! The machine is stricter than the paper, and held to it: a vote request leaves only when term, own
-//! vote and log are durable; a node without a leader's entry of its own begins its term with a no-op
-//! `[Ongaro14 §6.4]`; the founder's first entry is the configuration.
+//! vote and log are durable; a leader begins its term with an empty entry `[Ongaro14 §6.4]`, the
+//! founder with the configuration.
 
 mod abstraction;
 mod commit;
@@ -113,11 +113,14 @@ impl Step<'_> {
         }
     }
 
-    /// Whether the node led before and leads now, in one term.
+    /// Whether the node led before, in the term in which it is now.
+    fn was_leader(&self) -> bool {
+        self.before.role == Role::Leader && self.before.term == self.after.term
+    }
+
+    /// Whether it leads still.
     fn stays_leader(&self) -> bool {
-        self.before.role == Role::Leader
-            && self.after.role == Role::Leader
-            && self.before.term == self.after.term
+        self.was_leader() && self.after.role == Role::Leader
     }
 
     /// Whether it has come to lead.

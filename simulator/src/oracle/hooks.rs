@@ -36,7 +36,8 @@ impl Oracles {
             index = index.next();
         }
         let found = recovery::check(raft, &shadow.log, durable);
-        self.court.judge(Oracle::Recovery, found)
+        self.court.judge(Oracle::Recovery, found)?;
+        self.start_reference(host, hosts)
     }
 
     /// A host lost everything it ever knew, and its name with it.
@@ -44,6 +45,7 @@ impl Oracles {
         self.one_vote.forget(host);
         self.vote_quorum.forget(host);
         self.match_index.forget(host);
+        self.forget_reference(host);
     }
 
     /// The disk of a host holds something else now.
@@ -177,6 +179,7 @@ impl Oracles {
     ) -> Result<(), Violation> {
         let sender = &hosts[from];
         let durable = sender.disk.durable();
+        self.sent_by_reference(from, to, message)?;
         let found = persist_before_send::check(from, to, message, sender);
         self.court.judge(Oracle::PersistBeforeSend, found)?;
         match &message.body {

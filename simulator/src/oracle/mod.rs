@@ -34,6 +34,7 @@ mod quorum_durability;
 mod quorum_log;
 mod reconfiguration;
 mod recovery;
+mod reference;
 mod snapshot;
 mod state_machine_safety;
 mod up_to_date_vote;
@@ -106,6 +107,8 @@ pub struct Oracles {
     commit_rule: commit_rule::CommitRule,
     configurations: configurations::Configurations,
     purity: purity::Purity,
+    /// Slow, so only where it is asked for.
+    reference: Option<Box<reference::Reference>>,
     exactly_once: exactly_once::ExactlyOnce,
     deaf_leader: deaf_leader::DeafLeader,
     /// What clients asked for and were told.
@@ -128,6 +131,7 @@ copies_in_place!(Oracles {
     commit_rule,
     configurations,
     purity,
+    reference,
     exactly_once,
     deaf_leader,
     clients,
@@ -152,6 +156,7 @@ impl Oracles {
             commit_rule: Default::default(),
             configurations: Default::default(),
             purity: Default::default(),
+            reference: None,
             exactly_once: Default::default(),
             deaf_leader: Default::default(),
             clients: Clients::default(),
@@ -178,6 +183,7 @@ impl Oracles {
         self.commit_rule = Default::default();
         self.configurations.reset();
         self.purity = Default::default();
+        self.reference = None;
         self.exactly_once.clear();
         self.deaf_leader = Default::default();
         self.clients.reset();

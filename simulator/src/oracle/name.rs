@@ -61,6 +61,8 @@ oracles! {
     Recovery = "recovery";
     /// The machine's own invariants hold and it has not stopped.
     Invariants = "invariants";
+    /// Every step is one that the papers allow: the naive model in lock step.
+    Reference = "reference";
     /// The same state and input make the same state and outputs.
     Purity = "purity";
     /// An input makes no more frames than the log and the members account for.

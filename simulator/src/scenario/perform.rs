@@ -104,6 +104,7 @@ impl Teller {
             bench,
             sabotage: knobs.sabotage,
             verbosity,
+            ..Options::default()
         };
         let world = &mut self.world;
         world.rots_after = knobs.rot;

@@ -5,6 +5,7 @@ use raft_core::{
     Body, ChunkData, Committed, DropReason, Event, Message, Piece, Ready, Snapshot, wire,
 };
 
+use crate::model::Input;
 use crate::oracle::{Oracle, Violation, bounded_output};
 use crate::world::World;
 use crate::world::app::{App, checksum};
@@ -71,6 +72,7 @@ impl World {
             if let Some(raft) = host.raft.as_mut() {
                 let _ = raft.handle_persisted(local, ticket);
             }
+            self.oracles.on_written(number, &self.hosts)?;
             self.observe(number)?;
         }
         Ok(())
@@ -220,6 +222,8 @@ impl World {
         let decision = || Decision::Unreachable(number as u8, peer as u8);
         self.trace.decide(self.now, number, decision);
         let _ = raft.handle_unreachable(host.clock.show(self.now), node(peer));
+        self.oracles
+            .on_step(number, || Input::Unreachable, &self.hosts)?;
         self.observe(number)?;
         self.drain(number)
     }
@@ -238,6 +242,8 @@ impl World {
             };
             let _ = raft.handle_message(local, identity.node, message);
         }
+        self.oracles
+            .on_step(number, || Input::Nothing, &self.hosts)?;
         self.observe(number)
     }
 
@@ -286,6 +292,8 @@ impl World {
                 }
             }
         }
+        self.oracles
+            .on_step(number, || Input::Deliver, &self.hosts)?;
         self.oracles.on_delivered(number, &self.hosts[number])
     }
 
@@ -329,6 +337,8 @@ impl World {
         );
         let done = host.disk.start_snapshot(now, time, name, bytes);
         self.queue.push(done, Due::DiskDone(number, host.start));
+        self.oracles
+            .on_step(number, || Input::Compact(index), &self.hosts)?;
         self.oracles.on_compact(number, index, app.state)?;
         self.observe(number)?;
         Ok(true)

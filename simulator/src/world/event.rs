@@ -4,6 +4,7 @@ use clocks::Instant;
 use quorum::NodeId;
 use raft_core::{Message, Piece, wire};
 
+use crate::model::Input;
 use crate::oracle::{Oracle, Violation, rebuild};
 use crate::world::World;
 use crate::world::chain::Chain;
@@ -12,11 +13,31 @@ use crate::world::disk::Outcome;
 use crate::world::happening::What;
 use crate::world::host::{Host, node};
 use crate::world::network::{Arrival, FrameId};
+use crate::world::queue::Due;
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
 use crate::world::trace::describe;
 
 impl World {
+    /// Which host something happens to, if it can be paused.
+    pub(super) fn concerns(&self, due: Due) -> Option<usize> {
+        match due {
+            Due::Deliver(frame) => Some(self.network.receiver(frame)),
+            Due::Wake(host)
+            | Due::DiskDone(host, _)
+            | Due::LinksFree(host)
+            | Due::Unreachable(host, _) => Some(host),
+            Due::Restart(_)
+            | Due::Fault
+            | Due::Heal
+            | Due::Relieve(_)
+            | Due::Propose
+            | Due::Reconfigure
+            | Due::Calm
+            | Due::Look => None,
+        }
+    }
+
     pub(super) fn deliver(&mut self, id: FrameId) -> Result<(), Violation> {
         let mut bytes = core::mem::take(&mut self.arrived);
         let arrival = self.network.take(id, &mut bytes, &self.swarm);
@@ -77,6 +98,8 @@ impl World {
         }
         let sent = sent.and_then(|bytes| wire::decode(bytes).ok());
         let message = sent.unwrap_or(message);
+        self.oracles
+            .on_step(to, || Input::Message(node(from), message), &self.hosts)?;
         self.oracles
             .on_received(to, from, local, &message, &self.hosts)?;
         self.observe(to)?;
@@ -162,6 +185,7 @@ impl World {
         self.stats.add(Count::Event);
         self.trace.record(now.as_micros(), 1 << 40 | host as u64);
         let _ = raft.handle_timeout(local);
+        self.oracles.on_step(host, || Input::Timeout, &self.hosts)?;
         self.observe(host)?;
         let patience = self.swarm.election_timeout.1.saturating_mul(2);
         self.oracles.on_woken(host, local, patience)?;
@@ -213,12 +237,18 @@ impl World {
         let Some(raft) = owner.raft.as_mut() else {
             return Ok(());
         };
+        let mut input = Input::Nothing;
+        let mut is_written = false;
         let reported = match outcome {
-            Outcome::Stored(Some(ticket)) => raft.handle_persisted(local, ticket),
+            Outcome::Stored(Some(ticket)) => {
+                is_written = true;
+                raft.handle_persisted(local, ticket)
+            }
             Outcome::Failed(Some(ticket)) => raft.handle_persist_failed(local, ticket),
             Outcome::Piece(name, receipt) => {
                 self.stats.add(Count::PieceStored);
                 self.oracles.on_told(host, &name);
+                input = Input::Stored(name);
                 raft.handle_stored(local, receipt)
             }
             Outcome::Damaged(name) => {
@@ -229,6 +259,11 @@ impl World {
         if let Err(raft_core::error::HandleError::ForeignTicket) = reported {
             let what = format!("host {} refuses its own ticket", host + 1);
             self.judge(Oracle::Invariants, Err(what))?;
+        }
+        if is_written {
+            self.oracles.on_written(host, &self.hosts)?;
+        } else {
+            self.oracles.on_step(host, || input, &self.hosts)?;
         }
         self.observe(host)?;
         self.oracles.on_own_disk(host, &self.hosts)?;

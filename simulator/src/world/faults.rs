@@ -5,6 +5,7 @@ pub mod phase;
 
 use clocks::Duration;
 
+use crate::model::Input;
 use crate::oracle::Violation;
 use crate::world::World;
 use crate::world::decision::{Decision, Left};
@@ -324,6 +325,8 @@ impl World {
         }
         self.trace.decide(self.now, number, || Decision::Rewind);
         host.raft.clone_from(&image.raft);
+        self.oracles
+            .on_step(number, || Input::Nothing, &self.hosts)?;
         self.observe(number)
     }
 }

@@ -139,19 +139,38 @@ impl Host {
 
     /// Becomes what [`new`](Host::new) makes; buffers stay.
     pub fn reset(&mut self, number: usize, swarm: &Swarm, clock: HostClock, random: Random) {
-        self.raft = None;
-        self.disk.reset();
-        (self.clock, self.random) = (clock, random);
-        self.config = config(number, swarm);
-        self.app = App::default();
-        (self.identity, self.start) = (None, 0);
-        self.forget_wake();
+        // Every field by name, so that none is forgotten.
+        let Host {
+            raft,
+            disk,
+            clock: own_clock,
+            app,
+            identity,
+            start,
+            paused_until,
+            wake_at,
+            armed_for,
+            is_frozen,
+            is_rotten,
+            needs_room,
+            sent_piece,
+            compacted,
+            random: own_random,
+            config: own_config,
+            window_bytes,
+            rots_after,
+            useless,
+        } = self;
+        disk.reset();
+        useless.clear();
         let begin = Moment::default();
-        (self.paused_until, self.sent_piece, self.compacted) = (begin, begin, begin);
-        (self.is_frozen, self.is_rotten, self.needs_room) = (false, false, false);
-        self.window_bytes = swarm.window_bytes;
-        self.rots_after = None;
-        self.useless.clear();
+        (*raft, *identity, *start) = (None, None, 0);
+        (*own_clock, *own_random) = (clock, random);
+        (*own_config, *window_bytes) = (config(number, swarm), swarm.window_bytes);
+        *app = App::default();
+        (*paused_until, *sent_piece, *compacted) = (begin, begin, begin);
+        (*wake_at, *armed_for, *rots_after) = (None, None, None);
+        (*is_frozen, *is_rotten, *needs_room) = (false, false, false);
     }
 
     fn memory(&self) -> Memory {

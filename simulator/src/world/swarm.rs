@@ -210,7 +210,7 @@ impl Swarm {
             busy: random.pick(&[0, 0, 100, 400]),
             busy_time: random.pick(&[part(2), part(10)]),
             calm_delay: calm_delay(random, shortest, delay, heartbeat),
-            fault_interval: random.pick(&[part(50), part(100), part(200)]),
+            fault_interval: random.pick(&[part(36), part(72), part(144)]),
             weights: Weights::draw(random),
             write: random.pick(&[
                 (fine(0), fine(0)),
@@ -278,9 +278,9 @@ impl Weights {
             }
         };
         Weights {
-            crash: weight(12),
+            crash: weight(16),
             crash_leader: weight(8),
-            crash_writing: weight(12),
+            crash_writing: weight(14),
             crash_all: weight(1),
             pause: weight(5),
             isolate: weight(4),

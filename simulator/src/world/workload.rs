@@ -3,6 +3,7 @@
 use clocks::Duration;
 use raft_core::{Change, GroupId, Identity, Standing, error::ProposeError};
 
+use crate::model::Input;
 use crate::oracle::Violation;
 use crate::world::World;
 use crate::world::app::Command;
@@ -62,6 +63,8 @@ impl World {
             self.trace.decide(self.now, number, decision);
             let _ = raft.campaign(local);
             self.stats.add(Count::Event);
+            self.oracles
+                .on_step(number, || Input::Campaign, &self.hosts)?;
             self.observe(number)?;
             self.drain(number)?;
         }
@@ -122,6 +125,8 @@ impl World {
                 }
             }
         }
+        self.oracles
+            .on_step(number, || Input::Propose, &self.hosts)?;
         self.observe(number)?;
         self.drain(number)
     }
@@ -179,6 +184,8 @@ impl World {
             self.trace
                 .say(self.now, number, || format!("reconfigures: {changes:?}"));
         }
+        self.oracles
+            .on_step(number, || Input::Reconfigure, &self.hosts)?;
         self.observe(number)?;
         self.drain(number)
     }

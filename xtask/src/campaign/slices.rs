@@ -26,17 +26,55 @@ pub(super) const STATIONS: &[Station] = &[
     Station {
         name: "histories",
         slice: |context, number| {
-            let first = 1 + number * SEEDS_APART;
+            let first = first(number);
             let words = format!("histories --first {first} --seeds {SEEDS_APART} --seconds 60");
-            Some(simulator(context, "release", &words))
+            Some(simulator(context, RELEASE, &words))
+        },
+    },
+    Station {
+        name: "explore",
+        slice: |context, number| {
+            let words = format!("explore --first {} --seconds 60", first(number));
+            Some(simulator(context, RELEASE, &words))
+        },
+    },
+    Station {
+        name: "search",
+        slice: |context, number| {
+            let profile = PROFILES.get(usize::try_from(number).ok()?)?;
+            let words = format!("search --profile {profile} --scale 2 --seconds 600");
+            Some(simulator(context, RELEASE, &words))
+        },
+    },
+    Station {
+        name: "hostile",
+        slice: |context, number| {
+            let words = format!("hostile --first {} --seconds 60", first(number));
+            Some(simulator(context, RELEASE, &words))
+        },
+    },
+    Station {
+        name: "hostile-checked",
+        slice: |context, number| {
+            // Other seeds than without the checks.
+            let first = first(number) + SEEDS_APART / 2;
+            let words = format!("hostile --first {first} --seconds 60");
+            Some(simulator(context, CHECKED, &words))
+        },
+    },
+    Station {
+        name: "traitor",
+        slice: |context, number| {
+            let words = format!("hostile --traitor --first {} --seconds 30", first(number));
+            Some(simulator(context, RELEASE, &words))
         },
     },
     Station {
         name: "crash-points",
         slice: |context, number| {
-            let first = 1 + number * SEEDS_APART;
+            let first = first(number);
             let words = format!("crash-points --first {first} --seeds {SEEDS_APART} --seconds 60");
-            Some(simulator(context, "release", &words))
+            Some(simulator(context, RELEASE, &words))
         },
     },
     Station {
@@ -50,16 +88,67 @@ pub(super) const STATIONS: &[Station] = &[
                 }
                 _ => return None,
             };
-            Some(simulator(context, "release", &words))
+            Some(simulator(context, RELEASE, &words))
         },
     },
+    Station {
+        name: "linear",
+        slice: |context, number| {
+            let words = format!(
+                "linear --first {} --histories {SEEDS_APART} --seconds 20",
+                first(number)
+            );
+            Some(simulator(context, RELEASE, &words))
+        },
+    },
+    Station {
+        name: "determinism",
+        slice: |context, number| {
+            if number >= DETERMINISM_SLICES {
+                return None;
+            }
+            let first = 1 + number * DETERMINISM_SEEDS;
+            let words = format!("determinism --first {first} --seeds {DETERMINISM_SEEDS}");
+            let mut slice = simulator(context, RELEASE, &words);
+            slice
+                .commands
+                .append(&mut simulator(context, DEBUG, &words).commands);
+            slice.line += ", as released and with debug assertions";
+            Some(slice)
+        },
+    },
+];
+
+const RELEASE: &str = "release";
+const CHECKED: &str = "checked";
+const DEBUG: &str = "debug";
+
+/// The profiles of `simulator search`, the long ones first.
+const PROFILES: [&str; 8] = [
+    "unsynced",
+    "replication",
+    "figure-8",
+    "elections",
+    "joining-and-leaving",
+    "snapshots",
+    "calm",
+    "undisturbed",
 ];
 
 /// Into how many slices all graphs on five nodes fall: of half a minute each.
 const TOPOLOGY_SLICES: u64 = 32;
 
+/// A hundred thousand seeds, each run by two builds in two processes.
+const DETERMINISM_SLICES: u64 = 20;
+const DETERMINISM_SEEDS: u64 = 5_000;
+
 /// More seeds than a slice has time for.
 const SEEDS_APART: u64 = 10_000_000;
+
+/// The first seed of a slice.
+const fn first(number: u64) -> u64 {
+    1 + number * SEEDS_APART
+}
 
 /// A slice of one command of the simulator's binary.
 fn simulator(context: &Context, profile: &str, words: &str) -> Slice {
@@ -72,6 +161,15 @@ fn simulator(context: &Context, profile: &str, words: &str) -> Slice {
 }
 
 /// Builds what the slices run.
-pub(super) fn build(context: &Context, _stations: &[String]) -> Result<()> {
-    context.run(&mut context.cargo(&["build", "--release", "-p", "simulator"]))
+pub(super) fn build(context: &Context, stations: &[String]) -> Result<()> {
+    let runs = |name: &str| stations.is_empty() || stations.iter().any(|station| station == name);
+    let build = ["build", "-p", "simulator"];
+    context.run(context.cargo(&build).arg("--release"))?;
+    if runs("hostile-checked") {
+        context.run(context.cargo(&build).args(["--profile", CHECKED]))?;
+    }
+    if runs("determinism") {
+        context.run(&mut context.cargo(&build))?;
+    }
+    Ok(())
 }

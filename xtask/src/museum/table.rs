@@ -27,7 +27,7 @@ pub(super) struct Row<'a> {
 impl Result {
     /// Whether it noticed in every trial.
     pub(super) fn always(&self) -> bool {
-        self.findings.iter().all(|finding| finding.by.is_some())
+        !self.findings.is_empty() && self.findings.iter().all(|finding| finding.by.is_some())
     }
 
     /// Whether it noticed in some trial.

@@ -130,7 +130,7 @@ impl RaftSpace {
             return;
         }
         inputs.push((Input::Wait, None));
-        if !view.is_leader {
+        if !view.is_leader && !profile.impatient {
             inputs.push((Input::Calm, None));
         }
         if profile.rounds > 1 && (view.is_asking || view.is_leader) {

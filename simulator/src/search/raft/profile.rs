@@ -47,6 +47,8 @@ pub struct Profile {
     /// Whether questions and answers of elections arrive before anything else happens, or never,
     /// and do not count as frames under way. Fewer orders, so that more terms can be reached.
     pub swift_elections: bool,
+    /// Whether the time in which nodes stick to a leader is over as soon as it begins.
+    pub impatient: bool,
     /// Whether writes take time: what is not stored yet can be lost in any part.
     pub slow_disks: bool,
     /// How it ends.
@@ -70,6 +72,7 @@ const BASE: Profile = Profile {
     repeats: false,
     single_entries: false,
     swift_elections: false,
+    impatient: false,
     slow_disks: false,
     ending: Ending::None,
     failures: 0,
@@ -83,20 +86,22 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
         Profile {
             name: "elections",
             purpose: "votes and terms over restarts: who may lead",
-            terms: pick(1, 3),
-            frames: pick(2, 3) as usize,
+            terms: pick(1, 2),
+            frames: pick(1, 2) as usize,
             crashes: 1,
             ..BASE
         },
         Profile {
             name: "replication",
             purpose: "entries, refusals and repeated frames under changing leaders",
-            terms: pick(1, 2),
+            terms: pick(2, 3),
             proposals: pick(1, 2) as u8,
             crashes: pick(0, 1) as u8,
-            frames: pick(2, 3) as usize,
+            frames: pick(1, 2) as usize,
             rounds: pick(1, 2) as u8,
             repeats: is_large,
+            swift_elections: true,
+            impatient: true,
             ..BASE
         },
         Profile {
@@ -106,6 +111,7 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
             frames: 1,
             single_entries: true,
             swift_elections: true,
+            impatient: true,
             ..BASE
         },
         Profile {
@@ -207,6 +213,9 @@ impl Profile {
         }
         if self.swift_elections {
             words.push_str(", swift elections");
+        }
+        if self.impatient {
+            words.push_str(", impatient");
         }
         match self.ending {
             Ending::None => {}

@@ -7,7 +7,7 @@ use clocks::Instant;
 use raft_core::error::HandleError;
 use raft_core::{
     Body, Change, ChunkData, Entries, Event, Identity, Message, RECORD_HEADER_BYTES_MAX, Ready,
-    Transmit, wire,
+    Role, Transmit, wire,
 };
 
 use super::disks::{Content, Disks, restore};
@@ -156,6 +156,9 @@ impl Nodes {
             acting.note(done);
             acting.drain();
         }
+        if acting.nodes.profile.impatient {
+            acting.calm();
+        }
         let local = acting.local;
         self.locals.intern(local, &self.disks, &mut self.prefixes)
     }
@@ -202,6 +205,10 @@ impl Nodes {
         };
         acting.happen(input);
         acting.drain();
+        if acting.nodes.profile.impatient && acting.local.machine.role() == Role::Follower {
+            acting.calm();
+            acting.drain();
+        }
         let Acting {
             local,
             mut sent,
@@ -270,7 +277,7 @@ impl Acting<'_> {
             // Nobody notices.
             Input::Lose(_) | Input::End(..) => {}
             Input::Wait => self.pass(now.saturating_add(LONG)),
-            Input::Calm => self.pass(now.saturating_add(ELECTION_MIN)),
+            Input::Calm => self.calm(),
             Input::Beat => {
                 let next = self.local.machine.poll_timeout();
                 self.pass(next.unwrap_or(now).max(now));
@@ -298,6 +305,16 @@ impl Acting<'_> {
                     self.note(done);
                 }
             }
+        }
+    }
+
+    /// Lets the time pass in which a leader that was just heard is not replaced, and no more: a
+    /// node that heard nothing for longer would campaign, which is another step.
+    fn calm(&mut self) {
+        let before = self.local.clone();
+        self.pass(self.local.now.saturating_add(ELECTION_MIN));
+        if self.local.machine.role() != before.machine.role() {
+            self.local = before;
         }
     }
 
