@@ -121,7 +121,9 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
             terms: pick(1, 2),
             changes: 1,
             frames: pick(1, 2) as usize,
-            rounds: 2,
+            rounds: pick(1, 2) as u8,
+            swift_elections: true,
+            impatient: true,
             ..BASE
         },
         Profile {
