@@ -1,5 +1,6 @@
 //! What can be run, a module for each word.
 
+pub(crate) mod coverage;
 pub(crate) mod crash_points;
 pub(crate) mod determinism;
 pub(crate) mod draw;

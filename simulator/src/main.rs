@@ -40,6 +40,8 @@ enum Word {
     Shrink(command::shrink::Arguments),
     /// Runs groups on every link graph of three, four and five nodes.
     Topologies(command::topologies::Arguments),
+    /// Compares what random worlds visit with all states of a small world.
+    Coverage(command::coverage::Arguments),
     /// Explores every state of small worlds that run the shipping code.
     Search(command::search::Arguments),
 }
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Word::Report(arguments) => command::report::main(&arguments),
         Word::Shrink(arguments) => command::shrink::main(&arguments),
         Word::Topologies(arguments) => command::topologies::main(&arguments),
+        Word::Coverage(arguments) => command::coverage::main(&arguments),
         Word::Search(arguments) => command::search::main(&arguments),
     }
 }

@@ -112,6 +112,12 @@ impl Stage {
         Ok(stage)
     }
 
+    /// The world of it.
+    pub(crate) fn into_world(mut self) -> World {
+        self.world.applied = None;
+        self.world
+    }
+
     fn is_settled(&self) -> bool {
         let Some(leader) = self.leader() else {
             return false;

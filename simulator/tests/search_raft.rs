@@ -82,3 +82,12 @@ fn pre_votes_that_everybody_grants_let_a_lonely_node_disturb_the_others() {
     let caught = caught(&profile, Sabotage::PreVotesGranted);
     assert_eq!(caught.invariant, "undisturbed");
 }
+
+/// No law of the group is broken by one who campaigns too often; the model knows that nobody
+/// campaigns because of an answer.
+#[test]
+fn a_node_that_a_refusal_makes_campaign_is_caught_by_the_model_alone() {
+    let profile = small("elections", &[("crashes", 0)]);
+    let caught = caught(&profile, Sabotage::RefusalsStir);
+    assert_eq!(caught.invariant, "reference");
+}

@@ -58,7 +58,7 @@ fn shard(text: &str) -> Result<(usize, usize), String> {
     }
 }
 
-fn bound(text: &str) -> Result<(String, u8), String> {
+pub(super) fn bound(text: &str) -> Result<(String, u8), String> {
     let (name, value) = text
         .split_once('=')
         .ok_or("a bound is written name=value")?;
@@ -159,6 +159,9 @@ fn run(
             "    BROKEN: {} after {} steps",
             caught.invariant, caught.depth
         );
+        if let Some(rule) = space.rule() {
+            println!("    the model says: {rule}");
+        }
         print_history(arguments, profile);
         println!(
             "    again: cargo run --release -p simulator -- search --profile {} --scale {}",

@@ -21,6 +21,7 @@
 //! leader, or past every deadline. A node crashes with any part of its unsynced write kept, and
 //! comes back through `Recovered` and `restore`. Bounds are those of the profile.
 
+mod coverage;
 mod disks;
 mod driver;
 mod ending;
@@ -33,12 +34,15 @@ mod node;
 mod prefix;
 mod prelude;
 mod profile;
+mod reference;
 mod sabotage;
+mod shape;
 mod step;
 mod words;
 
 use std::time::Duration;
 
+pub use coverage::{Coverage, Habit, Wanderer};
 pub use group::{Action, RaftSpace, State};
 pub use profile::{Ending, Profile, profile, profiles};
 pub use sabotage::Sabotage;

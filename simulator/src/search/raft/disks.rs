@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use clocks::Instant;
-use raft_core::{LogIndex, Raft, Recovered};
+use raft_core::{EntryId, HardState, LogIndex, Raft, Recovered};
 
 use super::names::{Lens, Renaming, key_of, place_of, print_of};
 use super::node::{Log, Machine, config};
@@ -19,6 +19,11 @@ pub(super) struct Disk {
     /// The place of the candidate that has the vote of that term, and one, or zero.
     pub(super) vote: u8,
     pub(super) log: Log,
+    /// Term and vote.
+    pub(super) hard: HardState,
+    /// Where the log begins and ends.
+    pub(super) base: EntryId,
+    pub(super) last: EntryId,
 }
 
 /// All contents met so far.
@@ -81,6 +86,9 @@ impl Disks {
                 term: hard.term.value(),
                 vote: hard.vote.map_or(0, |vote| place_of(vote.node) as u8 + 1),
                 log: Log::of(&machine, prefixes),
+                hard,
+                base: machine.base(),
+                last: machine.last(),
             });
         }
         Some(id)

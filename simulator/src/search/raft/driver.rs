@@ -18,6 +18,7 @@ impl Acting<'_> {
             let wrote = self.persist();
             let sent = self.transmit();
             while self.local.machine.poll_committed().is_some() {}
+            self.delivered();
             self.hear();
             if self.broken.is_some() || (!wrote && !sent) {
                 break;
@@ -66,11 +67,13 @@ impl Acting<'_> {
             self.local.disk = after;
             let done = self.local.machine.handle_persisted(now, ticket);
             self.note(done);
+            self.wrote();
             return true;
         }
         if self.nodes.sabotage == Sabotage::WritesReportedEarly {
             let done = self.local.machine.handle_persisted(now, ticket.clone());
             self.note(done);
+            self.wrote();
         }
         self.local.writing = Some(Writing {
             record,
@@ -88,6 +91,7 @@ impl Acting<'_> {
         while let Some(Transmit { to, message }) = self.local.machine.poll_transmit(now, Ready::All)
         {
             any = true;
+            self.reference.sends(to, &message);
             let to = place_of(to);
             if to >= members {
                 continue;

@@ -7,6 +7,7 @@ use super::node::{Locals, View, standing_of, weigh};
 use super::prefix::Prefixes;
 use super::profile::Profile;
 use super::sabotage::Sabotage;
+use super::shape::Beginning;
 use super::step::{Input, Nodes};
 use super::{disks::Disks, frames::Frames, prelude};
 use crate::search::space::{Space, Step, mix};
@@ -137,6 +138,19 @@ impl RaftSpace {
             any(&|view| view.incoming != view.outgoing),
             any(&|view| view.incoming == view.outgoing && view.incoming & newcomer != 0),
         )
+    }
+
+    /// Where the group begins.
+    pub(super) fn beginning(&self) -> Beginning {
+        Beginning {
+            term: self.term,
+            index: u64::from(self.index),
+        }
+    }
+
+    /// The first rule of the reference model that a step broke.
+    pub fn rule(&self) -> Option<&str> {
+        self.nodes.rule.as_deref()
     }
 
     /// What may happen to the node at a place without a frame, and what it costs.

@@ -22,11 +22,13 @@ pub enum Sabotage {
     PreVotesRefused,
     /// Pre-votes are always granted: whoever is lonely disturbs the others.
     PreVotesGranted,
+    /// Whoever is refused a pre-vote stands for election at once: unsafe for nobody, and wrong.
+    RefusalsStir,
 }
 
 impl Sabotage {
     /// All of them, by name.
-    pub const ALL: [(&'static str, Sabotage); 8] = [
+    pub const ALL: [(&'static str, Sabotage); 9] = [
         ("none", Sabotage::None),
         ("refusals-granted", Sabotage::RefusalsGranted),
         ("votes-forgotten", Sabotage::VotesForgotten),
@@ -35,7 +37,14 @@ impl Sabotage {
         ("requests-raised", Sabotage::RequestsRaised),
         ("pre-votes-refused", Sabotage::PreVotesRefused),
         ("pre-votes-granted", Sabotage::PreVotesGranted),
+        ("refusals-stir", Sabotage::RefusalsStir),
     ];
+
+    /// Whether a message that came in makes its receiver campaign.
+    pub(super) fn stirs(self, body: &Body<'_>) -> bool {
+        let is_refusal = matches!(body, Body::PreVoteReply(reply) if !reply.is_granted);
+        self == Sabotage::RefusalsStir && is_refusal
+    }
 
     /// The message as it goes out.
     pub(super) fn tamper<'a>(self, message: Message<'a>) -> Message<'a> {

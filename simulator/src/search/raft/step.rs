@@ -14,7 +14,9 @@ use super::names::name;
 use super::node::{ELECTION_MIN, LONG, Local, Locals};
 use super::prefix::Prefixes;
 use super::profile::Profile;
+use super::reference::{LAW, Reference};
 use super::sabotage::Sabotage;
+use crate::model;
 use crate::search::table::Table;
 
 /// What happens to a node.
@@ -93,6 +95,8 @@ pub(super) struct Nodes {
     done: Table,
     outcomes: Vec<Outcome>,
     lookups: u64,
+    /// The first rule of the model that a step broke.
+    pub(super) rule: Option<String>,
 }
 
 impl Nodes {
@@ -116,6 +120,7 @@ impl Nodes {
             done: Table::new(),
             outcomes: Vec::new(),
             lookups: 0,
+            rule: None,
         }
     }
 
@@ -137,6 +142,7 @@ impl Nodes {
             writing: None,
         };
         let mut acting = Acting {
+            reference: Reference::new(&local.machine),
             local,
             sent: Vec::new(),
             broken: None,
@@ -151,6 +157,7 @@ impl Nodes {
                 .machine
                 .handle_persisted(Instant::ZERO, writing.ticket);
             acting.note(done);
+            acting.wrote();
             acting.drain();
         }
         if acting.nodes.profile.impatient {
@@ -194,6 +201,7 @@ impl Nodes {
     fn act(&mut self, id: u32, input: Input) -> Outcome {
         let before = self.locals.get(id).clone();
         let mut acting = Acting {
+            reference: Reference::new(&before.machine),
             local: before.clone(),
             sent: Vec::new(),
             broken: None,
@@ -211,6 +219,7 @@ impl Nodes {
             mut sent,
             mut broken,
             is_beyond,
+            reference,
             ..
         } = acting;
         sent.sort_unstable();
@@ -229,10 +238,15 @@ impl Nodes {
         }
         let local = self.locals.intern(local, &self.disks, &mut self.prefixes);
         let is_idle = local == id && sent.is_empty();
+        let mut broken = self.disk_step(id, local);
+        if broken.is_none() && reference.rule.is_some() {
+            broken = Some(LAW);
+            self.rule = self.rule.take().or(reference.rule);
+        }
         Outcome {
             local,
             sent,
-            broken: broken.or_else(|| self.disk_step(id, local)),
+            broken,
             is_beyond,
             is_idle,
         }
@@ -254,6 +268,7 @@ pub(super) struct Acting<'a> {
     pub(super) broken: Option<&'static str>,
     pub(super) nodes: &'a mut Nodes,
     pub(super) is_beyond: bool,
+    pub(super) reference: Reference,
 }
 
 impl Acting<'_> {
@@ -281,6 +296,7 @@ impl Acting<'_> {
             }
             Input::Propose => {
                 let _ = self.local.machine.propose(&[]);
+                self.stepped(&model::Input::Propose);
             }
             Input::Reconfigure => self.reconfigure(),
             Input::Compact => self.compact(),
@@ -290,6 +306,7 @@ impl Acting<'_> {
                     self.local.disk = writing.after;
                     let done = self.local.machine.handle_persisted(now, writing.ticket);
                     self.note(done);
+                    self.wrote();
                 }
             }
             Input::Failed(cut) => {
@@ -300,6 +317,7 @@ impl Acting<'_> {
                         .machine
                         .handle_persist_failed(now, writing.ticket);
                     self.note(done);
+                    self.stepped(&model::Input::PersistFailed);
                 }
             }
         }
@@ -312,6 +330,7 @@ impl Acting<'_> {
         self.pass(self.local.now.saturating_add(ELECTION_MIN));
         if self.local.machine.role() != before.machine.role() {
             self.local = before;
+            self.reference.go_back(&self.local.machine);
         }
     }
 
@@ -319,6 +338,7 @@ impl Acting<'_> {
         self.local.now = now;
         let done = self.local.machine.handle_timeout(now);
         self.note(done);
+        self.stepped(&model::Input::Timeout);
     }
 
     fn deliver(&mut self, id: u32) {
@@ -328,14 +348,22 @@ impl Acting<'_> {
             return self.break_law("wire");
         };
         let now = self.local.now;
+        let input = model::Input::Message(name(from), message);
         match self.local.machine.handle_message(now, name(from), message) {
-            Ok(None) => {}
+            Ok(None) => self.stepped(&input),
             Ok(Some(piece)) => {
+                self.stepped(&input);
+                let snapshot = piece.snapshot();
                 let receipt = piece.into_receipt();
                 let done = self.local.machine.handle_stored(now, receipt);
                 self.note(done);
+                self.stepped(&model::Input::Stored(snapshot));
             }
             Err(error) => self.note(Err(error)),
+        }
+        if self.nodes.sabotage.stirs(&message.body) {
+            let _ = self.local.machine.campaign(now);
+            self.stepped(&model::Input::Nothing);
         }
     }
 
@@ -348,6 +376,7 @@ impl Acting<'_> {
         }
         changes.push(Change::Remove(name(members - 1)));
         let _ = self.local.machine.reconfigure(&changes);
+        self.stepped(&model::Input::Reconfigure);
     }
 
     fn compact(&mut self) {
@@ -358,6 +387,7 @@ impl Acting<'_> {
         };
         let sum = self.nodes.prefixes.sum(prefix);
         let _ = self.local.machine.compact(delivered, 1, sum);
+        self.stepped(&model::Input::Compact(delivered));
     }
 
     fn crash(&mut self, cut: Option<u8>) {
@@ -370,6 +400,7 @@ impl Acting<'_> {
         self.local.machine = machine;
         self.local.writing = None;
         self.local.now = Instant::ZERO;
+        self.came_back();
     }
 
     /// The disk keeps the record under way up to a cut, if any.
