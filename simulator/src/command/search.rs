@@ -24,9 +24,10 @@ pub(crate) struct Arguments {
     /// The size of the worlds: 1 for minutes, 2 for campaigns.
     #[arg(long, default_value_t = 1)]
     scale: u8,
-    /// Change a bound of the profiles, as in `terms=3`; may be given several times.
-    #[arg(long = "bound", value_name = "NAME=VALUE", value_parser = bound)]
-    bounds: Vec<(String, u8)>,
+    /// Change a bound of the profiles, as in `terms=3`, or of one, as in `figure-8.terms=3`; may be
+    /// given several times.
+    #[arg(long = "bound", value_name = "NAME=VALUE", value_parser = bound_of)]
+    bounds: Vec<(Option<String>, String, u8)>,
     /// Explore the i-th of every n profiles only.
     #[arg(long, value_name = "I/N", value_parser = shard, default_value = "0/1")]
     shard: (usize, usize),
@@ -58,6 +59,17 @@ fn shard(text: &str) -> Result<(usize, usize), String> {
     }
 }
 
+fn bound_of(text: &str) -> Result<(Option<String>, String, u8), String> {
+    let Some((profile, rest)) = text.split_once('.') else {
+        return bound(text).map(|(name, value)| (None, name, value));
+    };
+    let known = profiles(1).iter().any(|known| known.name == profile);
+    let (name, value) = bound(rest)?;
+    known
+        .then(|| (Some(profile.into()), name, value))
+        .ok_or_else(|| format!("no profile is called {profile}"))
+}
+
 pub(super) fn bound(text: &str) -> Result<(String, u8), String> {
     let (name, value) = text
         .split_once('=')
@@ -78,8 +90,10 @@ fn sabotage(name: &str) -> Result<Sabotage, String> {
 
 /// Explores them.
 pub(crate) fn main(arguments: &Arguments) -> ExitCode {
-    let change = |profile: Profile, (name, value): &(String, u8)| {
-        profile.with(name, *value).unwrap_or(profile)
+    let change = |profile: Profile, (of, name, value): &(Option<String>, String, u8)| {
+        let is_meant = of.as_ref().is_none_or(|of| of == profile.name);
+        let changed = is_meant.then(|| profile.with(name, *value)).flatten();
+        changed.unwrap_or(profile)
     };
     let mut all = profiles(arguments.scale);
     for profile in &mut all {

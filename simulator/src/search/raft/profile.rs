@@ -86,8 +86,8 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
         Profile {
             name: "elections",
             purpose: "votes and terms over restarts: who may lead",
-            terms: pick(1, 2),
-            frames: pick(1, 2) as usize,
+            terms: pick(1, 3),
+            frames: 1,
             crashes: 1,
             ..BASE
         },
@@ -95,10 +95,9 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
             name: "replication",
             purpose: "entries, refusals and repeated frames under changing leaders",
             terms: pick(2, 3),
-            proposals: pick(1, 2) as u8,
+            proposals: 1,
             crashes: pick(0, 1) as u8,
-            frames: pick(1, 2) as usize,
-            rounds: pick(1, 2) as u8,
+            frames: 1,
             repeats: is_large,
             swift_elections: true,
             impatient: true,
@@ -120,8 +119,7 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
             joiners: 1,
             terms: pick(1, 2),
             changes: 1,
-            frames: pick(1, 2) as usize,
-            rounds: pick(1, 2) as u8,
+            frames: 1,
             swift_elections: true,
             impatient: true,
             ..BASE
@@ -130,10 +128,9 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
             name: "snapshots",
             purpose: "logs that are compacted under the feet of who lags",
             terms: pick(1, 2),
-            compactions: pick(1, 2) as u8,
-            frames: pick(1, 2) as usize,
+            compactions: 1,
+            frames: 1,
             rounds: 2,
-            crashes: pick(0, 1) as u8,
             ..BASE
         },
         Profile {
@@ -161,7 +158,7 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
             purpose: "writes under way that a crash cuts anywhere, messages that wait for them",
             terms: 1,
             crashes: 1,
-            frames: pick(1, 2) as usize,
+            frames: 1,
             slow_disks: true,
             failures: pick(0, 1) as u8,
             ..BASE
