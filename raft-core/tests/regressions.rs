@@ -251,8 +251,9 @@ fn snapshot_being_stored_gave_way_to_a_later_one() {
 #[test]
 fn record_that_begins_at_the_end_of_all_indexes_is_damaged() {
     for (index, is_sound) in [
-        (u64::MAX / 2, true),
-        (u64::MAX / 2 + 1, false),
+        (u64::MAX / 2 + 1, true),
+        (u64::MAX / 4 * 3, true),
+        (u64::MAX / 4 * 3 + 1, false),
         (u64::MAX - 9, false),
     ] {
         let past = Past::new(1).base(index, 1, b"").log(&[1, 1, 1]);

@@ -2,11 +2,14 @@
 
 pub(crate) mod crash_points;
 pub(crate) mod determinism;
+pub(crate) mod draw;
 pub(crate) mod explore;
 pub(crate) mod histories;
 pub(crate) mod hostile;
 pub(crate) mod linear;
 pub(crate) mod museum;
+pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod search;
+pub(crate) mod shrink;
 pub(crate) mod topologies;

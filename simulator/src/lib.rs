@@ -4,6 +4,7 @@
 pub mod contract;
 pub mod crash_points;
 pub mod determinism;
+pub mod draw;
 pub mod figures;
 pub mod guide;
 pub mod hostile;
@@ -12,6 +13,7 @@ pub mod model;
 pub mod museum;
 pub mod oracle;
 mod run;
+pub mod scenario;
 pub mod search;
 pub mod stage;
 pub mod topology;

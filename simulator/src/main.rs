@@ -16,6 +16,10 @@ struct Arguments {
 
 #[derive(Subcommand, Debug)]
 enum Word {
+    /// Draws a story, or the history of a seed.
+    Draw(command::draw::Arguments),
+    /// Plays a story, or a seed, and says how it ends.
+    Replay(command::replay::Arguments),
     /// Compares each seed with itself, and prints one hash of many for other builds to compare.
     Determinism(command::determinism::Arguments),
     /// Crashes scripted histories at every persist boundary, on every node and on pairs.
@@ -32,6 +36,8 @@ enum Word {
     Museum(command::museum::Arguments),
     /// Adds up what the slices of a campaign reported.
     Report(command::report::Arguments),
+    /// Makes the history of a failing seed short.
+    Shrink(command::shrink::Arguments),
     /// Runs groups on every link graph of three, four and five nodes.
     Topologies(command::topologies::Arguments),
     /// Explores every state of small worlds that run the shipping code.
@@ -40,6 +46,8 @@ enum Word {
 
 fn main() -> ExitCode {
     match Arguments::parse().word {
+        Word::Draw(arguments) => command::draw::main(&arguments),
+        Word::Replay(arguments) => command::replay::main(&arguments),
         Word::Determinism(arguments) => command::determinism::main(&arguments),
         Word::CrashPoints(arguments) => command::crash_points::main(&arguments),
         Word::Histories(arguments) => command::histories::main(&arguments),
@@ -48,6 +56,7 @@ fn main() -> ExitCode {
         Word::Linear(arguments) => command::linear::main(&arguments),
         Word::Museum(arguments) => command::museum::main(&arguments),
         Word::Report(arguments) => command::report::main(&arguments),
+        Word::Shrink(arguments) => command::shrink::main(&arguments),
         Word::Topologies(arguments) => command::topologies::main(&arguments),
         Word::Search(arguments) => command::search::main(&arguments),
     }

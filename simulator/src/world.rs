@@ -8,10 +8,12 @@ mod calm;
 pub mod chain;
 pub mod clients;
 pub mod clock;
+pub mod decision;
 pub mod disk;
 mod driver;
 mod event;
 pub mod faults;
+pub mod happening;
 pub mod host;
 pub mod memory;
 pub mod network;
@@ -30,7 +32,9 @@ use raft_core::{EntryId, GroupId};
 use crate::hostile::traitor::Traitor;
 use crate::linear::Operation;
 use crate::oracle::{Bench, Judged, Liveness, NoMajority, Oracle, Oracles, Violation};
+use crate::scenario::pool::Pool;
 use crate::world::clock::{HostClock, Moment};
+use crate::world::happening::Facts;
 use crate::world::host::Host;
 use crate::world::network::Network;
 use crate::world::queue::{Due, Queue};
@@ -43,6 +47,9 @@ use crate::world::trace::{Trace, Verbosity};
 
 /// A history has some thousand steps; one with so many is a storm that feeds itself.
 const STEPS_MAX: u64 = 1_000_000;
+
+/// After how many borrows memory rots, if that is what is broken.
+pub(crate) const ROT_AFTER: u32 = 400;
 
 /// How a history is run, beside its seed.
 #[derive(Clone, Copy, Debug)]
@@ -126,6 +133,10 @@ pub struct World {
     pub(crate) acker: Option<usize>,
     /// An earlier image of a host, for the seeded fault that goes back to it.
     pub(crate) image: Option<(usize, Box<Host>)>,
+    /// After how many borrows memory rots, if that is what is broken.
+    pub(crate) rots_after: u32,
+    /// Where frames wait for their delivery by name, if a story is told.
+    pub(crate) pool: Option<Box<Pool>>,
     /// The commands that were applied and by whom, if somebody collects them.
     pub(crate) applied: Option<Vec<(usize, EntryId)>>,
     /// The host that lies, if one does.
@@ -157,6 +168,8 @@ copies_in_place!(World {
     snapshot,
     acker,
     image,
+    rots_after,
+    pool,
     applied,
     traitor,
     steps,
@@ -187,7 +200,7 @@ impl World {
     /// A world without hosts, to be [`reset`](World::reset) or to become a copy. It has room for
     /// what worlds need, so that hardly any asks for more.
     pub fn blank() -> Self {
-        let mut world = World::empty();
+        let mut world = World::hollow();
         world.swarm.hosts = HOSTS_MAX;
         world.queue.reset();
         world.network.reset(Random::new(0, Stream::Network));
@@ -197,7 +210,8 @@ impl World {
         world
     }
 
-    fn empty() -> Self {
+    /// A world without room for anything.
+    pub(crate) fn hollow() -> Self {
         let random = |stream| Random::new(0, stream);
         World {
             now: Moment::default(),
@@ -222,6 +236,8 @@ impl World {
             snapshot: Vec::with_capacity(FRAME_BYTES_MAX),
             acker: None,
             image: None,
+            rots_after: ROT_AFTER,
+            pool: None,
             applied: None,
             traitor: None,
             steps: 0,
@@ -259,6 +275,7 @@ impl World {
         self.disk_random = Random::new(seed, Stream::Disk);
         self.work_random = Random::new(seed, Stream::Workload);
         (self.group, self.liveness, self.image) = (None, None, None);
+        self.pool = None;
         (self.acker, self.applied, self.apart) = (None, None, None);
         (self.is_calm, self.has_grown, self.is_over) = (false, false, false);
         (self.steps, self.traitor) = (0, None);
@@ -311,7 +328,7 @@ impl World {
     fn found(&mut self) -> Result<(), Violation> {
         let now = self.now;
         if self.sabotage == Sabotage::RotsMemory {
-            self.hosts[0].rot(400);
+            self.hosts[0].rot(self.rots_after);
         }
         let founded = self.hosts[0].found(now);
         self.came_up(0, founded.map_err(|error| error.to_string()))?;
@@ -388,6 +405,7 @@ impl World {
             Due::Wake(host) => self.wake(host)?,
             Due::DiskDone(host, start) => self.disk_done(host, start)?,
             Due::Restart(host) => self.restart(host)?,
+            Due::Unreachable(host, peer) => self.notice_unreachable(host, peer)?,
             Due::Fault => self.strike()?,
             Due::LinksFree(host) => self.links_free(host)?,
             Due::Heal => self.heal(),
@@ -434,20 +452,9 @@ impl World {
         self.now == Moment::default()
     }
 
-    /// Which host something happens to, if it can be paused.
-    fn concerns(&self, due: Due) -> Option<usize> {
-        match due {
-            Due::Deliver(frame) => Some(self.network.receiver(frame)),
-            Due::Wake(host) | Due::DiskDone(host, _) | Due::LinksFree(host) => Some(host),
-            Due::Restart(_)
-            | Due::Fault
-            | Due::Heal
-            | Due::Relieve(_)
-            | Due::Propose
-            | Due::Reconfigure
-            | Due::Calm
-            | Due::Look => None,
-        }
+    /// The name of the group.
+    pub(crate) fn group(&self) -> Option<GroupId> {
+        self.group
     }
 
     /// Judges something that only the world can see.
@@ -466,6 +473,8 @@ impl World {
 
     /// Lets the oracles look at a host.
     pub(crate) fn observe(&mut self, host: usize) -> Result<(), Violation> {
+        let facts = || Facts::of(&self.hosts[host]);
+        self.trace.look(self.now, host, facts);
         self.oracles.observe(host, &self.hosts, &mut self.stats)
     }
 

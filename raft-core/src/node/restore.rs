@@ -4,7 +4,6 @@ use clocks::{Duration, Instant, Jitter, TimerTable};
 use heapless::Vec;
 use quorum::{Joint, MemberSet};
 
-use super::snapshot::SNAPSHOT_INDEX_MAX;
 use super::{Current, Node, Role, Timer};
 use crate::config::Config;
 use crate::configuration::{Encoded, Encoder, Refused, Seat, Standing, configuration_bytes_max};
@@ -15,6 +14,9 @@ use crate::event::Events;
 use crate::slot::Slot;
 use crate::types::{GroupId, Identity, Incarnation, LogIndex, Term, low_half};
 use crate::window::Window;
+
+/// No log that grew entry by entry from where a leader's snapshot may end begins beyond this.
+const BASE_INDEX_MAX: LogIndex = LogIndex::new(u64::MAX / 4 * 3);
 
 /// What was read back from storage: replay the records in the order in which they were written.
 ///
@@ -104,7 +106,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
                 // node takes a snapshot behind which there is no place for entries.
                 if !is_whole
                     || header.after != snapshot.last.index
-                    || snapshot.last.index > SNAPSHOT_INDEX_MAX
+                    || snapshot.last.index > BASE_INDEX_MAX
                 {
                     return Err(RestoreError::DamagedRecord);
                 }

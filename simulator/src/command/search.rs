@@ -190,6 +190,7 @@ fn print_report(space: &RaftSpace, report: &Report) {
          at one depth",
         report.frontier
     );
+    println!("    reached: {}", space.reached());
     let odds = report.omission_odds();
     println!("    a collision of fingerprints hid a state with a chance of about 1 in {odds}");
 }

@@ -9,6 +9,9 @@ use raft_core::{EntryId, LogIndex, Term};
 use crate::world::chain::Link;
 use crate::world::reuse::copies_in_place;
 
+/// Beyond this index only a liar's entries stand, and few: they have no place of their own.
+const DENSE_MAX: usize = 1 << 24;
+
 /// For each index and term, the hash of the log up to there.
 #[derive(Debug, Default)]
 pub(super) struct LogMatching {
@@ -93,6 +96,10 @@ impl LogMatching {
                 ));
             }
             None => {}
+        }
+        if place >= DENSE_MAX {
+            self.others.push((index, link));
+            return Ok(());
         }
         if self.first.len() <= place {
             self.first.resize(place + 1, None);

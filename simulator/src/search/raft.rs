@@ -22,6 +22,7 @@
 //! comes back through `Recovered` and `restore`. Bounds are those of the profile.
 
 mod disks;
+mod driver;
 mod ending;
 mod frames;
 mod ghost;

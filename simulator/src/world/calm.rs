@@ -5,6 +5,7 @@ use raft_core::Standing;
 
 use crate::oracle::{Liveness, NoMajority, Oracle, Recovery, Violation};
 use crate::world::World;
+use crate::world::decision::{Decision, Illness};
 use crate::world::host::host_of;
 use crate::world::queue::Due;
 use crate::world::stats::Count;
@@ -13,6 +14,7 @@ impl World {
     /// The storm is over: links work, hosts come back.
     pub(crate) fn calm(&mut self) {
         self.stats.add(Count::Event);
+        self.trace.decide(self.now, 0, || Decision::Calm);
         self.is_calm = true;
         self.network.calm();
         self.trace
@@ -20,12 +22,10 @@ impl World {
         for number in 0..self.hosts.len() {
             let host = &mut self.hosts[number];
             host.paused_until = self.now;
-            host.clock.go_on(self.now, false);
-            host.forget_wake();
             if host.raft.is_none() {
                 self.queue.push(self.now, Due::Restart(number));
             }
-            self.arm(number);
+            self.start_clock_of(number, false);
         }
         self.queue
             .push(self.now.plus(self.swarm.part(1)), Due::Look);
@@ -99,18 +99,29 @@ impl World {
                 self.hosts[number].is_frozen = false;
                 continue;
             }
-            self.stats.add(Count::FrozenMinority);
-            self.trace.say(self.now, number, || "STAYS UNWELL".into());
-            let kind = self.fault_random.below(3);
-            for other in (0..self.hosts.len()).filter(|other| *other != number) {
-                self.network.cut(other, number);
-                if kind == 1 {
-                    self.network.cut(number, other);
-                }
+            let illness = match self.fault_random.below(3) {
+                0 => Illness::Deaf,
+                1 => Illness::Cut,
+                _ => Illness::Down,
+            };
+            self.freeze_host(number, illness);
+        }
+    }
+
+    /// From now on a host stays unwell.
+    pub(crate) fn freeze_host(&mut self, number: usize, illness: Illness) {
+        self.stats.add(Count::FrozenMinority);
+        let decision = || Decision::Freeze(number as u8, illness);
+        self.trace.decide(self.now, number, decision);
+        self.hosts[number].is_frozen = true;
+        for other in (0..self.hosts.len()).filter(|other| *other != number) {
+            self.network.cut(other, number);
+            if illness == Illness::Cut {
+                self.network.cut(number, other);
             }
-            if kind == 2 {
-                self.hosts[number].raft = None;
-            }
+        }
+        if illness == Illness::Down {
+            self.hosts[number].raft = None;
         }
     }
 

@@ -5,6 +5,7 @@
 //! from the public accessors of each [`Write`]. The oracles judge by that and
 //! never ask a machine what it believes to be durable.
 
+mod crash;
 mod cut;
 mod record;
 
@@ -18,7 +19,6 @@ use crate::world::clock::Moment;
 use crate::world::random::Random;
 use crate::world::reuse::{Shelf, copies_in_place};
 use crate::world::stats::{Count, Stats};
-use crate::world::swarm::Swarm;
 
 use record::Journal;
 
@@ -303,11 +303,31 @@ impl Disk {
         self.idle_from = self.idle_from.max(now.plus(time));
     }
 
-    /// The oldest operation has had its time.
-    pub fn finish(&mut self, fails: bool, random: &mut Random, stats: &mut Stats) -> Outcome {
+    /// How many bytes the oldest operation leaves, if it can fail.
+    pub fn draw_failure(&self, random: &mut Random) -> Option<u32> {
+        if self.operations.front() != Some(&Operation::Record) {
+            return None;
+        }
+        let len = self.records.first()?.bytes.len();
+        let left = match random.below(3) {
+            0 => 0,
+            1 => len,
+            _ => random.index(len + 1),
+        };
+        // Records are a few kilobytes.
+        Some(left as u32)
+    }
+
+    /// How many operations are under way.
+    pub fn operations(&self) -> usize {
+        self.operations.len()
+    }
+
+    /// The oldest operation has had its time; it is done, or it failed and left so many bytes.
+    pub fn finish(&mut self, failed: Option<u32>, stats: &mut Stats) -> Outcome {
         match self.operations.pop_front() {
             None => Outcome::Silent,
-            Some(Operation::Record) => self.finish_record(fails, random, stats),
+            Some(Operation::Record) => self.finish_record(failed, stats),
             Some(Operation::Snapshot) => {
                 if let Some(made) = self.made.take_first() {
                     keep_snapshot(&mut self.snapshots, made);
@@ -318,21 +338,16 @@ impl Disk {
         }
     }
 
-    fn finish_record(&mut self, fails: bool, random: &mut Random, stats: &mut Stats) -> Outcome {
+    fn finish_record(&mut self, failed: Option<u32>, stats: &mut Stats) -> Outcome {
         let Some(record) = self.records.take_first() else {
             return Outcome::Silent;
         };
         let ticket = record.ticket.take();
         let len = record.bytes.len();
-        if fails {
+        if let Some(left) = failed {
             stats.add(Count::WriteFailed);
-            let stored = match random.below(3) {
-                0 => 0,
-                1 => len,
-                _ => random.index(len + 1),
-            };
             core::mem::swap(record, &mut self.tail);
-            self.tail_bytes = Some(stored);
+            self.tail_bytes = Some(len.min(left as usize));
             return Outcome::Failed(ticket);
         }
         stats.add(Count::Write);
@@ -376,53 +391,6 @@ impl Disk {
         self.is_receiving = false;
         keep_snapshot(&mut self.snapshots, &mut self.incoming);
         Outcome::Piece(name, receipt)
-    }
-
-    /// The host crashes: what is under way is lost, kept or torn.
-    pub fn crash(&mut self, now: Moment, swarm: &Swarm, random: &mut Random, stats: &mut Stats) {
-        let (durable, journal) = (&mut self.durable, &mut self.journal);
-        let snapshots = &mut self.snapshots;
-        if let Some(stored) = self.tail_bytes.take() {
-            store_prefix(&self.tail, stored, durable, journal, snapshots);
-        }
-        let mut lives_on = true;
-        for operation in &self.operations {
-            match operation {
-                Operation::Record => {
-                    let Some(record) = self.records.take_first() else {
-                        continue;
-                    };
-                    let whole = record.bytes.len();
-                    let keeps = swarm.has_kept_writes && random.chance(400);
-                    let tears = swarm.has_torn_writes && random.chance(600);
-                    if lives_on && keeps {
-                        stats.add(Count::RecordKept);
-                        store_prefix(record, whole, durable, journal, snapshots);
-                    } else if lives_on && tears {
-                        stats.add(Count::RecordTorn);
-                        lives_on = false;
-                        let stored = random.index(whole);
-                        store_prefix(record, stored, durable, journal, snapshots);
-                    } else {
-                        lives_on = false;
-                        stats.add(Count::RecordLost);
-                    }
-                }
-                Operation::Snapshot => {
-                    lives_on &= random.chance(500);
-                    if let Some(made) = self.made.take_first()
-                        && lives_on
-                    {
-                        keep_snapshot(snapshots, made);
-                    }
-                }
-                Operation::Part => {}
-            }
-        }
-        self.clear_operations();
-        self.is_receiving = false;
-        self.received.clear();
-        self.idle_from = now;
     }
 
     /// The stored records in the order in which they were written, and whether each is torn.

@@ -10,6 +10,8 @@ use crate::oracle::{Oracle, Violation, bounded_output};
 use crate::world::World;
 use crate::world::app::{App, checksum};
 use crate::world::clock::Moment;
+use crate::world::decision::Decision;
+use crate::world::happening::What;
 use crate::world::host::{host_of, node};
 use crate::world::queue::Due;
 use crate::world::random::Random;
@@ -22,16 +24,21 @@ use crate::world::trace::describe;
 impl World {
     /// Does what a machine wants after an input.
     pub(crate) fn drain(&mut self, host: usize) -> Result<(), Violation> {
+        self.drain_with(host, self.network.busy(host))
+    }
+
+    /// The same while the links to these hosts are busy.
+    pub(crate) fn drain_with(&mut self, host: usize, busy: u64) -> Result<(), Violation> {
         if self.hosts[host].raft.is_none() {
             return Ok(());
         }
         self.persist(host)?;
-        self.transmit(host)?;
+        self.transmit(host, busy)?;
         self.apply(host)?;
         self.hear_events(host)?;
         if self.compact(host)? {
             self.persist(host)?;
-            self.transmit(host)?;
+            self.transmit(host, busy)?;
         }
         self.arm(host);
         Ok(())
@@ -47,8 +54,7 @@ impl World {
             return Ok(());
         };
         let now = self.now;
-        self.trace
-            .say(now, number, || format!("writes up to {}", write.last()));
+        self.trace.note(now, number, || What::Writes(write.last()));
         let log = self.oracles.log(number);
         let time = write_time(
             &mut self.disk_random,
@@ -89,8 +95,7 @@ impl World {
     }
 
     /// Sends what the machine wants to send, except to peers whose transport is busy.
-    pub(crate) fn transmit(&mut self, number: usize) -> Result<(), Violation> {
-        let mut rest = self.network.busy(number);
+    pub(crate) fn transmit(&mut self, number: usize, mut rest: u64) -> Result<(), Violation> {
         if rest == 0 {
             return self.transmit_all(number, Ready::All);
         }
@@ -156,9 +161,9 @@ impl World {
         };
         self.trace
             .record(now.as_micros(), 3 << 40 | (number as u64) << 8 | to as u64);
-        self.trace.say(now, number, || {
-            format!("-> n{}  {}", to + 1, describe(&message))
-        });
+        let name = self.trace.name(number, to, &message);
+        let words = || What::Sent(to, name, describe(&message));
+        self.trace.note(now, number, words);
         if let Ok(sent) = wire::decode(encoded) {
             self.oracles.on_frame(number, to, &sent, &self.hosts)?;
         }
@@ -168,24 +173,59 @@ impl World {
         };
         let (network, queue) = (&mut self.network, &mut self.queue);
         let (swarm, stats) = (&self.swarm, &mut self.stats);
-        let arrives = network.send(now, (number, to), encoded, swarm, queue, stats);
+        let link = (number, to);
+        let arrives = match &mut self.pool {
+            Some(pool) => {
+                stats.add(Count::FrameSent);
+                let reaches = network.reaches(number, to);
+                pool.push(link, (name, encoded), reaches, self.trace.names())
+            }
+            None => {
+                let before = network.busy(number);
+                let arrives = network.send(now, link, (name, encoded), swarm, queue, stats);
+                let busy = network.busy(number) & !before;
+                if busy != 0 {
+                    let decision = || Decision::Busy(number as u8, busy);
+                    self.trace.decide(now, number, decision);
+                }
+                arrives
+            }
+        };
+        if !arrives {
+            self.trace.note(now, number, || What::Lost(name));
+        }
         if let Some(unsent) = unsent {
             self.hosts[number].raft = Some(*unsent);
         }
         if !arrives && let Some(body) = echo {
+            self.trace.lose(now, number, name);
             self.echo(number, to, body)?;
         }
-        if !arrives && self.work_random.chance(200) {
+        if !arrives && self.pool.is_none() && self.work_random.chance(200) {
             // A transport that notices tells the machine.
-            let host = &mut self.hosts[number];
-            if let Some(raft) = host.raft.as_mut() {
-                let _ = raft.handle_unreachable(local, node(to));
-            }
-            self.oracles
-                .on_step(number, || Input::Unreachable, &self.hosts)?;
-            self.observe(number)?;
+            self.queue.push(now, Due::Unreachable(number, to));
         }
         Ok(true)
+    }
+
+    /// A transport tells a host that it does not reach another.
+    pub(crate) fn notice_unreachable(
+        &mut self,
+        number: usize,
+        peer: usize,
+    ) -> Result<(), Violation> {
+        let host = &mut self.hosts[number];
+        let Some(raft) = host.raft.as_mut() else {
+            return Ok(());
+        };
+        self.stats.add(Count::Event);
+        let decision = || Decision::Unreachable(number as u8, peer as u8);
+        self.trace.decide(self.now, number, decision);
+        let _ = raft.handle_unreachable(host.clock.show(self.now), node(peer));
+        self.oracles
+            .on_step(number, || Input::Unreachable, &self.hosts)?;
+        self.observe(number)?;
+        self.drain(number)
     }
 
     /// A seeded fault: a frame that never arrived is answered.
@@ -311,8 +351,8 @@ impl World {
             };
             match event {
                 Event::RoleChanged { role, term } => {
-                    self.trace
-                        .say(self.now, number, || format!("{role:?} in term {term}"));
+                    let what = || What::Role(role, term);
+                    self.trace.note(self.now, number, what);
                 }
                 Event::Dropped { reason, from, .. } => {
                     self.stats.add(Count::MessageDropped);

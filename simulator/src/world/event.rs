@@ -8,14 +8,36 @@ use crate::model::Input;
 use crate::oracle::{Oracle, Violation, rebuild};
 use crate::world::World;
 use crate::world::chain::Chain;
+use crate::world::decision::Decision;
 use crate::world::disk::Outcome;
+use crate::world::happening::What;
 use crate::world::host::{Host, node};
 use crate::world::network::{Arrival, FrameId};
+use crate::world::queue::Due;
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
 use crate::world::trace::describe;
 
 impl World {
+    /// Which host something happens to, if it can be paused.
+    pub(super) fn concerns(&self, due: Due) -> Option<usize> {
+        match due {
+            Due::Deliver(frame) => Some(self.network.receiver(frame)),
+            Due::Wake(host)
+            | Due::DiskDone(host, _)
+            | Due::LinksFree(host)
+            | Due::Unreachable(host, _) => Some(host),
+            Due::Restart(_)
+            | Due::Fault
+            | Due::Heal
+            | Due::Relieve(_)
+            | Due::Propose
+            | Due::Reconfigure
+            | Due::Calm
+            | Due::Look => None,
+        }
+    }
+
     pub(super) fn deliver(&mut self, id: FrameId) -> Result<(), Violation> {
         let mut bytes = core::mem::take(&mut self.arrived);
         let arrival = self.network.take(id, &mut bytes, &self.swarm);
@@ -27,8 +49,8 @@ impl World {
                 let _ = wire::decode(&bytes);
                 Ok(())
             }
-            Some(Arrival { from, to, .. }) if self.sabotage.tamper(&mut bytes) => {
-                self.receive(from, to, &bytes, sent.as_deref())
+            Some(Arrival { from, to, name, .. }) if self.sabotage.tamper(&mut bytes) => {
+                self.receive((from, to), name, &bytes, sent.as_deref())
             }
             Some(_) | None => Ok(()),
         };
@@ -36,10 +58,10 @@ impl World {
         result
     }
 
-    fn receive(
+    pub(crate) fn receive(
         &mut self,
-        from: usize,
-        to: usize,
+        (from, to): (usize, usize),
+        name: u32,
         bytes: &[u8],
         sent: Option<&[u8]>,
     ) -> Result<(), Violation> {
@@ -56,9 +78,9 @@ impl World {
             }
         };
         let now = self.now;
-        self.trace.say(now, to, || {
-            format!("<- n{}  {}", from + 1, describe(&message))
-        });
+        self.trace.deliver(now, to, name);
+        self.trace
+            .note(now, to, || What::Arrived(from, name, describe(&message)));
         self.trace.record(
             now.as_micros(),
             (to as u64) << 32 | (from as u64) << 24 | bytes.len() as u64,
@@ -106,13 +128,15 @@ impl World {
 
     /// A host that had too much for its links sends the rest. Where there is none, nothing
     /// happened.
-    pub(super) fn links_free(&mut self, host: usize) -> Result<(), Violation> {
+    pub(crate) fn links_free(&mut self, host: usize) -> Result<(), Violation> {
+        let decision = || Decision::Free(host as u8);
+        self.trace.decide(self.now, host, decision);
         self.network.free_links(host);
         let before = self.stats.count(Count::FrameSent);
-        self.transmit(host)?;
+        self.transmit(host, 0)?;
         if self.stats.count(Count::FrameSent) > before {
             self.stats.add(Count::Event);
-            self.drain(host)?;
+            self.drain_with(host, 0)?;
         }
         Ok(())
     }
@@ -134,7 +158,7 @@ impl World {
         }
         woken.forget_wake();
         let local = woken.clock.show(now);
-        let Some(raft) = woken.raft.as_mut() else {
+        let Some(raft) = &woken.raft else {
             return Ok(());
         };
         if raft.poll_timeout().is_none_or(|deadline| deadline > local) {
@@ -143,9 +167,21 @@ impl World {
                 self.arm(host);
                 return Ok(());
             }
-        } else {
-            self.trace.say(now, host, || "wakes".into());
         }
+        self.wake_now(host)
+    }
+
+    /// A host looks at its clock.
+    pub(crate) fn wake_now(&mut self, host: usize) -> Result<(), Violation> {
+        let now = self.now;
+        let woken = &mut self.hosts[host];
+        woken.forget_wake();
+        let local = woken.clock.show(now);
+        let Some(raft) = woken.raft.as_mut() else {
+            return Ok(());
+        };
+        let decision = || Decision::Wake(host as u8);
+        self.trace.decide(now, host, decision);
         self.stats.add(Count::Event);
         self.trace.record(now.as_micros(), 1 << 40 | host as u64);
         let _ = raft.handle_timeout(local);
@@ -169,13 +205,29 @@ impl World {
         if self.hosts[host].start != start {
             return Ok(());
         }
-        self.stats.add(Count::Event);
-        let now = self.now;
         let is_safe = self.is_calm || self.is_installing();
         let fails = !is_safe && self.disk_random.chance(self.swarm.write_failure);
+        let disk = &self.hosts[host].disk;
+        let failed = if fails {
+            disk.draw_failure(&mut self.disk_random)
+        } else {
+            None
+        };
+        self.end_write(host, failed)
+    }
+
+    /// The oldest operation of a disk is done, or it failed and left so many bytes.
+    pub(crate) fn end_write(&mut self, host: usize, failed: Option<u32>) -> Result<(), Violation> {
+        self.stats.add(Count::Event);
+        let (now, number) = (self.now, host as u8);
+        self.trace.decide(now, host, || match failed {
+            Some(left) => Decision::Fail(number, left),
+            None => Decision::Store(number),
+        });
         let disk = &mut self.hosts[host].disk;
-        let outcome = disk.finish(fails, &mut self.disk_random, &mut self.stats);
-        self.trace.say(now, host, || disk_words(&outcome));
+        let outcome = disk.finish(failed, &mut self.stats);
+        self.trace
+            .note(now, host, || What::Disk(disk_words(&outcome)));
         self.trace.record(now.as_micros(), 2 << 40 | host as u64);
         if matches!(outcome, Outcome::Stored(_)) {
             self.oracles.on_disk(host, &self.hosts)?;
@@ -218,10 +270,12 @@ impl World {
         self.drain(host)
     }
 
-    pub(super) fn restart(&mut self, host: usize) -> Result<(), Violation> {
+    pub(crate) fn restart(&mut self, host: usize) -> Result<(), Violation> {
         if self.hosts[host].raft.is_some() || self.hosts[host].is_frozen {
             return Ok(());
         }
+        let decision = || Decision::Restart(host as u8);
+        self.trace.decide(self.now, host, decision);
         self.stats.add(Count::Event);
         if self.sabotage == Sabotage::ForgetsRecord {
             self.hosts[host].disk.forget_latest();
@@ -294,10 +348,8 @@ impl World {
         }
         if let Some(raft) = &self.hosts[host].raft {
             let (term, last, base) = (raft.term(), raft.last(), raft.base());
-            self.trace.say(now, host, || {
-                use crate::world::trace::id;
-                format!("starts: term {term}, log ({} .. {}]", id(base), id(last))
-            });
+            let what = || What::Started(term, base, last);
+            self.trace.note(now, host, what);
         }
         self.oracles.on_start(host, &self.hosts)?;
         self.observe(host)?;
@@ -307,10 +359,10 @@ impl World {
 
 fn disk_words(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Stored(_) => "disk: record stored".into(),
-        Outcome::Failed(_) => "disk: write failed".into(),
-        Outcome::Piece(_, receipt) => format!("disk: piece stored, {receipt:?}"),
-        Outcome::Damaged(name) => format!("disk: damaged snapshot {name:?}"),
-        Outcome::Silent => "disk: done".into(),
+        Outcome::Stored(_) => "record stored".into(),
+        Outcome::Failed(_) => "write failed".into(),
+        Outcome::Piece(_, receipt) => format!("piece stored, {receipt:?}"),
+        Outcome::Damaged(name) => format!("damaged snapshot {name:?}"),
+        Outcome::Silent => "done".into(),
     }
 }

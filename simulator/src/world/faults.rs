@@ -8,6 +8,8 @@ use clocks::Duration;
 use crate::model::Input;
 use crate::oracle::Violation;
 use crate::world::World;
+use crate::world::decision::{Decision, Left};
+use crate::world::host::Host;
 use crate::world::queue::Due;
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
@@ -170,6 +172,18 @@ impl World {
 
     /// Takes a host down; it comes back after a while.
     pub(crate) fn crash(&mut self, number: usize) {
+        let host = &self.hosts[number];
+        if host.raft.is_none() {
+            return;
+        }
+        let left = host.disk.draw_crash(&self.swarm, &mut self.disk_random);
+        self.crash_leaving(number, left);
+        let down = self.fault_time(5, 600);
+        self.queue.push(self.now.plus(down), Due::Restart(number));
+    }
+
+    /// Takes a host down.
+    pub(crate) fn crash_leaving(&mut self, number: usize, left: Left) {
         let host = &mut self.hosts[number];
         let Some(raft) = &host.raft else { return };
         self.stats.add(Count::Crash);
@@ -179,12 +193,11 @@ impl World {
         if host.disk.is_writing() {
             self.stats.add(Count::CrashWriting);
         }
-        self.trace.say(self.now, number, || "CRASHES".into());
-        let (now, swarm) = (self.now, &self.swarm);
-        host.crash(now, swarm, &mut self.disk_random, &mut self.stats);
+        let now = self.now;
+        let decision = || Decision::Crash(number as u8, left);
+        self.trace.decide(now, number, decision);
+        host.crash(now, left, &mut self.stats);
         self.oracles.clients.on_crash(number);
-        let down = self.fault_time(5, 600);
-        self.queue.push(now.plus(down), Due::Restart(number));
     }
 
     fn set_clock(&mut self) {
@@ -192,8 +205,13 @@ impl World {
         let host = self.any_host();
         let most = self.swarm.part(300).as_micros();
         let step = self.fault_random.between(0, 2 * most) as i64 - most as i64;
-        self.trace
-            .say(self.now, host, || format!("CLOCK SET by {step} us"));
+        self.step_clock(host, step);
+    }
+
+    /// Sets a clock forward or back by so many microseconds.
+    pub(crate) fn step_clock(&mut self, host: usize, step: i64) {
+        let decision = || Decision::Clock(host as u8, step);
+        self.trace.decide(self.now, host, decision);
         self.hosts[host].clock.step(step);
         self.hosts[host].forget_wake();
         self.arm(host);
@@ -202,8 +220,7 @@ impl World {
     fn stop_clock(&mut self) {
         self.stats.add(Count::ClockStop);
         let host = self.any_host();
-        self.trace.say(self.now, host, || "CLOCK STOPS".into());
-        self.hosts[host].clock.stop(self.now);
+        self.stop_clock_of(host);
         let time = self.fault_time(50, 700);
         self.queue.push(self.now.plus(time), Due::Relieve(host));
     }
@@ -217,6 +234,20 @@ impl World {
         }
         self.network.join(host);
         let catches_up = self.fault_random.chance(500);
+        self.start_clock_of(host, catches_up);
+    }
+
+    /// A clock stands still.
+    pub(crate) fn stop_clock_of(&mut self, host: usize) {
+        let decision = || Decision::StopClock(host as u8);
+        self.trace.decide(self.now, host, decision);
+        self.hosts[host].clock.stop(self.now);
+    }
+
+    /// A clock that stood still goes on, from there or as if it had not.
+    pub(crate) fn start_clock_of(&mut self, host: usize, catches_up: bool) {
+        let decision = || Decision::StartClock(host as u8, catches_up);
+        self.trace.decide(self.now, host, decision);
         self.hosts[host].clock.go_on(self.now, catches_up);
         self.hosts[host].forget_wake();
         self.arm(host);
@@ -245,6 +276,13 @@ impl World {
             return Ok(());
         }
         self.crash(number);
+        self.rot_host(number)
+    }
+
+    /// A bit of a stored record flips on the disk of a host that is down.
+    pub(crate) fn rot_host(&mut self, number: usize) -> Result<(), Violation> {
+        let decision = || Decision::Rot(number as u8);
+        self.trace.decide(self.now, number, decision);
         if !self.hosts[number].disk.rot(&mut self.disk_random) {
             return Ok(());
         }
@@ -257,17 +295,38 @@ impl World {
         if self.sabotage != Sabotage::Rewinds {
             return Ok(());
         }
-        if let Some((number, image)) = self.image.take() {
-            let host = &mut self.hosts[number];
-            if host.raft.is_some() && host.start == image.start {
-                host.raft.clone_from(&image.raft);
-                self.oracles
-                    .on_step(number, || Input::Nothing, &self.hosts)?;
-                return self.observe(number);
-            }
+        let fits = |(number, image): &(usize, Box<Host>)| {
+            let host = &self.hosts[*number];
+            host.raft.is_some() && host.start == image.start
+        };
+        if self.image.as_ref().is_some_and(fits) {
+            return self.take_image_back();
         }
         let number = self.any_host();
-        self.image = Some((number, Box::new(self.hosts[number].clone())));
+        self.keep_image(number);
         Ok(())
+    }
+
+    /// Keeps the memory of a host for later.
+    pub(crate) fn keep_image(&mut self, number: usize) {
+        let decision = || Decision::Image(number as u8);
+        self.trace.decide(self.now, number, decision);
+        self.image = Some((number, Box::new(self.hosts[number].clone())));
+    }
+
+    /// Makes a host go back to the memory that was kept, if it is still the same life of it.
+    pub(crate) fn take_image_back(&mut self) -> Result<(), Violation> {
+        let Some((number, image)) = self.image.take() else {
+            return Ok(());
+        };
+        let host = &mut self.hosts[number];
+        if host.raft.is_none() || host.start != image.start {
+            return Ok(());
+        }
+        self.trace.decide(self.now, number, || Decision::Rewind);
+        host.raft.clone_from(&image.raft);
+        self.oracles
+            .on_step(number, || Input::Nothing, &self.hosts)?;
+        self.observe(number)
     }
 }

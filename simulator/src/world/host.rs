@@ -6,6 +6,7 @@ use raft_core::{Config, GroupId, Identity, LogIndex, Raft, Recovered, error::Res
 
 use crate::world::app::App;
 use crate::world::clock::{HostClock, Moment};
+use crate::world::decision::Left;
 use crate::world::disk::{Disk, Remains};
 use crate::world::memory::Memory;
 use crate::world::random::{Random, Stream};
@@ -214,12 +215,12 @@ impl Host {
     }
 
     /// Loses what was not stored.
-    pub fn crash(&mut self, now: Moment, swarm: &Swarm, random: &mut Random, stats: &mut Stats) {
+    pub fn crash(&mut self, now: Moment, left: Left, stats: &mut Stats) {
         self.raft = None;
         self.forget_wake();
         self.paused_until = now;
         self.start += 1;
-        self.disk.crash(now, swarm, random, stats);
+        self.disk.crash(now, left, stats);
     }
 
     /// Loses what was not stored, but for what remains.

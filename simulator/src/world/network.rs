@@ -45,6 +45,8 @@ pub struct Frame {
     sum: u64,
     /// Which generation of the network carries it; the network says.
     generation: u32,
+    /// Its place among all frames, if they have names.
+    name: u32,
 }
 
 copies_in_place!(Frame {
@@ -52,7 +54,8 @@ copies_in_place!(Frame {
     to,
     bytes,
     sum,
-    generation
+    generation,
+    name
 });
 
 /// A frame that arrives.
@@ -62,6 +65,8 @@ pub struct Arrival {
     pub from: usize,
     /// The host that it goes to.
     pub to: usize,
+    /// Its place among all frames, if they have names.
+    pub name: u32,
     /// Whether its checksum says that these are the bytes that were sent.
     pub is_whole: bool,
 }
@@ -78,6 +83,7 @@ impl Default for Frame {
             bytes: Vec::with_capacity(FRAME_BYTES_MAX),
             sum: 0,
             generation: 0,
+            name: 0,
         }
     }
 }
@@ -215,7 +221,12 @@ impl Network {
         self.busy[from] = 0;
     }
 
-    fn store(&mut self, from: usize, to: usize, bytes: &[u8]) -> FrameId {
+    /// The links of `from` to these hosts take nothing for now.
+    pub fn block_links(&mut self, from: usize, peers: u64) {
+        self.busy[from] |= peers;
+    }
+
+    fn store(&mut self, (from, to): (usize, usize), name: u32, bytes: &[u8]) -> FrameId {
         let id = match self.free.pop() {
             Some(id) => id,
             None => {
@@ -225,6 +236,7 @@ impl Network {
             }
         };
         self.slab[id as usize].fill(from, to, bytes, self.generation);
+        self.slab[id as usize].name = name;
         FrameId(id)
     }
 
@@ -252,7 +264,7 @@ impl Network {
     }
 
     /// Keeps a frame now and then, to send it once more much later.
-    fn record(&mut self, from: usize, to: usize, bytes: &[u8], swarm: &Swarm) {
+    fn record(&mut self, (from, to): (usize, usize), name: u32, bytes: &[u8], swarm: &Swarm) {
         if swarm.weights.replay == 0 || !self.random.chance(20) {
             return;
         }
@@ -263,6 +275,7 @@ impl Network {
             self.random.index(RECORDED)
         };
         self.recorded[place].fill(from, to, bytes, 0);
+        self.recorded[place].name = name;
     }
 
     /// Sends a frame of some time ago once more, if there is one.
@@ -274,7 +287,7 @@ impl Network {
         let place = self.random.index(self.recorded.len());
         let recorded = core::mem::take(&mut self.recorded);
         let old = &recorded[place];
-        let id = self.store(old.from, old.to, &old.bytes);
+        let id = self.store((old.from, old.to), old.name, &old.bytes);
         self.recorded = recorded;
         self.wear(id, swarm, stats);
         queue.push(now, Due::Deliver(id));
@@ -305,7 +318,7 @@ impl Network {
         &mut self,
         now: Moment,
         (from, to): (usize, usize),
-        bytes: &[u8],
+        (name, bytes): (u32, &[u8]),
         swarm: &Swarm,
         queue: &mut Queue,
         stats: &mut Stats,
@@ -338,13 +351,13 @@ impl Network {
         if !self.is_calm && self.random.chance(swarm.duplication) {
             stats.add(Count::FrameDuplicated);
             let later = self.random.duration(Duration::ZERO, swarm.duplicate_delay);
-            let copy = self.store(from, to, bytes);
+            let copy = self.store((from, to), name, bytes);
             self.wear(copy, swarm, stats);
             queue.push(at.plus(later), Due::Deliver(copy));
         }
-        let id = self.store(from, to, bytes);
+        let id = self.store((from, to), name, bytes);
         self.wear(id, swarm, stats);
-        self.record(from, to, bytes, swarm);
+        self.record((from, to), name, bytes, swarm);
         queue.push(at, Due::Deliver(id));
         true
     }
@@ -360,6 +373,7 @@ impl Network {
         (frame.generation == self.generation).then(|| Arrival {
             from: frame.from,
             to: frame.to,
+            name: frame.name,
             is_whole: swarm.corruption == 0 || frame.sum == hash_bytes(bytes),
         })
     }

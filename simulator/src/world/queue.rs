@@ -20,6 +20,8 @@ pub enum Due {
     Restart(usize),
     /// The links of a host take frames again.
     LinksFree(usize),
+    /// A transport tells a host that it does not reach another.
+    Unreachable(usize, usize),
     /// Some fault strikes.
     Fault,
     /// A partition heals.
@@ -55,6 +57,7 @@ impl Due {
             Due::Calm => (9, 0),
             Due::Look => (10, 0),
             Due::Relieve(host) => (11, host as u32),
+            Due::Unreachable(host, peer) => (12, (host as u32) << 8 | peer as u32),
         };
         kind << KINDS | rest
     }
@@ -73,6 +76,7 @@ impl Due {
             8 => Due::Reconfigure,
             9 => Due::Calm,
             11 => Due::Relieve(rest as usize),
+            12 => Due::Unreachable((rest >> 8) as usize, (rest & 255) as usize),
             _ => Due::Look,
         }
     }
@@ -221,6 +225,7 @@ mod tests {
             Due::Reconfigure,
             Due::Calm,
             Due::Look,
+            Due::Unreachable(6, 5),
         ] {
             assert_eq!(Due::unpack(due.pack()), due);
         }

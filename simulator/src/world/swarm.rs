@@ -22,7 +22,9 @@ pub const FRAME_BYTES_MAX: usize = 2048;
 /// Every time is drawn relative to the shortest election timeout, which is drawn first: groups
 /// with timeouts of seconds meet as many faults in one timeout as the fast ones, and all bounds
 /// stretch with it.
-#[derive(Clone, Debug)]
+///
+/// The default is a world in which nothing ever happens by itself.
+#[derive(Clone, Debug, Default)]
 pub struct Swarm {
     /// From when to when a follower waits for a leader.
     pub election_timeout: (Duration, Duration),

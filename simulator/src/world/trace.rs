@@ -7,6 +7,9 @@ use raft_core::{Body, Message};
 
 use crate::world::chain::mix;
 use crate::world::clock::Moment;
+use crate::world::decision::{Decision, FrameName};
+use crate::world::happening::{Facts, Happening, Names, What};
+use crate::world::swarm::HOSTS_MAX;
 
 /// How much of a history is put into words.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -18,6 +21,10 @@ pub enum Verbosity {
     Last(usize),
     /// Everything, printed as it happens.
     Print,
+    /// Everything, kept as values; see [`Trace::happenings`].
+    Keep,
+    /// The choices of the world alone, kept as values.
+    Decisions,
 }
 
 /// The record of one history.
@@ -26,6 +33,9 @@ pub struct Trace {
     hash: [u64; 2],
     verbosity: Verbosity,
     lines: VecDeque<String>,
+    happenings: Vec<Happening>,
+    names: Option<Box<Names>>,
+    facts: [Option<Facts>; HOSTS_MAX],
 }
 
 impl Trace {
@@ -35,12 +45,34 @@ impl Trace {
             hash: [1, 2],
             verbosity,
             lines: VecDeque::new(),
+            happenings: Vec::new(),
+            names: matches!(verbosity, Verbosity::Keep | Verbosity::Decisions).then(Box::default),
+            facts: Default::default(),
         }
     }
 
     /// Begins anew.
     pub fn reset(&mut self, verbosity: Verbosity) {
         *self = Trace::new(verbosity);
+    }
+
+    /// From now on frames have names.
+    pub fn name_frames(&mut self) {
+        self.names.get_or_insert_default();
+    }
+
+    /// A frame leaves: its place among all frames, if they have names.
+    #[inline]
+    pub fn name(&mut self, from: usize, to: usize, message: &Message<'_>) -> u32 {
+        match &mut self.names {
+            Some(names) => names.add(FrameName::of(from, to, message)),
+            None => 0,
+        }
+    }
+
+    /// The names of the frames, if they have any.
+    pub fn names(&self) -> Option<&Names> {
+        self.names.as_deref()
     }
 
     /// Adds numbers to the hash.
@@ -59,27 +91,84 @@ impl Trace {
     /// Puts an event into words, if somebody wants to read them.
     #[inline]
     pub fn say(&mut self, now: Moment, host: usize, words: impl FnOnce() -> String) {
-        if self.verbosity != Verbosity::Silent {
-            self.say_aloud(now, host, words);
+        self.note(now, host, || What::Words(words()));
+    }
+
+    /// Something happened; made only if somebody wants to know.
+    #[inline]
+    pub fn note(&mut self, now: Moment, host: usize, what: impl FnOnce() -> What) {
+        if !matches!(self.verbosity, Verbosity::Silent | Verbosity::Decisions) {
+            self.add(now, host, what());
+        }
+    }
+
+    /// The world chooses; made only if somebody wants to know.
+    #[inline]
+    pub fn decide(&mut self, now: Moment, host: usize, decision: impl FnOnce() -> Decision) {
+        // Before that, machines are set up, and nothing is left to choice.
+        if self.verbosity != Verbosity::Silent && now > Moment::default() {
+            self.add(now, host, What::Decided(decision()));
+        }
+    }
+
+    /// A frame arrives, which is a choice of the world.
+    #[inline]
+    pub fn deliver(&mut self, now: Moment, host: usize, frame: u32) {
+        let Some(name) = self.names.as_ref().and_then(|names| names.name(frame)) else {
+            return;
+        };
+        let pattern = (*name).into();
+        self.decide(now, host, || Decision::Deliver(pattern));
+    }
+
+    /// A frame is lost, and what follows from that depends on it.
+    pub fn lose(&mut self, now: Moment, host: usize, frame: u32) {
+        let Some(name) = self.names.as_ref().and_then(|names| names.name(frame)) else {
+            return;
+        };
+        let pattern = (*name).into();
+        self.decide(now, host, || Decision::Lose(pattern));
+    }
+
+    /// Looks at a host, and keeps what has changed.
+    #[inline]
+    pub fn look(&mut self, now: Moment, number: usize, facts: impl FnOnce() -> Option<Facts>) {
+        if self.verbosity != Verbosity::Keep {
+            return;
+        }
+        let facts = facts();
+        if facts != self.facts[number] {
+            self.facts[number].clone_from(&facts);
+            if let Some(facts) = facts {
+                self.add(now, number, What::Facts(facts));
+            }
         }
     }
 
     #[cold]
-    fn say_aloud(&mut self, now: Moment, host: usize, words: impl FnOnce() -> String) {
-        let line = || format!("{now} ms  n{}  {}", host + 1, words());
+    fn add(&mut self, at: Moment, host: usize, what: What) {
+        let line = |what: &What| format!("{at} ms  n{}  {what}", host + 1);
         match self.verbosity {
             Verbosity::Silent => {}
             Verbosity::Print => {
                 // Whoever stops reading has seen enough.
-                let _ = writeln!(std::io::stdout(), "{}", line());
+                let _ = writeln!(std::io::stdout(), "{}", line(&what));
             }
             Verbosity::Last(count) => {
                 if self.lines.len() >= count {
                     self.lines.pop_front();
                 }
-                self.lines.push_back(line());
+                self.lines.push_back(line(&what));
+            }
+            Verbosity::Keep | Verbosity::Decisions => {
+                self.happenings.push(Happening { at, host, what });
             }
         }
+    }
+
+    /// What was kept.
+    pub fn happenings(&self) -> &[Happening] {
+        &self.happenings
     }
 
     /// The last events.

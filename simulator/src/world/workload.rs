@@ -1,12 +1,14 @@
 //! What the application wants: commands, other members, and to be well when the storm is over.
 
 use clocks::Duration;
-use raft_core::{Change, Identity, Standing, error::ProposeError};
+use raft_core::{Change, GroupId, Identity, Standing, error::ProposeError};
 
 use crate::model::Input;
 use crate::oracle::Violation;
 use crate::world::World;
 use crate::world::app::Command;
+use crate::world::decision::{Alteration, Decision};
+use crate::world::host::host_of;
 use crate::world::queue::Due;
 use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
@@ -32,7 +34,7 @@ impl World {
         let len = self.work_random.between(0, self.swarm.payload_bytes_max);
         // Now and then an operator is impatient.
         if !self.is_calm && self.work_random.chance(8) {
-            self.campaign()?;
+            self.campaign_somewhere()?;
         }
         for number in 0..self.hosts.len() {
             let host = &self.hosts[number];
@@ -44,13 +46,21 @@ impl World {
         Ok(())
     }
 
-    fn campaign(&mut self) -> Result<(), Violation> {
+    fn campaign_somewhere(&mut self) -> Result<(), Violation> {
         let number = self.work_random.index(self.hosts.len());
+        if self.hosts[number].paused_until <= self.now {
+            self.campaign(number)?;
+        }
+        Ok(())
+    }
+
+    /// Tells a host that does not lead to start an election.
+    pub(crate) fn campaign(&mut self, number: usize) -> Result<(), Violation> {
         let host = &mut self.hosts[number];
         let local = host.clock.show(self.now);
-        if let Some(raft) = host.raft.as_mut().filter(|raft| !raft.is_leader())
-            && host.paused_until <= self.now
-        {
+        if let Some(raft) = host.raft.as_mut().filter(|raft| !raft.is_leader()) {
+            let decision = || Decision::Campaign(number as u8);
+            self.trace.decide(self.now, number, decision);
             let _ = raft.campaign(local);
             self.stats.add(Count::Event);
             self.oracles
@@ -61,6 +71,7 @@ impl World {
         Ok(())
     }
 
+    /// Gives a host so many commands of so many bytes.
     pub(crate) fn propose_to(
         &mut self,
         number: usize,
@@ -68,6 +79,8 @@ impl World {
         len: usize,
     ) -> Result<(), Violation> {
         self.stats.add(Count::Event);
+        let decision = || Decision::Propose(number as u8, burst as u32, len as u32);
+        self.trace.decide(self.now, number, decision);
         let host = &mut self.hosts[number];
         let Some(raft) = host.raft.as_mut() else {
             return Ok(());
@@ -84,12 +97,13 @@ impl World {
                 self.oracles.on_answered(asked)?;
                 continue;
             }
-            match raft.propose(&payload[..len]) {
+            let payload = &payload[..len.min(80)];
+            match raft.propose(payload) {
                 Ok(id) => {
                     clients.on_proposed(number, asked, id);
                     self.stats.add(Count::Proposed);
                     if self.sabotage == Sabotage::ProposesTwice {
-                        let _ = raft.propose(&payload[..len]);
+                        let _ = raft.propose(payload);
                     }
                     if self.sabotage == Sabotage::AnswersEarly {
                         clients.answer(asked, id.index, true, asked, now);
@@ -149,19 +163,31 @@ impl World {
             self.has_grown = true;
             return Ok(());
         }
-        let Some(raft) = self.hosts[leader].raft.as_mut() else {
+        self.reconfigure_at(leader, &changes)
+    }
+
+    /// Tells a host to change the membership.
+    pub(crate) fn reconfigure_at(
+        &mut self,
+        number: usize,
+        changes: &[Change],
+    ) -> Result<(), Violation> {
+        let Some(raft) = self.hosts[number].raft.as_mut() else {
             return Ok(());
         };
         self.stats.add(Count::Event);
-        if raft.reconfigure(&changes).is_ok() {
+        self.trace.decide(self.now, number, || {
+            Decision::Reconfigure(number as u8, changes.iter().map(alteration).collect())
+        });
+        if raft.reconfigure(changes).is_ok() {
             self.has_grown = true;
             self.trace
-                .say(self.now, leader, || format!("reconfigures: {changes:?}"));
+                .say(self.now, number, || format!("reconfigures: {changes:?}"));
         }
         self.oracles
-            .on_step(leader, || Input::Reconfigure, &self.hosts)?;
-        self.observe(leader)?;
-        self.drain(leader)
+            .on_step(number, || Input::Reconfigure, &self.hosts)?;
+        self.observe(number)?;
+        self.drain(number)
     }
 
     fn first_members(&self) -> Few<Change> {
@@ -235,13 +261,30 @@ impl World {
         let (Some(number), true) = (outside, is_settled) else {
             return Ok(());
         };
+        self.wipe_host(number, group)
+    }
+
+    /// A host loses its disk and comes back as another node.
+    pub(crate) fn wipe_host(&mut self, number: usize, group: GroupId) -> Result<(), Violation> {
         self.stats.add(Count::Wipe);
-        self.trace.say(self.now, number, || "IS WIPED".into());
+        let decision = || Decision::Wipe(number as u8);
+        self.trace.decide(self.now, number, decision);
         self.oracles.on_wipe(number);
         self.oracles.clients.on_crash(number);
         self.hosts[number].wipe();
         let now = self.now;
         let joined = self.hosts[number].join(group, now);
         self.came_up(number, joined.map_err(|error| error.to_string()))
+    }
+}
+
+/// A change of the membership, as a choice names it.
+fn alteration(change: &Change) -> Alteration {
+    let host = |node| host_of(node).unwrap_or_default() as u8;
+    match change {
+        Change::AddVoter(identity) => Alteration::Voter(host(identity.node)),
+        Change::AddLearner(identity) => Alteration::Learner(host(identity.node)),
+        Change::Promote(node) => Alteration::Promote(host(*node)),
+        Change::Remove(node) => Alteration::Remove(host(*node)),
     }
 }

@@ -122,7 +122,7 @@ fn a_leader_commits_what_a_quorum_has_of_its_own_term() {
         "no quorum has it",
     );
     let less = but(&after, |state| state.commit = 2);
-    refused(&before, &from(2, 2, ack(3)), &less, "§3.6.2");
+    refused(&before, &from(2, 2, ack(3)), &less, "a quorum has 3");
     // Figure 8: entry 3 is of an older term, whatever a quorum has of it.
     let old = [command(1), command(1), command(1)];
     let (before, after) = (with_log(before, &old), with_log(after, &old));

@@ -3,7 +3,7 @@
 use super::ghost::{Counter, Past, Pasts, Phase};
 use super::judge::Group;
 use super::names::{NODES_MAX, renamings};
-use super::node::{Locals, standing_of, weigh};
+use super::node::{Locals, View, standing_of, weigh};
 use super::prefix::Prefixes;
 use super::profile::Profile;
 use super::sabotage::Sabotage;
@@ -116,6 +116,26 @@ impl RaftSpace {
             self.nodes.locals.len(),
             self.nodes.frames.len(),
             self.nodes.steps(),
+        )
+    }
+
+    /// How far single nodes came, in words: what never happened cannot have been checked.
+    pub fn reached(&self) -> String {
+        let views = || self.nodes.locals.views();
+        let most = |what: fn(&View) -> u32, least: u32| {
+            let most = views().map(what).max().unwrap_or(least);
+            most.saturating_sub(least)
+        };
+        let any = |what: &dyn Fn(&View) -> bool| if views().any(what) { "yes" } else { "no" };
+        let newcomer = 1 << self.nodes.profile.members;
+        format!(
+            "terms +{}, log +{}, commit +{}, base +{}, joint: {}, newcomer votes: {}",
+            most(|view| view.term, self.term),
+            most(|view| view.log.last(), self.index),
+            most(|view| view.commit, self.index),
+            most(|view| view.log.base, self.index),
+            any(&|view| view.incoming != view.outgoing),
+            any(&|view| view.incoming == view.outgoing && view.incoming & newcomer != 0),
         )
     }
 

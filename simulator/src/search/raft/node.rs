@@ -145,6 +145,10 @@ impl Locals {
         &self.all[id as usize]
     }
 
+    pub(super) fn views(&self) -> impl Iterator<Item = &View> {
+        self.views.iter()
+    }
+
     #[inline]
     pub(super) fn view(&self, id: u32) -> &View {
         &self.views[id as usize]

@@ -121,7 +121,9 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
             terms: pick(1, 2),
             changes: 1,
             frames: pick(1, 2) as usize,
-            rounds: 2,
+            rounds: pick(1, 2) as u8,
+            swift_elections: true,
+            impatient: true,
             ..BASE
         },
         Profile {
@@ -147,7 +149,7 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
             name: "undisturbed",
             purpose: "pre-votes protect a majority that is well from a node that is not",
             terms: pick(2, 3),
-            frames: pick(1, 2) as usize,
+            frames: 2,
             swift_elections: true,
             ending: Ending::Majority,
             ..BASE

@@ -5,16 +5,13 @@
 
 use clocks::Instant;
 use raft_core::error::HandleError;
-use raft_core::{
-    Body, Change, ChunkData, Entries, Event, Identity, Message, RECORD_HEADER_BYTES_MAX, Ready,
-    Role, Transmit, wire,
-};
+use raft_core::{Change, Identity, Role, wire};
 
 use super::disks::{Content, Disks, restore};
 use super::frames::Frames;
 use super::judge;
-use super::names::{name, place_of};
-use super::node::{ELECTION_MIN, LONG, Local, Locals, Writing};
+use super::names::name;
+use super::node::{ELECTION_MIN, LONG, Local, Locals};
 use super::prefix::Prefixes;
 use super::profile::Profile;
 use super::sabotage::Sabotage;
@@ -251,20 +248,20 @@ impl Nodes {
 }
 
 /// A node in the middle of a step.
-struct Acting<'a> {
-    local: Local,
-    sent: Vec<u32>,
-    broken: Option<&'static str>,
-    nodes: &'a mut Nodes,
-    is_beyond: bool,
+pub(super) struct Acting<'a> {
+    pub(super) local: Local,
+    pub(super) sent: Vec<u32>,
+    pub(super) broken: Option<&'static str>,
+    pub(super) nodes: &'a mut Nodes,
+    pub(super) is_beyond: bool,
 }
 
 impl Acting<'_> {
-    fn break_law(&mut self, law: &'static str) {
+    pub(super) fn break_law(&mut self, law: &'static str) {
         self.broken = self.broken.or(Some(law));
     }
 
-    fn note(&mut self, result: Result<(), HandleError>) {
+    pub(super) fn note(&mut self, result: Result<(), HandleError>) {
         if result.is_err() {
             self.break_law("invariants");
         }
@@ -397,145 +394,5 @@ impl Acting<'_> {
             Some(disk) => self.local.disk = disk,
             None => self.break_law("recovery"),
         }
-    }
-
-    /// What a driver does after every input.
-    fn drain(&mut self) {
-        loop {
-            let wrote = self.persist();
-            let sent = self.transmit();
-            while self.local.machine.poll_committed().is_some() {}
-            self.hear();
-            if self.broken.is_some() || (!wrote && !sent) {
-                break;
-            }
-        }
-    }
-
-    fn persist(&mut self) -> bool {
-        if self.local.writing.is_some() {
-            return false;
-        }
-        let Some(write) = self.local.machine.poll_persist() else {
-            return false;
-        };
-        let mut scratch = [0; RECORD_HEADER_BYTES_MAX];
-        let parts = write.record(&mut scratch);
-        let record = parts.concat();
-        // Part of a record that begins anew counts for nothing.
-        let mut cuts = vec![record.len()];
-        if !write.begins_anew() {
-            let mut rest = record.len();
-            let sizes = write.entries().map(|entry| entry.payload.len() + 8);
-            for size in sizes.collect::<Vec<_>>().into_iter().rev() {
-                rest -= size;
-                cuts.push(rest);
-            }
-            cuts.reverse();
-        }
-        let is_vote_alone = write.entries().next().is_none() && !write.begins_anew();
-        let ticket = write.into_ticket();
-        let (place, disk) = (self.local.place, self.local.disk);
-        let nodes = &mut *self.nodes;
-        let after = if nodes.sabotage == Sabotage::VotesForgotten && is_vote_alone {
-            Some(disk)
-        } else {
-            nodes
-                .disks
-                .store(place, disk, &record, true, &mut nodes.prefixes)
-        };
-        let Some(after) = after else {
-            self.break_law("recovery");
-            return false;
-        };
-        let now = self.local.now;
-        if !self.nodes.profile.slow_disks {
-            self.local.disk = after;
-            let done = self.local.machine.handle_persisted(now, ticket);
-            self.note(done);
-            return true;
-        }
-        if self.nodes.sabotage == Sabotage::WritesReportedEarly {
-            let done = self.local.machine.handle_persisted(now, ticket.clone());
-            self.note(done);
-        }
-        self.local.writing = Some(Writing {
-            record,
-            ticket,
-            cuts,
-            after,
-        });
-        true
-    }
-
-    fn transmit(&mut self) -> bool {
-        let (now, mut any) = (self.local.now, false);
-        let place = self.local.place;
-        let members = self.nodes.identities.len();
-        while let Some(Transmit { to, message }) = self.local.machine.poll_transmit(now, Ready::All)
-        {
-            any = true;
-            let to = place_of(to);
-            if to >= members {
-                continue;
-            }
-            let nodes = &mut *self.nodes;
-            let disk = nodes.disks.get(self.local.disk);
-            if let Some(law) = judge::release(&message, place, to, disk) {
-                self.broken = self.broken.or(Some(law));
-            }
-            if let Body::Append(append) = &message.body
-                && append.round.value() > u64::from(nodes.profile.rounds)
-            {
-                self.is_beyond = true;
-            }
-            let message = nodes.sabotage.tamper(shorten(message, &nodes.profile));
-            let mut bytes = [0; 1100];
-            let len = match message.body {
-                Body::Chunk(chunk) => {
-                    let wanted = match chunk.data {
-                        ChunkData::Wanted(len) => len as usize,
-                        ChunkData::Received(data) => data.len(),
-                    };
-                    wire::encode_chunk(&message, &[7; 8][..wanted.min(8)], &mut bytes)
-                }
-                _ => wire::encode(&message, &mut bytes),
-            };
-            let Ok(len) = len.map(<[u8]>::len) else {
-                self.broken = self.broken.or(Some("wire"));
-                continue;
-            };
-            self.sent
-                .push(nodes.frames.intern(place, to, &bytes[..len]));
-        }
-        any
-    }
-
-    fn hear(&mut self) {
-        while let Some(event) = self.local.machine.poll_event() {
-            if let Event::Faulted(_) = event {
-                self.break_law("invariants");
-            }
-        }
-    }
-}
-
-/// A frame that is cut at an entry's border is a shorter append.
-fn shorten<'a>(message: Message<'a>, profile: &Profile) -> Message<'a> {
-    let Body::Append(mut append) = message.body else {
-        return message;
-    };
-    let mut entries = append.entries.iter(append.prev.index.next());
-    if profile.single_entries
-        && let (Some(first), Some(_)) = (entries.next(), entries.next())
-    {
-        let [head, tail] = append.entries.slices();
-        let slice = if head.is_empty() { tail } else { head };
-        append.entries = Entries::from_bytes(&slice[..first.payload.len() + 8]);
-        append.commit = append.commit.min(append.prev.index.next());
-    }
-    Message {
-        body: Body::Append(append),
-        ..message
     }
 }
