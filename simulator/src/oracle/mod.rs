@@ -54,7 +54,7 @@ use view::{Members, View};
 
 pub(crate) use hooks::rebuild;
 
-pub use bench::{Bench, Court, Judged, Violation};
+pub use bench::{Bench, Court, Finding, Judged, Violation};
 pub use liveness::{Liveness, Recovery};
 pub use name::Oracle;
 pub use no_majority::NoMajority;
