@@ -11,6 +11,9 @@ const BESIDE: u64 = 6;
 /// Receivers that are no members.
 const STRANGERS: u64 = 3;
 
+/// So many frames any input may make, whatever the log and the members are.
+pub(crate) const ALWAYS: u64 = STRANGERS * BESIDE;
+
 /// The most frames that one input may make.
 pub(crate) fn bound(raft: &Machine) -> u64 {
     let members = raft.members().count() as u64;

@@ -1,6 +1,6 @@
 //! The driver: what runs after every input of a machine. Persist, transmit, apply, compact.
 
-use clocks::Duration;
+use clocks::{Duration, Instant};
 use raft_core::{
     Body, ChunkData, Committed, DropReason, Event, Message, Piece, Ready, Snapshot, wire,
 };
@@ -108,21 +108,31 @@ impl World {
     }
 
     fn transmit_all(&mut self, number: usize, ready: Ready<'_>) -> Result<(), Violation> {
-        if !self.transmit_one(number, ready)? {
-            return Ok(());
-        }
-        let raft = self.hosts[number].raft.as_ref();
-        let bound = raft.map_or(0, bounded_output::bound);
-        let mut sent = 1;
-        while sent <= bound && self.transmit_one(number, ready)? {
+        let local = self.hosts[number].clock.show(self.now);
+        let (mut sent, mut bound) = (0, bounded_output::ALWAYS);
+        while self.transmit_one(number, local, ready)? {
             sent += 1;
+            if sent > bound {
+                let raft = self.hosts[number].raft.as_ref();
+                bound = raft.map_or(0, bounded_output::bound);
+                if sent > bound {
+                    break;
+                }
+            }
+        }
+        if sent == 0 {
+            return Ok(());
         }
         self.oracles.on_sent(number, sent, bound)
     }
 
-    fn transmit_one(&mut self, number: usize, ready: Ready<'_>) -> Result<bool, Violation> {
+    fn transmit_one(
+        &mut self,
+        number: usize,
+        local: Instant,
+        ready: Ready<'_>,
+    ) -> Result<bool, Violation> {
         let (now, host) = (self.now, &mut self.hosts[number]);
-        let local = host.clock.show(now);
         let Some(raft) = host.raft.as_mut() else {
             return Ok(false);
         };
