@@ -3,6 +3,7 @@
 //! Each member, and each of the strangers that may be owed an answer, can be sent every entry of
 //! the window once, each in a frame of its own, and a few frames beside.
 
+use super::words::words;
 use crate::world::host::Machine;
 
 /// Frames to one receiver beside those with entries: a question, an answer of each kind, a
@@ -26,7 +27,7 @@ pub(super) fn check(host: usize, sent: u64, bound: u64) -> Result<(), String> {
     if sent <= bound {
         return Ok(());
     }
-    Err(format!(
+    Err(words!(
         "host {} sends {sent} frames after one input; log and members account for {bound}",
         host + 1
     ))

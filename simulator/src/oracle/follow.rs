@@ -3,6 +3,7 @@
 use raft_core::{EntryKind, Role};
 
 use super::view::{Members, View};
+use super::words::words;
 use super::{
     Oracle, Oracles, Shadow, Violation, commit_rule, invariants, leader_append_only, monotonic,
     order, quorum_durability, reconfiguration, snapshot, state_machine_safety,
@@ -189,7 +190,7 @@ impl Oracles {
         let mut index = common.next();
         while index <= last.index {
             let Some(entry) = raft.entry(index) else {
-                let what = format!("host {host} cannot show entry {index} of its log");
+                let what = words!("host {host} cannot show entry {index} of its log");
                 return self.court.judge(Oracle::LogMatching, Err(what));
             };
             let (term, link) = (log.last().term, Link::after(log.last_hash(), &entry));

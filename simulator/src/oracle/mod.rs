@@ -40,6 +40,7 @@ mod state_machine_safety;
 mod up_to_date_vote;
 mod view;
 mod vote_quorum;
+pub(crate) mod words;
 
 use raft_core::{EntryId, LogIndex};
 

@@ -6,6 +6,7 @@ use raft_core::{
 };
 
 use crate::model::Input;
+use crate::oracle::words::words;
 use crate::oracle::{Oracle, Violation, bounded_output};
 use crate::world::World;
 use crate::world::app::{App, checksum};
@@ -146,33 +147,33 @@ impl World {
         let Some(to) = host_of(transmit.to).filter(|to| *to < self.swarm.hosts) else {
             return Ok(true);
         };
-        let message = transmit.message;
-        let data = match chunk_data(&message, |name| host.disk.snapshot(name)) {
+        let message = &transmit.message;
+        let data = match chunk_data(message, |name| host.disk.snapshot(name)) {
             Ok(data) => data,
             Err(name) => {
-                let what = format!("host {} wants to send {name:?}, long gone", number + 1);
+                let what = words!("host {} wants to send {name:?}, long gone", number + 1);
                 self.judge(Oracle::Invariants, Err(what))?;
                 return Ok(false);
             }
         };
-        let echo = tamper::echo(self.sabotage, &message);
+        let echo = tamper::echo(self.sabotage, message);
         match message.body {
             Body::Chunk(_) => host.sent_piece = now,
             Body::Ack(_) => self.acker = Some(number),
             _ => {}
         }
-        let encoded = match wire::encode_chunk(&message, data, &mut self.frame) {
+        let encoded = match wire::encode_chunk(message, data, &mut self.frame) {
             Ok(encoded) => encoded,
             Err(error) => {
-                let what = format!("host {} sends what does not fit: {error}", number + 1);
+                let what = words!("host {} sends what does not fit: {error}", number + 1);
                 self.judge(Oracle::Invariants, Err(what))?;
                 return Ok(true);
             }
         };
         self.trace
             .record(now.as_micros(), 3 << 40 | (number as u64) << 8 | to as u64);
-        let name = self.trace.name(number, to, &message);
-        let words = || What::Sent(to, name, describe(&message));
+        let name = self.trace.name(number, to, message);
+        let words = || What::Sent(to, name, describe(message));
         self.trace.note(now, number, words);
         if let Ok(sent) = wire::decode(encoded) {
             self.oracles.on_frame(number, to, &sent, &self.hosts)?;
@@ -367,7 +368,7 @@ impl World {
                 Event::Dropped { reason, from, .. } => {
                     self.stats.add(Count::MessageDropped);
                     if reason != DropReason::Stranger && self.traitor.is_none() {
-                        let what = format!(
+                        let what = words!(
                             "host {} drops a message of the honest node {from}: {reason:?}",
                             number + 1
                         );
