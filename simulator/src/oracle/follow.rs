@@ -226,9 +226,11 @@ impl Oracles {
         let term = shadow.view.hard.term;
         let found = self.ledger.extend(raft, &shadow.log, commit, term);
         self.court.judge(Oracle::StateMachineSafety, found)?;
-        stats.add_many(Count::Commit, commit.since(known));
+        // The ledger ends where the machine has no entries to show: behind a liar's snapshot.
+        let written = self.ledger.last();
+        stats.add_many(Count::Commit, written.since(known));
         let mut index = known;
-        while index < commit {
+        while index < written {
             index = index.next();
             let answer = self.ledger.at(index).and_then(|entry| entry.answer);
             if let Some(Answer { number, .. }) = answer {
