@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use raft_core::{EntryId, EntryKind, LogIndex, Term};
 
+use super::words::words;
 use crate::world::app::{Answer, App, Command};
 use crate::world::chain::Chain;
 use crate::world::host::Machine;
@@ -74,6 +75,11 @@ impl Ledger {
         self.start = self.start.plus(count);
     }
 
+    /// The last index that is forgotten.
+    pub(super) fn start(&self) -> LogIndex {
+        self.start
+    }
+
     /// Whether something was committed at `index` that is not remembered any more.
     pub(super) fn is_forgotten(&self, index: LogIndex) -> bool {
         index <= self.start
@@ -127,7 +133,7 @@ impl Ledger {
         while self.last() < commit {
             let index = self.last().next();
             let (Some(link), Some(entry)) = (log.link(index), raft.entry(index)) else {
-                return Err(format!(
+                return Err(words!(
                     "{} counts entry {index} as committed, and nobody ever committed it",
                     raft.identity().node
                 ));

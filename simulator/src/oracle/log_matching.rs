@@ -6,11 +6,13 @@ use std::collections::VecDeque;
 
 use raft_core::{EntryId, LogIndex, Term};
 
+use super::words::words;
 use crate::world::chain::Link;
 use crate::world::reuse::copies_in_place;
 
-/// Beyond this index only a liar's entries stand, and few: they have no place of their own.
-const DENSE_MAX: usize = 1 << 24;
+/// An entry that stands so far behind all others that were seen is a liar's: it has no place of its
+/// own.
+const GAP_MAX: usize = 1 << 14;
 
 /// For each index and term, the hash of the log up to there.
 #[derive(Debug, Default)]
@@ -89,7 +91,7 @@ impl LogMatching {
         match self.find(index, link.term) {
             Some(hash) if hash == link.hash => return Ok(()),
             Some(_) => {
-                return Err(format!(
+                return Err(words!(
                     "host {} holds another log up to entry {index} of term {} than was seen before",
                     host + 1,
                     link.term
@@ -97,7 +99,7 @@ impl LogMatching {
             }
             None => {}
         }
-        if place >= DENSE_MAX {
+        if place >= self.first.len() + GAP_MAX {
             self.others.push((index, link));
             return Ok(());
         }

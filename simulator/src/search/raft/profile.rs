@@ -146,9 +146,7 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
             name: "undisturbed",
             purpose: "pre-votes protect a majority that is well from a node that is not",
             terms: pick(2, 3),
-            frames: 1,
-            // Its first round may have been lost.
-            rounds: 2,
+            frames: 2,
             swift_elections: true,
             ending: Ending::Majority,
             ..BASE
