@@ -2,7 +2,7 @@
 
 use clocks::{Duration, Instant};
 use raft_core::{
-    Body, ChunkData, Committed, DropReason, Event, Message, Piece, Ready, Snapshot, wire,
+    Body, ChunkData, Committed, DropReason, Event, LogIndex, Message, Piece, Ready, Snapshot, wire,
 };
 
 use crate::model::Input;
@@ -323,6 +323,16 @@ impl World {
         if gain == 0 || is_sending || (gain < self.swarm.compact_after && !is_needed) {
             return Ok(false);
         }
+        self.compact_to(number, index)
+    }
+
+    /// Makes a snapshot of everything up to `index`, which was handed to the application.
+    #[inline(never)]
+    fn compact_to(&mut self, number: usize, index: LogIndex) -> Result<bool, Violation> {
+        let host = &mut self.hosts[number];
+        let Some(raft) = host.raft.as_mut() else {
+            return Ok(false);
+        };
         host.compacted = self.now;
         let bytes = &mut self.snapshot;
         let app = self.sabotage.spoil(host.app);
@@ -360,37 +370,43 @@ impl World {
             let Some(event) = raft.poll_event() else {
                 break;
             };
-            match event {
-                Event::RoleChanged { role, term } => {
-                    let what = || What::Role(role, term);
-                    self.trace.note(self.now, number, what);
+            self.hear(number, event)?;
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn hear(&mut self, number: usize, event: Event) -> Result<(), Violation> {
+        match event {
+            Event::RoleChanged { role, term } => {
+                let what = || What::Role(role, term);
+                self.trace.note(self.now, number, what);
+            }
+            Event::Dropped { reason, from, .. } => {
+                self.stats.add(Count::MessageDropped);
+                if reason != DropReason::Stranger && self.traitor.is_none() {
+                    let what = words!(
+                        "host {} drops a message of the honest node {from}: {reason:?}",
+                        number + 1
+                    );
+                    self.judge(Oracle::Invariants, Err(what))?;
                 }
-                Event::Dropped { reason, from, .. } => {
-                    self.stats.add(Count::MessageDropped);
-                    if reason != DropReason::Stranger && self.traitor.is_none() {
-                        let what = words!(
-                            "host {} drops a message of the honest node {from}: {reason:?}",
-                            number + 1
-                        );
-                        self.judge(Oracle::Invariants, Err(what))?;
-                    }
-                }
-                Event::DiskStalled => {
-                    self.trace.say(self.now, number, || "disk stalled".into());
-                }
-                Event::NoRoomToCampaign | Event::WindowFull => {
-                    self.trace.say(self.now, number, || format!("{event:?}"));
-                    self.hosts[number].needs_room = true;
-                }
-                Event::LeaderChanged { .. }
-                | Event::ConfigurationChanged { .. }
-                | Event::Lost { .. }
-                | Event::TermsExhausted
-                | Event::PersistFailed
-                | Event::SnapshotFrameTooSmall
-                | Event::Faulted(_) => {
-                    self.trace.say(self.now, number, || format!("{event:?}"));
-                }
+            }
+            Event::DiskStalled => {
+                self.trace.say(self.now, number, || "disk stalled".into());
+            }
+            Event::NoRoomToCampaign | Event::WindowFull => {
+                self.trace.say(self.now, number, || format!("{event:?}"));
+                self.hosts[number].needs_room = true;
+            }
+            Event::LeaderChanged { .. }
+            | Event::ConfigurationChanged { .. }
+            | Event::Lost { .. }
+            | Event::TermsExhausted
+            | Event::PersistFailed
+            | Event::SnapshotFrameTooSmall
+            | Event::Faulted(_) => {
+                self.trace.say(self.now, number, || format!("{event:?}"));
             }
         }
         Ok(())
