@@ -13,7 +13,7 @@ use crate::world::app::{App, checksum};
 use crate::world::clock::Moment;
 use crate::world::decision::Decision;
 use crate::world::happening::What;
-use crate::world::host::{host_of, node};
+use crate::world::host::{Machine, host_of, node};
 use crate::world::queue::Due;
 use crate::world::random::Random;
 use crate::world::sabotage::Sabotage;
@@ -140,7 +140,7 @@ impl World {
         // Not for long: the world would drown in frames.
         let forgets =
             self.sabotage == Sabotage::ForgetsSending && self.stats.count(Count::FrameSent) < 1_000;
-        let unsent = forgets.then(|| Box::new(raft.clone()));
+        let unsent = forgets.then(|| copy(raft));
         let Some(transmit) = raft.poll_transmit(local, ready) else {
             return Ok(false);
         };
@@ -240,6 +240,7 @@ impl World {
     }
 
     /// A seeded fault: a frame that never arrived is answered.
+    #[cold]
     fn echo(&mut self, number: usize, from: usize, body: Body<'_>) -> Result<(), Violation> {
         let identity = self.hosts[from].identity;
         let host = &mut self.hosts[number];
@@ -431,6 +432,11 @@ impl World {
             self.queue.push(at, Due::Wake(number));
         }
     }
+}
+
+#[cold]
+fn copy(raft: &Machine) -> Box<Machine> {
+    Box::new(raft.clone())
 }
 
 /// How long an operation of a disk takes.

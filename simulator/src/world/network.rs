@@ -241,13 +241,15 @@ impl Network {
     }
 
     /// Damages a frame that is on its way, now and then.
+    #[inline]
     fn wear(&mut self, id: FrameId, swarm: &Swarm, stats: &mut Stats) {
-        if swarm.corruption == 0 {
-            return;
+        if !self.is_calm && self.random.chance(swarm.corruption) {
+            self.damage(id, stats);
         }
-        if self.is_calm || !self.random.chance(swarm.corruption) {
-            return;
-        }
+    }
+
+    #[cold]
+    fn damage(&mut self, id: FrameId, stats: &mut Stats) {
         let frame = &mut self.slab[id.0 as usize];
         frame.sum = Some(hash_bytes(&frame.bytes));
         stats.add(Count::FrameDamaged);
