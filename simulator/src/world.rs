@@ -397,7 +397,7 @@ impl World {
         self.steps += 1;
         if self.steps > STEPS_MAX {
             self.end();
-            let what = format!("more than {STEPS_MAX} steps, and no end");
+            let what = format!("more than {STEPS_MAX} steps, and no end: {now}, {due:?}");
             self.judge(Oracle::Liveness, Err(what))?;
         }
         match due {

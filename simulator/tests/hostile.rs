@@ -96,7 +96,6 @@ fn betrayed(bench: Bench, seeds: u64) -> Option<Violation> {
 }
 
 #[test]
-#[ignore = "since the oracles changed a log at far indexes takes them minutes: to be looked into"]
 fn a_traitor_breaks_agreement_and_no_rule_of_a_single_node() {
     assert_eq!(betrayed(traitor::bench(), 150), None);
     // The lies do reach their hearers: these oracles rest on members that follow the protocol.

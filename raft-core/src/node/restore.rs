@@ -4,6 +4,7 @@ use clocks::{Duration, Instant, Jitter, TimerTable};
 use heapless::Vec;
 use quorum::{Joint, MemberSet};
 
+use super::snapshot::SNAPSHOT_INDEX_MAX;
 use super::{Current, Node, Role, Timer};
 use crate::config::Config;
 use crate::configuration::{Encoded, Encoder, Refused, Seat, Standing, configuration_bytes_max};
@@ -15,8 +16,14 @@ use crate::slot::Slot;
 use crate::types::{GroupId, Identity, Incarnation, LogIndex, Term, low_half};
 use crate::window::Window;
 
-/// No log that grew entry by entry from where a leader's snapshot may end begins beyond this.
+/// A record that begins beyond this is damaged; no sound node writes one. A log begins at zero, at
+/// the end of a snapshot that a leader sent, which lies at [`SNAPSHOT_INDEX_MAX`] at most, or where
+/// the machine compacted it; and that is an entry which was delivered, so which came into the
+/// window after the last such snapshot, one by one. So many entries between the two nobody writes.
 const BASE_INDEX_MAX: LogIndex = LogIndex::new(u64::MAX / 4 * 3);
+
+// At a million entries a second more than 70,000 years.
+const _: () = assert!(BASE_INDEX_MAX.since(SNAPSHOT_INDEX_MAX) > 1 << 61);
 
 /// What was read back from storage: replay the records in the order in which they were written.
 ///

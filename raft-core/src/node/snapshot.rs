@@ -15,7 +15,7 @@ use crate::snapshot::{Piece, Receipt};
 use crate::types::{EntryId, Identity, LogIndex};
 
 /// No snapshot ends beyond this index: half of all indexes stay for the entries after it.
-const SNAPSHOT_INDEX_MAX: LogIndex = LogIndex::new(u64::MAX / 2);
+pub(super) const SNAPSHOT_INDEX_MAX: LogIndex = LogIndex::new(u64::MAX / 2);
 
 impl Node {
     pub(crate) fn compact(

@@ -9,6 +9,7 @@ use simulator::hostile::quietly;
 use simulator::hostile::traitor::{self, Traitor};
 use simulator::hostile::{Manner, Shrunk, Stage, Tally, shrink};
 use simulator::world::stats::Count;
+use simulator::world::trace::Verbosity;
 use simulator::world::{Options, Progress, World};
 
 /// Options of `hostile`.
@@ -176,6 +177,9 @@ fn report(shrunk: &Shrunk) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// Of a world that goes wrong the last so many lines are printed.
+const LINES: usize = 300;
+
 /// What came of the worlds with a traitor.
 #[derive(Default)]
 struct Betrayed {
@@ -196,7 +200,8 @@ fn traitors(arguments: &Arguments) -> ExitCode {
     };
     let mut seed = arguments.seed.unwrap_or(arguments.first);
     loop {
-        let ended = quietly::catch(|| betray(seed, &mut sum));
+        let is_told = arguments.seed.is_some();
+        let ended = quietly::catch(|| betray(seed, is_told, &mut sum));
         if let Err(what) = ended.and_then(|ended| ended) {
             println!("seed {seed}: FAILED {what}");
             println!("replay: cargo run --release -p simulator -- hostile --traitor --seed {seed}");
@@ -226,10 +231,14 @@ fn traitors(arguments: &Arguments) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// One world with a traitor.
-fn betray(seed: u64, sum: &mut Betrayed) -> Result<(), String> {
+/// One world with a traitor, put into words as far as it goes wrong.
+fn betray(seed: u64, is_told: bool, sum: &mut Betrayed) -> Result<(), String> {
     let options = Options {
         bench: traitor::bench(),
+        verbosity: match is_told {
+            true => Verbosity::Last(LINES),
+            false => Verbosity::Silent,
+        },
         ..Options::default()
     };
     let mut world = World::new(seed, options).map_err(|found| found.to_string())?;
@@ -241,6 +250,11 @@ fn betray(seed: u64, sum: &mut Betrayed) -> Result<(), String> {
             Err(violation) => break Err(violation.to_string()),
         }
     };
+    if ended.is_err() {
+        for line in world.trace().lines() {
+            println!("{line}");
+        }
+    }
     sum.worlds += 1;
     sum.events += world.stats().count(Count::Event);
     sum.crashes += world.stats().count(Count::Crash);

@@ -1,6 +1,6 @@
 //! What an input made of a machine: seen by comparing its public facts before and after.
 
-use raft_core::{EntryKind, Role};
+use raft_core::{EntryKind, LogIndex, Role};
 
 use super::commit_rule::Cause;
 use super::view::{Members, View};
@@ -10,7 +10,7 @@ use super::{
     order, quorum_durability, reconfiguration, snapshot, state_machine_safety,
 };
 use crate::world::app::Answer;
-use crate::world::chain::Link;
+use crate::world::chain::{Chain, Link};
 use crate::world::host::{Host, Machine};
 use crate::world::stats::{Count, Stats};
 
@@ -89,7 +89,8 @@ impl Oracles {
             let found = self.up_to_date_vote.on_change(host, &before, &after);
             self.court.judge(Oracle::UpToDateVote, found)?;
         }
-        if after.last != before.last || after.base != before.base {
+        let is_moved = after.last != before.last || after.base != before.base;
+        if is_moved || self.may_differ_inside() {
             self.follow_log(host, raft, &before, stats)?;
         }
         let is_new_leader = after.role == Role::Leader
@@ -163,6 +164,12 @@ impl Oracles {
         self.court.judge(Oracle::Reconfiguration, found)
     }
 
+    /// Whether two logs that end with the same entry may differ before it: where somebody lies, so
+    /// where nobody looks after that.
+    fn may_differ_inside(&self) -> bool {
+        !self.court.bench().has(Oracle::LogMatching)
+    }
+
     /// Brings the remembered log up to date.
     fn follow_log(
         &mut self,
@@ -171,6 +178,7 @@ impl Oracles {
         before: &View,
         stats: &mut Stats,
     ) -> Result<(), Violation> {
+        let is_checked_inside = self.may_differ_inside();
         let Shadow {
             view: after, log, ..
         } = &mut self.shadows[host];
@@ -188,19 +196,15 @@ impl Oracles {
                 log.reset(base, hash.unwrap_or_default());
             }
         }
-        let end = last.index.min(log.last().index);
-        let mut common = end;
-        while common > base.index
-            && raft.entry(common).map(|entry| entry.id.term)
-                != log.link(common).map(|link| link.term)
-        {
-            common = common.previous();
-        }
+        let common = match is_checked_inside {
+            true => common_by_content(raft, log),
+            false => common_by_term(raft, log),
+        };
         if common < log.last().index {
             stats.add(Count::Truncation);
             log.truncate(common);
         }
-        if after.has_other_configuration(before) {
+        if after.has_other_configuration(before) || is_checked_inside {
             self.configurations.keep(host, base.index, common);
         }
         let mut index = common.next();
@@ -249,9 +253,11 @@ impl Oracles {
         let term = shadow.view.hard.term;
         let found = self.ledger.extend(raft, &shadow.log, commit, term);
         self.court.judge(Oracle::StateMachineSafety, found)?;
-        stats.add_many(Count::Commit, commit.since(known));
+        // The ledger ends where the machine has no entries to show: behind a liar's snapshot.
+        let written = self.ledger.last();
+        stats.add_many(Count::Commit, written.since(known));
         let mut index = known;
-        while index < commit {
+        while index < written {
             index = index.next();
             let answer = self.ledger.at(index).and_then(|entry| entry.answer);
             if let Some(Answer { number, .. }) = answer {
@@ -275,6 +281,32 @@ impl Oracles {
         let found = self.quorum_log.on_commit(hosts, &self.ledger);
         self.court.judge(Oracle::QuorumLog, found)
     }
+}
+
+/// The last entry that a machine's log and the remembered one share; both begin at the same place.
+/// An entry's term says enough of what is before it.
+fn common_by_term(raft: &Machine, log: &Chain) -> LogIndex {
+    let mut common = raft.last().index.min(log.last().index);
+    while common > raft.base().index
+        && raft.entry(common).map(|entry| entry.id.term) != log.link(common).map(|link| link.term)
+    {
+        common = common.previous();
+    }
+    common
+}
+
+/// The same, where a term says nothing.
+fn common_by_content(raft: &Machine, log: &Chain) -> LogIndex {
+    let mut common = log.base().index;
+    let mut hash = log.link(common).map_or(0, |link| link.hash);
+    while let Some(entry) = raft.entry(common.next()) {
+        let link = Link::after(hash, &entry);
+        if log.link(entry.id.index) != Some(link) {
+            break;
+        }
+        (common, hash) = (entry.id.index, link.hash);
+    }
+    common
 }
 
 fn count_roles(before: &View, after: &View, raft: &Machine, stats: &mut Stats) {

@@ -75,6 +75,11 @@ impl Ledger {
         self.start = self.start.plus(count);
     }
 
+    /// The last index that is forgotten.
+    pub(super) fn start(&self) -> LogIndex {
+        self.start
+    }
+
     /// Whether something was committed at `index` that is not remembered any more.
     pub(super) fn is_forgotten(&self, index: LogIndex) -> bool {
         index <= self.start

@@ -10,8 +10,9 @@ use super::words::words;
 use crate::world::chain::Link;
 use crate::world::reuse::copies_in_place;
 
-/// Beyond this index only a liar's entries stand, and few: they have no place of their own.
-const DENSE_MAX: usize = 1 << 24;
+/// An entry that stands so far behind all others that were seen is a liar's: it has no place of its
+/// own.
+const GAP_MAX: usize = 1 << 14;
 
 /// For each index and term, the hash of the log up to there.
 #[derive(Debug, Default)]
@@ -98,7 +99,7 @@ impl LogMatching {
             }
             None => {}
         }
-        if place >= DENSE_MAX {
+        if place >= self.first.len() + GAP_MAX {
             self.others.push((index, link));
             return Ok(());
         }

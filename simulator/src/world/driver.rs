@@ -66,9 +66,13 @@ impl World {
         );
         let done = host.disk.start_record(now, time, write, log);
         self.queue.push(done, Due::DiskDone(number, host.start));
-        if self.sabotage == Sabotage::ReportsEarly
-            && let Some(ticket) = host.disk.latest_record().and_then(|r| r.ticket.take())
-        {
+        let is_leader = || host.raft.as_ref().is_some_and(|raft| raft.is_leader());
+        let is_early = match self.sabotage {
+            Sabotage::ReportsEarly => true,
+            Sabotage::FollowersReportEarly => !is_leader(),
+            _ => false,
+        };
+        if is_early && let Some(ticket) = host.disk.latest_record().and_then(|r| r.ticket.take()) {
             let local = host.clock.show(now);
             if let Some(raft) = host.raft.as_mut() {
                 let _ = raft.handle_persisted(local, ticket);

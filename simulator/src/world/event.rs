@@ -296,7 +296,10 @@ impl World {
             self.accept_loss(host);
         }
         self.oracles.on_disk(host, &self.hosts)?;
-        self.stats.add(Count::Restart);
+        if !self.is_calm {
+            // Only there: whoever is down when the storm ends is started in any case.
+            self.stats.add(Count::Restart);
+        }
         self.came_up(host, restored.map_err(|error| error.to_string()))
     }
 

@@ -149,7 +149,7 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
             name: "undisturbed",
             purpose: "pre-votes protect a majority that is well from a node that is not",
             terms: pick(2, 3),
-            frames: pick(1, 2) as usize,
+            frames: 2,
             swift_elections: true,
             ending: Ending::Majority,
             ..BASE
