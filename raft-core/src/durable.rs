@@ -11,6 +11,8 @@
 //! may since have been replaced by others with the same index and term in a later overwrite (the
 //! ABA case).
 
+mod head;
+
 use core::fmt;
 
 use quorum::NodeId;
@@ -414,11 +416,8 @@ impl<'a> Write<'a> {
     where
         'a: 's,
     {
-        // The buffer holds the longest header (see the test), so this cannot fail.
-        let header = match postcard::to_slice(&self.header, scratch) {
-            Ok(bytes) => &*bytes,
-            Err(_) => &[],
-        };
+        // The buffer holds the longest header (see the test).
+        let header = self.header.encode(scratch);
         let [head, tail] = self.entries.slices();
         [header, self.configuration, head, tail]
     }

@@ -1,5 +1,19 @@
 //! What can be run, a module for each word.
 
+// Whoever stops reading, as `| head` does, has seen enough: no reason to panic.
+macro_rules! println {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($words)*);
+    }};
+}
+macro_rules! print {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(std::io::stdout(), $($words)*);
+    }};
+}
+
 pub(crate) mod crash_points;
 pub(crate) mod determinism;
 pub(crate) mod draw;

@@ -67,9 +67,9 @@ pub struct Options {
 /// Of what is too slow for every seed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Share {
-    /// Every eighth seed.
+    /// One seed in 32.
     #[default]
-    Eighth,
+    Few,
     /// Every seed.
     Every,
     /// No seed.
@@ -79,7 +79,7 @@ pub enum Share {
 impl Share {
     const fn has(self, seed: u64) -> bool {
         match self {
-            Share::Eighth => seed.is_multiple_of(8),
+            Share::Few => seed.is_multiple_of(32),
             Share::Every => true,
             Share::None => false,
         }
@@ -397,7 +397,7 @@ impl World {
         self.steps += 1;
         if self.steps > STEPS_MAX {
             self.end();
-            let what = format!("more than {STEPS_MAX} steps, and no end");
+            let what = format!("more than {STEPS_MAX} steps, and no end: {now}, {due:?}");
             self.judge(Oracle::Liveness, Err(what))?;
         }
         match due {

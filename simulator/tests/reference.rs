@@ -16,7 +16,7 @@ const ALONE: Options = Options {
 /// What the reference says about the first seed in which it notices this fault.
 fn found(sabotage: Sabotage) -> Option<(u64, String)> {
     let options = Options { sabotage, ..ALONE };
-    (1..=SEEDS).find_map(|seed| Some((seed, run(seed, options).violation?.what)))
+    (1..=SEEDS).find_map(|seed| Some((seed, run(seed, options).violation?.what.clone())))
 }
 
 #[test]

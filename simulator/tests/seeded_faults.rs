@@ -76,6 +76,11 @@ fn quorum_durability_notices_a_disk_that_reports_early() {
 }
 
 #[test]
+fn quorum_durability_notices_that_only_the_leader_has_a_copy() {
+    assert_caught(Sabotage::FollowersReportEarly, Oracle::QuorumDurability);
+}
+
+#[test]
 fn persist_before_send_notices_a_disk_that_reports_early() {
     assert_caught(Sabotage::ReportsEarly, Oracle::PersistBeforeSend);
 }

@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     /// Break the harness on purpose, to see which oracle notices.
     #[arg(long, value_name = "NAME", default_value = "none", value_parser = sabotage)]
     sabotage: Sabotage,
-    /// Hold every seed against the reference model, not one in eight.
+    /// Hold every seed against the reference model, not one in 32.
     #[arg(long)]
     reference: bool,
     /// Go on after a failure, and list all failing seeds.
@@ -75,7 +75,7 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
         reference: if arguments.reference {
             Share::Every
         } else {
-            Share::Eighth
+            Share::Few
         },
     };
     let (first, count) = match arguments.seed {

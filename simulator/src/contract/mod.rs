@@ -34,6 +34,8 @@
 //! damage of the latest record where the driver says that it cannot tell it from a torn one.
 //! Whether a *damaged* node is brought back in the right way is an operator's affair: remove the
 //! life that lost something, wait until that is committed, wipe, join anew.
+//!
+#![doc = include_str!("../../../docs/contract.md")]
 
 mod application;
 mod ask;

@@ -26,8 +26,8 @@ const POOL: usize = 48;
 /// A run makes at most one copy in so many steps.
 const COPY_EVERY: u64 = 200;
 
-/// Steps of a run that started from a copy.
-const STEPS_AFTER_FORK: u64 = 4_000;
+/// A run that started from a copy ends when so many steps brought nothing new.
+const STALE: u64 = 150;
 
 /// Forks on a path; a longer one begins anew.
 const FORKS_MAX: usize = 24;
@@ -183,13 +183,16 @@ impl Explorer {
     }
 
     fn go(&mut self, path: &mut Path, is_fork: bool) -> Result<(), Violation> {
-        let (mut steps, mut copied_at) = (0, 0);
-        while !is_fork || steps < STEPS_AFTER_FORK {
+        let (mut steps, mut copied_at, mut new_at) = (0, 0, 0);
+        while !is_fork || steps < new_at + STALE {
             if self.world.step()? == Progress::Ends {
                 return Ok(());
             }
             steps += 1;
             let is_new = self.novelty.visit(situation(&self.world));
+            if is_new {
+                new_at = steps;
+            }
             let may_copy = self.forks && !self.world.is_over_the_storm();
             if is_new && may_copy && steps >= copied_at + COPY_EVERY && path.forks.len() < FORKS_MAX
             {

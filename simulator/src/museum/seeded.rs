@@ -3,7 +3,7 @@
 
 use super::{Caught, Checker, Hunt, Trial, try_each};
 use crate::oracle::{Bench, Oracle};
-use crate::world::Options;
+use crate::world::{Options, Share};
 use crate::{Sabotage, run};
 
 /// Which oracle must notice what.
@@ -33,6 +33,19 @@ const NOTICES: &[(Sabotage, Oracle)] = &[
     (Sabotage::SpoilsSnapshots, Oracle::Snapshot),
     (Sabotage::MisreadsClock, Oracle::Purity),
     (Sabotage::ForgetsSending, Oracle::BoundedOutput),
+    (Sabotage::FollowersReportEarly, Oracle::QuorumDurability),
+    (Sabotage::TrustsFrames, Oracle::Invariants),
+    (Sabotage::TrustsRecords, Oracle::Recovery),
+    (Sabotage::AnswersEarly, Oracle::ExactlyOnce),
+    (Sabotage::ProposesTwice, Oracle::ExactlyOnce),
+    (Sabotage::ReadsLocally, Oracle::Linearizability),
+    (Sabotage::LosesCommands, Oracle::Progress),
+    (Sabotage::LosesChunks, Oracle::CatchUp),
+    (Sabotage::LosesConfigurations, Oracle::JointLeft),
+    (Sabotage::DeposesByPreVotes, Oracle::StableLeader),
+    (Sabotage::EchoesAppends, Oracle::DeafLeader),
+    (Sabotage::EchoesPreVotes, Oracle::NoMajority),
+    (Sabotage::RaisesAcks, Oracle::Reference),
 ];
 
 /// Histories in which an oracle must have noticed.
@@ -55,6 +68,7 @@ impl Checker for Seeded {
             let options = Options {
                 bench: Bench::only(oracle),
                 sabotage,
+                reference: Share::Every,
                 ..Options::default()
             };
             let first = trial.first_seed();

@@ -1,6 +1,7 @@
 //! Who judges, how often each did, and what one found.
 
 use core::fmt;
+use core::ops::Deref;
 
 use super::name::Oracle;
 
@@ -29,13 +30,33 @@ impl Bench {
     }
 }
 
-/// Something that must never happen has happened.
+/// Something that must never happen has happened. No larger than a pointer, because whatever a
+/// world does returns one or none.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Violation {
+pub struct Violation(Box<Finding>);
+
+/// What an oracle found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
     /// Who noticed.
     pub oracle: Oracle,
     /// The two facts that contradict each other.
     pub what: String,
+}
+
+impl Violation {
+    #[cold]
+    fn new(oracle: Oracle, what: String) -> Self {
+        Violation(Box::new(Finding { oracle, what }))
+    }
+}
+
+impl Deref for Violation {
+    type Target = Finding;
+
+    fn deref(&self) -> &Finding {
+        &self.0
+    }
 }
 
 impl core::error::Error for Violation {}
@@ -118,7 +139,7 @@ impl Court {
         self.judged.0[oracle as usize] += 1;
         match found {
             Ok(()) => Ok(()),
-            Err(what) if self.bench.has(oracle) => Err(Violation { oracle, what }),
+            Err(what) if self.bench.has(oracle) => Err(Violation::new(oracle, what)),
             Err(_) => Ok(()),
         }
     }

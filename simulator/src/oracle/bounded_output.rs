@@ -3,6 +3,7 @@
 //! Each member, and each of the strangers that may be owed an answer, can be sent every entry of
 //! the window once, each in a frame of its own, and a few frames beside.
 
+use super::words::words;
 use crate::world::host::Machine;
 
 /// Frames to one receiver beside those with entries: a question, an answer of each kind, a
@@ -10,6 +11,9 @@ use crate::world::host::Machine;
 const BESIDE: u64 = 6;
 /// Receivers that are no members.
 const STRANGERS: u64 = 3;
+
+/// So many frames any input may make, whatever the log and the members are.
+pub(crate) const ALWAYS: u64 = STRANGERS * BESIDE;
 
 /// The most frames that one input may make.
 pub(crate) fn bound(raft: &Machine) -> u64 {
@@ -23,7 +27,7 @@ pub(super) fn check(host: usize, sent: u64, bound: u64) -> Result<(), String> {
     if sent <= bound {
         return Ok(());
     }
-    Err(format!(
+    Err(words!(
         "host {} sends {sent} frames after one input; log and members account for {bound}",
         host + 1
     ))

@@ -7,6 +7,7 @@
 use raft_core::{Append, LogIndex, Role, Term};
 
 use super::view::View;
+use super::words::words;
 use crate::world::swarm::HOSTS_MAX;
 
 /// What a machine was given in a step, as far as it may raise the commit.
@@ -54,15 +55,15 @@ pub(super) fn check(
     let (host, commit) = (host + 1, after.commit);
     match cause {
         Cause::Told(bound) if commit <= bound => Ok(()),
-        Cause::Told(bound) => Err(format!(
+        Cause::Told(bound) => Err(words!(
             "host {host} raises its commit to {commit}; the leader's message covers {bound}"
         )),
-        Cause::None if before.role != Role::Leader => Err(format!(
+        Cause::None if before.role != Role::Leader => Err(words!(
             "host {host}, a {:?}, raises its commit to {commit}, and no leader told it to",
             before.role
         )),
         Cause::None if term == Some(before.hard.term) => Ok(()),
-        Cause::None => Err(format!(
+        Cause::None => Err(words!(
             "host {host} leads term {} and commits entry {commit} of term {term:?} by counting",
             before.hard.term
         )),

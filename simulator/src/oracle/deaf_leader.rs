@@ -8,6 +8,7 @@ use clocks::{Duration, Instant};
 use raft_core::{LogIndex, Term};
 
 use super::view::{Members, View};
+use super::words::words;
 use crate::world::swarm::HOSTS_MAX;
 
 /// Remembers who heard whom when.
@@ -64,7 +65,7 @@ impl DeafLeader {
         if members.has_quorum(reached) {
             return Some(Ok(()));
         }
-        Some(Err(format!(
+        Some(Err(words!(
             "host {} leads term {} and has heard in {} ms from {reached:#b} only",
             host + 1,
             view.hard.term,

@@ -2,6 +2,7 @@
 
 use raft_core::Term;
 
+use super::words::words;
 use crate::world::reuse::copies_in_place;
 
 /// Remembers who led or spoke as leader in each term, across crashes.
@@ -23,7 +24,7 @@ impl ElectionSafety {
         let mut latest_first = self.leaders.iter().rev();
         match latest_first.find(|(other, _)| *other == term) {
             Some((_, leader)) if *leader == host => Ok(()),
-            Some((_, other)) => Err(format!(
+            Some((_, other)) => Err(words!(
                 "hosts {} and {} both lead term {term}",
                 other + 1,
                 host + 1

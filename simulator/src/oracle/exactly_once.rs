@@ -3,6 +3,7 @@
 use raft_core::LogIndex;
 
 use super::ledger::Ledger;
+use super::words::words;
 use crate::world::clients::{Clients, Outcome};
 
 /// Remembers where each command was committed.
@@ -28,12 +29,12 @@ impl ExactlyOnce {
         clients: &Clients,
     ) -> Result<(), String> {
         let Some(asked) = clients.asked(number) else {
-            return Err(format!(
+            return Err(words!(
                 "entry {index} holds command {number}, for which nobody asked"
             ));
         };
         if asked.outcome == Outcome::Failed {
-            return Err(format!(
+            return Err(words!(
                 "entry {index} holds command {number}, whose client knows that nothing came of it"
             ));
         }
@@ -45,7 +46,7 @@ impl ExactlyOnce {
         if before == LogIndex::ZERO {
             return Ok(());
         }
-        Err(format!(
+        Err(words!(
             "entries {before} and {index} both hold command {number}, which was given once"
         ))
     }
@@ -57,7 +58,7 @@ pub(super) fn check_answered(number: u64, index: LogIndex, ledger: &Ledger) -> R
     if committed.is_some_and(|answer| answer.number == number) {
         return Ok(());
     }
-    Err(format!(
+    Err(words!(
         "a client was told that its command {number} is done as entry {index}; committed there is \
          {committed:?}"
     ))

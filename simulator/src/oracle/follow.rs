@@ -3,6 +3,7 @@
 use raft_core::{EntryKind, LogIndex, Role};
 
 use super::view::{Members, View};
+use super::words::words;
 use super::{
     Oracle, Oracles, Shadow, Violation, commit_rule, invariants, leader_append_only, monotonic,
     order, quorum_durability, reconfiguration, snapshot, state_machine_safety,
@@ -28,6 +29,13 @@ impl Oracles {
             return Ok(());
         };
         let shadow = &mut self.shadows[host];
+        let cause = self.commit_rule.take(host);
+        let is_same = shadow.view.is_of(raft);
+        if is_same && shadow.until_whole > 0 {
+            shadow.until_whole -= 1;
+            let found = invariants::check(raft, false);
+            return self.court.judge(Oracle::Invariants, found);
+        }
         let (before, after) = (shadow.view, View::of(raft));
         let is_cut = after.base != before.base
             || after.last.index < before.last.index
@@ -40,8 +48,7 @@ impl Oracles {
         };
         self.court
             .judge(Oracle::Invariants, invariants::check(raft, is_due))?;
-        let cause = self.commit_rule.take(host);
-        if after == before {
+        if is_same {
             return Ok(());
         }
         shadow.view = after;
@@ -187,7 +194,7 @@ impl Oracles {
         let mut index = common.next();
         while index <= last.index {
             let Some(entry) = raft.entry(index) else {
-                let what = format!("host {host} cannot show entry {index} of its log");
+                let what = words!("host {host} cannot show entry {index} of its log");
                 return self.court.judge(Oracle::LogMatching, Err(what));
             };
             let (term, link) = (log.last().term, Link::after(log.last_hash(), &entry));

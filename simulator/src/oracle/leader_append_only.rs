@@ -3,6 +3,7 @@
 use raft_core::Role;
 
 use super::view::View;
+use super::words::words;
 use crate::world::chain::Chain;
 
 /// Whether a machine stayed in the same office during a step.
@@ -16,7 +17,7 @@ pub(super) fn check(host: usize, before: &View, hash: u64, log: &Chain) -> Resul
     if log.link(place).map(|link| link.hash) == Some(hash) {
         return Ok(());
     }
-    Err(format!(
+    Err(words!(
         "host {} leads term {} and its log, which ended with entry {place}, is another one now: it \
          ends with {:?}",
         host + 1,

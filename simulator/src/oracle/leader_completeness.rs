@@ -6,6 +6,7 @@
 use raft_core::{EntryId, LogIndex, Term};
 
 use super::ledger::Ledger;
+use super::words::words;
 use crate::world::chain::Chain;
 use crate::world::reuse::{Shelf, copies_in_place};
 
@@ -91,7 +92,7 @@ fn check(
     if ledger.is_forgotten(index) || log.link(index).map(|link| link.hash) == committed {
         return Ok(());
     }
-    Err(format!(
+    Err(words!(
         "host {} leads term {term} with a log that ends with {:?}, and lacks entry {index}, \
          committed in term {}",
         host + 1,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use raft_core::{EntryId, EntryKind, LogIndex, Term};
 
+use super::words::words;
 use crate::world::app::{Answer, App, Command};
 use crate::world::chain::Chain;
 use crate::world::host::Machine;
@@ -132,7 +133,7 @@ impl Ledger {
         while self.last() < commit {
             let index = self.last().next();
             let (Some(link), Some(entry)) = (log.link(index), raft.entry(index)) else {
-                return Err(format!(
+                return Err(words!(
                     "{} counts entry {index} as committed, and nobody ever committed it",
                     raft.identity().node
                 ));

@@ -8,6 +8,7 @@
 use raft_core::LogIndex;
 
 use super::ledger::Ledger;
+use super::words::words;
 use crate::linear::{Operation, Verdict, search};
 use crate::world::app::{Command, REGISTERS};
 use crate::world::clients::Answered;
@@ -27,7 +28,7 @@ pub(super) fn check(
     let (number, at, value) = (command.number, told.at, told.value);
     let is_late = at > floor || (at == floor && !told.is_logged);
     if !is_late {
-        return Err(format!(
+        return Err(words!(
             "command {number} was called when entry {floor} had been answered, and was answered as \
              of entry {at}"
         ));
@@ -43,7 +44,7 @@ pub(super) fn check(
     if there == Some(value) || (there.is_none() && !told.is_logged) {
         return Ok(());
     }
-    Err(format!(
+    Err(words!(
         "command {number} was told {value} as of entry {at}, where the register holds {there:?}"
     ))
 }
@@ -64,7 +65,7 @@ pub(super) fn check_history(
     match search::check(&history, STEPS_MAX) {
         Verdict::Linearizable => Some(Ok(())),
         Verdict::Undecided => None,
-        Verdict::Contradiction { key } => Some(Err(format!(
+        Verdict::Contradiction { key } => Some(Err(words!(
             "no order explains what the clients saw of register {key}"
         ))),
     }

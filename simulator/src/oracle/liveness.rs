@@ -21,6 +21,7 @@ use quorum::NodeId;
 use raft_core::{EntryId, LogIndex, Term};
 
 use super::name::Oracle;
+use super::words::words;
 use crate::world::clock::Moment;
 use crate::world::host::{Host, Machine};
 
@@ -167,7 +168,7 @@ impl Liveness {
             Ok(()) => "no stretch was long enough".into(),
             Err(lack) => lack.to_string(),
         };
-        Recovery::Failed(oracle, format!("{waited} ms after the storm: {what}"))
+        Recovery::Failed(oracle, words!("{waited} ms after the storm: {what}"))
     }
 
     fn look_for_well(&mut self, now: Moment, hosts: &[Host]) -> Result<(), Unwell> {

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use raft_core::{EntryId, LogIndex, Term};
 
+use super::words::words;
 use crate::world::chain::Link;
 use crate::world::reuse::copies_in_place;
 
@@ -90,7 +91,7 @@ impl LogMatching {
         match self.find(index, link.term) {
             Some(hash) if hash == link.hash => return Ok(()),
             Some(_) => {
-                return Err(format!(
+                return Err(words!(
                     "host {} holds another log up to entry {index} of term {} than was seen before",
                     host + 1,
                     link.term

@@ -9,6 +9,7 @@ use raft_core::{LogIndex, Role, Term};
 
 use super::Shadow;
 use super::view::Members;
+use super::words::words;
 use crate::world::chain::Chain;
 use crate::world::host::{Host, node};
 use crate::world::swarm::HOSTS_MAX;
@@ -37,7 +38,7 @@ impl MatchIndex {
             .members()
             .find(|seat| seat.identity.node == node(member))?;
         if of == term && matched < before {
-            return Some(Err(format!(
+            return Some(Err(words!(
                 "host {} counted {before} entries of host {} in term {term}, and now {matched}",
                 leader + 1,
                 member + 1
@@ -104,7 +105,7 @@ fn check(
     if is_old || theirs.is_some() && theirs.map(|l| l.hash) == mine.map(|l| l.hash) {
         return Ok(());
     }
-    Err(format!(
+    Err(words!(
         "host {} counts entry {matched} as stored by host {}, whose disk holds another log, or \
          one that ends with {:?}",
         leader + 1,

@@ -40,6 +40,7 @@ mod state_machine_safety;
 mod up_to_date_vote;
 mod view;
 mod vote_quorum;
+pub(crate) mod words;
 
 use raft_core::{EntryId, LogIndex};
 
@@ -54,7 +55,7 @@ use view::{Members, View};
 
 pub(crate) use hooks::rebuild;
 
-pub use bench::{Bench, Court, Judged, Violation};
+pub use bench::{Bench, Court, Finding, Judged, Violation};
 pub use liveness::{Liveness, Recovery};
 pub use name::Oracle;
 pub use no_majority::NoMajority;

@@ -1,13 +1,14 @@
 //! In one life, term, vote, commit, base and delivery only grow.
 
 use super::view::View;
+use super::words::words;
 
 /// Compares a machine before and after a step.
 #[inline]
 pub(super) fn check(before: &View, after: &View) -> Result<(), String> {
     match broken(before, after) {
         None => Ok(()),
-        Some(what) => Err(format!("{what}: from {before:?} to {after:?}")),
+        Some(what) => Err(words!("{what}: from {before:?} to {after:?}")),
     }
 }
 

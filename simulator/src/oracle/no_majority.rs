@@ -6,6 +6,7 @@
 use clocks::Duration;
 use raft_core::{LogIndex, Term};
 
+use super::words::words;
 use crate::world::clock::Moment;
 use crate::world::host::Host;
 
@@ -61,12 +62,12 @@ impl NoMajority {
         let settled = *self.committed.get_or_insert(committed);
         let term = latest(hosts);
         if committed > settled {
-            return Some(Err(format!(
+            return Some(Err(words!(
                 "no majority is connected, and entry {committed} is committed after {settled}"
             )));
         }
         if term.value() > self.term.value() + TERMS_MORE {
-            return Some(Err(format!(
+            return Some(Err(words!(
                 "no majority is connected, and terms grow from {} to {term}",
                 self.term
             )));

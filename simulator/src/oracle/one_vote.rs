@@ -5,6 +5,7 @@
 
 use raft_core::Term;
 
+use super::words::words;
 use crate::world::reuse::copies_in_place;
 use crate::world::swarm::HOSTS_MAX;
 
@@ -35,7 +36,7 @@ impl OneVote {
         let mut latest_first = votes.iter().rev();
         match latest_first.find(|(other, _)| *other == term) {
             Some((_, before)) if *before == candidate => Ok(()),
-            Some((_, other)) => Err(format!(
+            Some((_, other)) => Err(words!(
                 "host {} gives its vote of term {term} to host {}, and gave it to host {} before",
                 host + 1,
                 candidate + 1,

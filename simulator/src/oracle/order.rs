@@ -6,6 +6,7 @@
 use raft_core::{LogIndex, Term};
 
 use super::view::View;
+use super::words::words;
 
 /// A machine shows this view; its log is on its disk up to `stored`.
 pub(super) fn check(host: usize, view: &View, stored: LogIndex) -> Result<(), String> {
@@ -31,7 +32,7 @@ pub(super) fn check(host: usize, view: &View, stored: LogIndex) -> Result<(), St
     ];
     match laws.iter().find(|(holds, _)| !holds) {
         None => Ok(()),
-        Some((_, law)) => Err(format!(
+        Some((_, law)) => Err(words!(
             "host {} breaks the law that {law}; on its disk the log ends with entry {stored}: \
              {view:?}",
             host + 1
@@ -49,7 +50,7 @@ pub(super) fn check_append(
     if last <= next {
         return Ok(());
     }
-    Err(format!(
+    Err(words!(
         "host {} holds entry {index} of term {next} behind one of term {last}",
         host + 1
     ))

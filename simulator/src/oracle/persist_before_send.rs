@@ -2,6 +2,7 @@
 
 use raft_core::{Body, LogIndex, Message};
 
+use super::words::words;
 use crate::world::chain::Chain;
 use crate::world::host::{Host, node};
 
@@ -16,7 +17,7 @@ pub(super) fn check(
     let (hard, term) = (durable.hard, message.term);
     let host = from + 1;
     if term > hard.term {
-        return Err(format!(
+        return Err(words!(
             "host {host} speaks in term {term}, its disk knows term {}",
             hard.term
         ));
@@ -25,22 +26,23 @@ pub(super) fn check(
         hard.term == term && hard.vote.is_some_and(|vote| vote.node == node(candidate))
     };
     match &message.body {
-        Body::VoteReply(reply) if reply.is_granted && !voted_for(to) => Err(format!(
+        Body::VoteReply(reply) if reply.is_granted && !voted_for(to) => Err(words!(
             "host {host} gives its vote of term {term} to host {}, its disk says {hard:?}",
             to + 1
         )),
-        Body::Vote(_) if !voted_for(from) => Err(format!(
+        Body::Vote(_) if !voted_for(from) => Err(words!(
             "host {host} asks for votes in term {term}, its disk says {hard:?}"
         )),
-        Body::Vote(vote) if durable.log.last() != vote.last => Err(format!(
+        Body::Vote(vote) if durable.log.last() != vote.last => Err(words!(
             "host {host} asks for votes with a log up to {:?}, its disk ends with {:?}",
             vote.last,
             durable.log.last()
         )),
         Body::Ack(ack) => match ack.chunk {
-            Some(chunk) if sender.disk.stored_bytes(chunk.index) < chunk.stored => Err(format!(
+            Some(chunk) if sender.disk.stored_bytes(chunk.index) < chunk.stored => Err(words!(
                 "host {host} acknowledges {} bytes of the snapshot at {}, its disk has fewer",
-                chunk.stored, chunk.index
+                chunk.stored,
+                chunk.index
             )),
             _ => Ok(()),
         },
@@ -63,7 +65,7 @@ pub(super) fn check_ack(
 ) -> Result<(), String> {
     let (host, last) = (from + 1, stored.last().index);
     if verified > last {
-        return Err(format!(
+        return Err(words!(
             "host {host} acknowledges entry {verified}, its disk ends with entry {last}"
         ));
     }
@@ -75,7 +77,7 @@ pub(super) fn check_ack(
     if mine.hash == theirs.hash {
         return Ok(());
     }
-    Err(format!(
+    Err(words!(
         "host {host} acknowledges entry {verified} to host {}, its disk holds another log: term {} \
          there, the leader's {}",
         to + 1,

@@ -6,6 +6,7 @@
 use raft_core::{Body, Message, Role};
 
 use super::view::View;
+use super::words::words;
 
 /// Whether this message is one of those that this oracle judges.
 pub(super) fn applies(message: &Message<'_>) -> bool {
@@ -44,7 +45,7 @@ pub(super) fn check(
     if is_same {
         return Ok(());
     }
-    Err(format!(
+    Err(words!(
         "host {} is changed by a pre-vote ({:?}): from {before:?} to {after:?}",
         host + 1,
         message.body

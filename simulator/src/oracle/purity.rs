@@ -7,6 +7,7 @@ use clocks::Instant;
 use quorum::NodeId;
 use raft_core::{Message, Ready};
 
+use super::words::words;
 use crate::world::host::Machine;
 
 /// One of so many messages is looked at.
@@ -38,12 +39,12 @@ pub(super) fn check(
     // Whether there is a piece to store is part of the state too: it is offered again.
     let _ = twin.handle_message(now, from, message);
     if twin != *raft {
-        return Err(format!(
+        return Err(words!(
             "node {name} does two things at one and the same {message:?}: {raft:?} and {twin:?}"
         ));
     }
     let mut raft = raft.clone();
-    let differs = |what: &str| Err(format!("node {name} {what} two things in one state"));
+    let differs = |what: &str| Err(words!("node {name} {what} two things in one state"));
     if raft.poll_timeout() != twin.poll_timeout() {
         return differs("waits for");
     }

@@ -6,6 +6,7 @@ use raft_core::LogIndex;
 
 use super::ledger::Ledger;
 use super::view::Members;
+use super::words::words;
 use crate::world::host::Host;
 
 /// `leader` commits everything up to `index` under the configuration `members`.
@@ -33,7 +34,7 @@ pub(super) fn check(
     {
         let needed = voters.count_ones() / 2 + 1;
         if (voters & holders).count_ones() < needed {
-            return Err(format!(
+            return Err(words!(
                 "host {} commits entry {index} in term {}; of the voters {} only {} have it on \
                  disk",
                 leader + 1,
@@ -49,5 +50,5 @@ pub(super) fn check(
 fn set(hosts: u64) -> String {
     let numbers = (0..64).filter(|host| hosts & (1 << host) != 0);
     let names: Vec<String> = numbers.map(|host| (host + 1).to_string()).collect();
-    format!("{{{}}}", names.join(" "))
+    words!("{{{}}}", names.join(" "))
 }

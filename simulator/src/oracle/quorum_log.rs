@@ -9,6 +9,7 @@ use raft_core::LogIndex;
 
 use super::ledger::Ledger;
 use super::view::Members;
+use super::words::words;
 use crate::world::host::Host;
 
 /// Remembers who holds everything.
@@ -63,10 +64,12 @@ impl QuorumLog {
         if last == LogIndex::ZERO || !members.has_quorum(others) {
             return Ok(());
         }
-        Err(format!(
+        Err(words!(
             "a quorum of {:#b} and {:?} has forgotten what is committed up to entry {last}: only \
              {:#b} hold it",
-            members.incoming, members.outgoing, self.holders
+            members.incoming,
+            members.outgoing,
+            self.holders
         ))
     }
 }

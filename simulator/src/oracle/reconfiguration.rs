@@ -16,6 +16,7 @@ use super::Shadow;
 use super::configurations::Configurations;
 use super::ledger::Ledger;
 use super::view::{Members, View};
+use super::words::words;
 use crate::world::chain::Chain;
 use crate::world::host::Host;
 use crate::world::swarm::HOSTS_MAX;
@@ -47,7 +48,7 @@ pub(super) fn check_force(
         None => view.configuration_index <= view.base.index,
     };
     if !is_last {
-        return Err(format!(
+        return Err(words!(
             "host {} has the configuration of entry {} in force; in its log the last is {:?}",
             host + 1,
             view.configuration_index,
@@ -58,7 +59,7 @@ pub(super) fn check_force(
         return Ok(());
     };
     match known.members(id) {
-        Some(members) if members != mine => Err(format!(
+        Some(members) if members != mine => Err(words!(
             "host {} takes the configuration {id:?} for {mine:?}, and it was {members:?} elsewhere",
             host + 1
         )),
@@ -85,7 +86,7 @@ pub(super) fn check_one(
     {
         return Ok(());
     }
-    Err(format!(
+    Err(words!(
         "host {} holds the configuration {last:?}, and the one before it, {previous:?}, is not \
          committed",
         host + 1
@@ -105,7 +106,7 @@ pub(super) fn check_added(
     if !is_own || is_first || committed == Some(id.term) {
         return Ok(());
     }
-    Err(format!(
+    Err(words!(
         "host {} adds the configuration {id:?} and has committed nothing in that term yet",
         host + 1
     ))
@@ -138,7 +139,7 @@ pub(super) fn check_overlap(hosts: &[Host], shadows: &[Shadow]) -> Result<(), St
         for other in (one + 1..hosts.len()).filter(|other| able[*other]) {
             let (mine, theirs) = (&shadows[one].members, &shadows[other].members);
             if mine != theirs && !overlap(mine, theirs, hosts.len()) {
-                return Err(format!(
+                return Err(words!(
                     "hosts {} and {} could both be elected, by quorums that do not meet: {mine:?} \
                      and {theirs:?}",
                     one + 1,

@@ -2,6 +2,7 @@
 
 use raft_core::HardState;
 
+use super::words::words;
 use crate::world::chain::Chain;
 use crate::world::disk::Durable;
 use crate::world::host::Machine;
@@ -11,13 +12,13 @@ pub(super) fn check(raft: &Machine, log: &Chain, stored: &Durable) -> Result<(),
     let name = raft.identity().node;
     let last = stored.log.last();
     if raft.last() != last || log.last() != last || log.last_hash() != stored.log.last_hash() {
-        return Err(format!(
+        return Err(words!(
             "node {name} comes back with a log up to {:?}, its disk holds one up to {last:?}",
             raft.last()
         ));
     }
     if raft.base() != stored.log.base() {
-        return Err(format!(
+        return Err(words!(
             "node {name} comes back with a log after {:?}, on its disk it stands after {:?}",
             raft.base(),
             stored.log.base()
@@ -32,7 +33,7 @@ pub(super) fn check(raft: &Machine, log: &Chain, stored: &Durable) -> Result<(),
         stored.hard
     };
     if raft.hard_state() != expected {
-        return Err(format!(
+        return Err(words!(
             "node {name} comes back with {:?}, its disk says {expected:?}",
             raft.hard_state()
         ));

@@ -3,6 +3,7 @@
 use quorum::NodeId;
 use raft_core::Message;
 
+use super::words::words;
 use super::{Oracle, Oracles, Violation};
 use crate::model::{Abstract, History, Id, Input, Written, check_restart, check_sent, check_step};
 use crate::world::disk::Durable;
@@ -46,21 +47,28 @@ impl Oracles {
         input: impl FnOnce() -> Input<'i>,
         hosts: &[Host],
     ) -> Result<(), Violation> {
+        if self.reference.is_none() {
+            return Ok(());
+        }
+        self.hold(host, &input(), hosts)
+    }
+
+    #[cold]
+    fn hold(&mut self, host: usize, input: &Input<'_>, hosts: &[Host]) -> Result<(), Violation> {
         let (Some(reference), Some(raft)) = (&mut self.reference, &hosts[host].raft) else {
             return Ok(());
         };
-        let input = input();
         if matches!(input, Input::Deliver) && !reference.has_delivered(host, raft) {
             return Ok(());
         }
-        let found = reference.on_step(host, &input, raft);
+        let found = reference.on_step(host, input, raft);
         self.court.judge(Oracle::Reference, found)
     }
 
     /// The same for a write that is reported as done.
     pub fn on_written(&mut self, host: usize, hosts: &[Host]) -> Result<(), Violation> {
-        let durable = hosts[host].disk.durable();
-        self.on_step(host, || Input::Persisted(written(durable)), hosts)
+        let stored = || Input::Persisted(written(hosts[host].disk.durable()));
+        self.on_step(host, stored, hosts)
     }
 
     pub(super) fn start_reference(&mut self, host: usize, hosts: &[Host]) -> Result<(), Violation> {
@@ -83,11 +91,13 @@ impl Oracles {
         to: usize,
         message: &Message<'_>,
     ) -> Result<(), Violation> {
-        let Some(reference) = &mut self.reference else {
-            return Ok(());
-        };
-        let found = reference.on_frame(from, node(to), message);
-        self.court.judge(Oracle::Reference, found)
+        match &mut self.reference {
+            Some(reference) => {
+                let found = reference.on_frame(from, node(to), message);
+                self.court.judge(Oracle::Reference, found)
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -130,19 +140,20 @@ impl Reference {
                 .base_configuration
                 .clone_from(&before.log.base_configuration);
         }
-        check_step(before, input, &after).map_err(|what| format!("host {}: {what}", host + 1))?;
+        check_step(before, input, &after).map_err(|what| words!("host {}: {what}", host + 1))?;
         self.history.note(&after)?;
         self.states[host] = Some(after);
         Ok(())
     }
 
     /// A message leaves a machine.
+    #[cold]
     fn on_frame(&mut self, host: usize, to: NodeId, message: &Message<'_>) -> Result<(), String> {
         let Some(state) = &self.states[host] else {
             return Ok(());
         };
         self.steps += 1;
-        check_sent(state, to, message).map_err(|what| format!("host {}: {what}", host + 1))?;
+        check_sent(state, to, message).map_err(|what| words!("host {}: {what}", host + 1))?;
         self.history.send(state, to, message)
     }
 }

@@ -5,6 +5,7 @@ use raft_core::{LogIndex, Snapshot};
 
 use super::ledger::Ledger;
 use super::view::View;
+use super::words::words;
 use crate::world::chain::Chain;
 
 /// A host makes a snapshot of everything up to `index`, or takes one over; its application has
@@ -20,7 +21,7 @@ pub(super) fn check_state(
     if (committed.is_some() && committed == state) || is_forgotten {
         return Ok(());
     }
-    Err(format!(
+    Err(words!(
         "the snapshot of entry {index} on host {} has the state {state:?}; committed is \
          {committed:?}",
         host + 1
@@ -53,7 +54,7 @@ pub(super) fn check_base(
     ];
     match laws.iter().find(|(holds, _)| !holds) {
         None => Ok(()),
-        Some((_, law)) => Err(format!(
+        Some((_, law)) => Err(words!(
             "host {} has a snapshot of {base:?} that {law}: from {before:?} to {after:?}",
             host + 1
         )),
@@ -62,7 +63,7 @@ pub(super) fn check_base(
 
 /// The pieces of a snapshot came together, and are not what their name says.
 pub(super) fn damaged(host: usize, name: &Snapshot) -> String {
-    format!("host {} received a damaged {name:?}", host + 1)
+    words!("host {} received a damaged {name:?}", host + 1)
 }
 
 #[cfg(test)]

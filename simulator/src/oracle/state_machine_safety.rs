@@ -3,6 +3,7 @@
 use raft_core::LogIndex;
 
 use super::ledger::Ledger;
+use super::words::words;
 use crate::world::chain::Chain;
 
 /// A host counts everything up to `index` as committed.
@@ -20,7 +21,7 @@ pub(super) fn check_commit(
     if mine.map(|link| link.hash) == others.map(|entry| entry.hash) {
         return Ok(());
     }
-    Err(format!(
+    Err(words!(
         "host {} commits another log up to entry {index} (its term there: {:?}) than was committed \
          in term {:?}",
         host + 1,
@@ -40,7 +41,7 @@ pub(super) fn check_applied(
 ) -> Result<(), String> {
     let host = host + 1;
     if index <= applied {
-        return Err(format!(
+        return Err(words!(
             "host {host} applies entry {index} after entry {applied}"
         ));
     }
@@ -48,7 +49,7 @@ pub(super) fn check_applied(
     let mut between = applied.max(ledger.start()).next();
     while between < index && between <= ledger.last() {
         if ledger.at(between).is_some_and(|entry| entry.is_command) {
-            return Err(format!(
+            return Err(words!(
                 "host {host} applies entry {index} and skips the command at {between}"
             ));
         }
@@ -56,11 +57,11 @@ pub(super) fn check_applied(
     }
     match ledger.at(index) {
         Some(entry) if entry.is_command && entry.state == state => Ok(()),
-        Some(_) => Err(format!(
+        Some(_) => Err(words!(
             "host {host} reaches another state with entry {index} than the others"
         )),
         None if ledger.is_forgotten(index) => Ok(()),
-        None => Err(format!(
+        None => Err(words!(
             "host {host} applies entry {index}, which nobody committed"
         )),
     }

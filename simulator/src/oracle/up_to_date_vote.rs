@@ -6,6 +6,7 @@
 use raft_core::{EntryId, Term};
 
 use super::view::View;
+use super::words::words;
 use crate::world::host::host_of;
 use crate::world::swarm::HOSTS_MAX;
 
@@ -46,7 +47,7 @@ impl UpToDateVote {
             {
                 Ok(())
             }
-            claim => Err(format!(
+            claim => Err(words!(
                 "host {} votes in term {term} for host {}, which claimed {claim:?}; its own log \
                  ends with {:?}",
                 host + 1,

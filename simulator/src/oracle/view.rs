@@ -95,6 +95,31 @@ impl View {
         }
     }
 
+    /// Whether a machine says this of itself, asked without making a copy of what it says.
+    #[inline]
+    pub(super) fn is_of(&self, raft: &Machine) -> bool {
+        let View {
+            hard,
+            role,
+            leader,
+            commit,
+            delivered,
+            base,
+            last,
+            configuration_index,
+        } = self;
+        // What changes most often comes first.
+        *commit == raft.commit()
+            && *last == raft.last()
+            && *role == raft.role()
+            && hard.term == raft.term()
+            && *leader == raft.leader()
+            && *delivered == raft.delivered()
+            && *configuration_index == raft.configuration_index()
+            && *base == raft.base()
+            && hard.vote == raft.hard_state().vote
+    }
+
     /// Whether another configuration may be in force.
     pub(super) fn has_other_configuration(&self, other: &View) -> bool {
         self.configuration_index != other.configuration_index

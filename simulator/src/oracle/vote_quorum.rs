@@ -7,6 +7,7 @@
 use raft_core::Term;
 
 use super::view::Members;
+use super::words::words;
 use crate::world::swarm::HOSTS_MAX;
 
 /// Remembers for each candidate who voted for it in its latest term.
@@ -49,7 +50,7 @@ impl VoteQuorum {
         if members.has_quorum(votes) {
             return Ok(());
         }
-        Err(format!(
+        Err(words!(
             "host {} leads term {term} with the votes {votes:#b} only; its configuration asks for \
              majorities of {:#b} and {:?}",
             host + 1,

@@ -1,11 +1,12 @@
 //! The driver: what runs after every input of a machine. Persist, transmit, apply, compact.
 
-use clocks::Duration;
+use clocks::{Duration, Instant};
 use raft_core::{
     Body, ChunkData, Committed, DropReason, Event, Message, Piece, Ready, Snapshot, wire,
 };
 
 use crate::model::Input;
+use crate::oracle::words::words;
 use crate::oracle::{Oracle, Violation, bounded_output};
 use crate::world::World;
 use crate::world::app::{App, checksum};
@@ -65,9 +66,13 @@ impl World {
         );
         let done = host.disk.start_record(now, time, write, log);
         self.queue.push(done, Due::DiskDone(number, host.start));
-        if self.sabotage == Sabotage::ReportsEarly
-            && let Some(ticket) = host.disk.latest_record().and_then(|r| r.ticket.take())
-        {
+        let is_leader = || host.raft.as_ref().is_some_and(|raft| raft.is_leader());
+        let is_early = match self.sabotage {
+            Sabotage::ReportsEarly => true,
+            Sabotage::FollowersReportEarly => !is_leader(),
+            _ => false,
+        };
+        if is_early && let Some(ticket) = host.disk.latest_record().and_then(|r| r.ticket.take()) {
             let local = host.clock.show(now);
             if let Some(raft) = host.raft.as_mut() {
                 let _ = raft.handle_persisted(local, ticket);
@@ -108,21 +113,31 @@ impl World {
     }
 
     fn transmit_all(&mut self, number: usize, ready: Ready<'_>) -> Result<(), Violation> {
-        if !self.transmit_one(number, ready)? {
-            return Ok(());
-        }
-        let raft = self.hosts[number].raft.as_ref();
-        let bound = raft.map_or(0, bounded_output::bound);
-        let mut sent = 1;
-        while sent <= bound && self.transmit_one(number, ready)? {
+        let local = self.hosts[number].clock.show(self.now);
+        let (mut sent, mut bound) = (0, bounded_output::ALWAYS);
+        while self.transmit_one(number, local, ready)? {
             sent += 1;
+            if sent > bound {
+                let raft = self.hosts[number].raft.as_ref();
+                bound = raft.map_or(0, bounded_output::bound);
+                if sent > bound {
+                    break;
+                }
+            }
+        }
+        if sent == 0 {
+            return Ok(());
         }
         self.oracles.on_sent(number, sent, bound)
     }
 
-    fn transmit_one(&mut self, number: usize, ready: Ready<'_>) -> Result<bool, Violation> {
+    fn transmit_one(
+        &mut self,
+        number: usize,
+        local: Instant,
+        ready: Ready<'_>,
+    ) -> Result<bool, Violation> {
         let (now, host) = (self.now, &mut self.hosts[number]);
-        let local = host.clock.show(now);
         let Some(raft) = host.raft.as_mut() else {
             return Ok(false);
         };
@@ -136,33 +151,33 @@ impl World {
         let Some(to) = host_of(transmit.to).filter(|to| *to < self.swarm.hosts) else {
             return Ok(true);
         };
-        let message = transmit.message;
-        let data = match chunk_data(&message, |name| host.disk.snapshot(name)) {
+        let message = &transmit.message;
+        let data = match chunk_data(message, |name| host.disk.snapshot(name)) {
             Ok(data) => data,
             Err(name) => {
-                let what = format!("host {} wants to send {name:?}, long gone", number + 1);
+                let what = words!("host {} wants to send {name:?}, long gone", number + 1);
                 self.judge(Oracle::Invariants, Err(what))?;
                 return Ok(false);
             }
         };
-        let echo = tamper::echo(self.sabotage, &message);
+        let echo = tamper::echo(self.sabotage, message);
         match message.body {
             Body::Chunk(_) => host.sent_piece = now,
             Body::Ack(_) => self.acker = Some(number),
             _ => {}
         }
-        let encoded = match wire::encode_chunk(&message, data, &mut self.frame) {
+        let encoded = match wire::encode_chunk(message, data, &mut self.frame) {
             Ok(encoded) => encoded,
             Err(error) => {
-                let what = format!("host {} sends what does not fit: {error}", number + 1);
+                let what = words!("host {} sends what does not fit: {error}", number + 1);
                 self.judge(Oracle::Invariants, Err(what))?;
                 return Ok(true);
             }
         };
         self.trace
             .record(now.as_micros(), 3 << 40 | (number as u64) << 8 | to as u64);
-        let name = self.trace.name(number, to, &message);
-        let words = || What::Sent(to, name, describe(&message));
+        let name = self.trace.name(number, to, message);
+        let words = || What::Sent(to, name, describe(message));
         self.trace.note(now, number, words);
         if let Ok(sent) = wire::decode(encoded) {
             self.oracles.on_frame(number, to, &sent, &self.hosts)?;
@@ -358,7 +373,7 @@ impl World {
                 Event::Dropped { reason, from, .. } => {
                     self.stats.add(Count::MessageDropped);
                     if reason != DropReason::Stranger && self.traitor.is_none() {
-                        let what = format!(
+                        let what = words!(
                             "host {} drops a message of the honest node {from}: {reason:?}",
                             number + 1
                         );

@@ -5,6 +5,7 @@ use quorum::NodeId;
 use raft_core::{Message, Piece, wire};
 
 use crate::model::Input;
+use crate::oracle::words::words;
 use crate::oracle::{Oracle, Violation, rebuild};
 use crate::world::World;
 use crate::world::chain::Chain;
@@ -73,7 +74,7 @@ impl World {
         let message = match wire::decode(bytes) {
             Ok(message) => message,
             Err(error) => {
-                let what = format!("a frame of host {} does not decode: {error}", from + 1);
+                let what = words!("a frame of host {} does not decode: {error}", from + 1);
                 return self.judge(Oracle::Invariants, Err(what));
             }
         };
@@ -195,7 +196,7 @@ impl World {
         match again.filter(|deadline| *deadline <= local) {
             Some(_) => self.judge(
                 Oracle::Invariants,
-                Err(format!("host {} wants to be woken without end", host + 1)),
+                Err(words!("host {} wants to be woken without end", host + 1)),
             ),
             None => Ok(()),
         }
@@ -257,7 +258,7 @@ impl World {
             Outcome::Stored(None) | Outcome::Failed(None) | Outcome::Silent => Ok(()),
         };
         if let Err(raft_core::error::HandleError::ForeignTicket) = reported {
-            let what = format!("host {} refuses its own ticket", host + 1);
+            let what = words!("host {} refuses its own ticket", host + 1);
             self.judge(Oracle::Invariants, Err(what))?;
         }
         if is_written {
@@ -293,7 +294,10 @@ impl World {
             self.accept_loss(host);
         }
         self.oracles.on_disk(host, &self.hosts)?;
-        self.stats.add(Count::Restart);
+        if !self.is_calm {
+            // Only there: whoever is down when the storm ends is started in any case.
+            self.stats.add(Count::Restart);
+        }
         self.came_up(host, restored.map_err(|error| error.to_string()))
     }
 
@@ -312,7 +316,7 @@ impl World {
     pub(crate) fn refuse_rotten(&mut self, host: usize) -> Result<(), Violation> {
         let now = self.now;
         if self.hosts[host].disk.is_sound() {
-            let what = format!("host {} does not see that its journal is damaged", host + 1);
+            let what = words!("host {} does not see that its journal is damaged", host + 1);
             return self.judge(Oracle::Recovery, Err(what));
         }
         if self.sabotage == Sabotage::TrustsRecords {
@@ -343,7 +347,7 @@ impl World {
     ) -> Result<(), Violation> {
         let now = self.now;
         if let Err(error) = begun {
-            let what = format!("host {} does not come up: {error}", host + 1);
+            let what = words!("host {} does not come up: {error}", host + 1);
             return self.judge(Oracle::Recovery, Err(what));
         }
         if let Some(raft) = &self.hosts[host].raft {

@@ -155,21 +155,19 @@ impl Queue {
         let mut place = 0;
         loop {
             let first = place * CHILDREN + 1;
-            let children = match heap.get(first..first + CHILDREN) {
-                Some(children) => children,
-                None => heap.get(first..).unwrap_or_default(),
+            let rest = heap.get(first..).unwrap_or_default();
+            let (least, child) = match rest.first_chunk::<CHILDREN>() {
+                Some(children) => earliest(children),
+                None => match (0..).zip(rest).min_by_key(|(_, other)| other.0) {
+                    Some((child, other)) => (*other, child),
+                    None => break,
+                },
             };
-            let (mut least, mut at) = (entry, place);
-            for (child, other) in children.iter().enumerate() {
-                if other.0 < least.0 {
-                    (least, at) = (*other, first + child);
-                }
-            }
-            if at == place {
+            if least.0 > entry.0 {
                 break;
             }
             heap[place] = least;
-            place = at;
+            place = first + child;
         }
         if let Some(last) = heap.get_mut(place) {
             *last = entry;
@@ -184,6 +182,19 @@ impl Queue {
     /// Whether nothing is scheduled.
     pub fn is_empty(&self) -> bool {
         self.heap.is_empty()
+    }
+}
+
+/// The first of four, and which it is: two matches and a final, without a jump.
+#[inline]
+fn earliest(entries: &[Entry; CHILDREN]) -> (Entry, usize) {
+    let [a, b, c, d] = entries;
+    let (one, left) = if b.0 < a.0 { (b, 1) } else { (a, 0) };
+    let (other, right) = if d.0 < c.0 { (d, 3) } else { (c, 2) };
+    if other.0 < one.0 {
+        (*other, right)
+    } else {
+        (*one, left)
     }
 }
 

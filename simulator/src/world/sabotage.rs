@@ -15,6 +15,8 @@ pub enum Sabotage {
     None,
     /// The driver reports a record as stored when the write begins.
     ReportsEarly,
+    /// The same, but only of those that do not lead: the leader's copy is on its disk.
+    FollowersReportEarly,
     /// A restart finds the journal without its latest record.
     ForgetsRecord,
     /// Refused votes arrive as granted.
@@ -75,9 +77,10 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// All of them, with their names on the command line.
-    pub const ALL: [(&'static str, Sabotage); 30] = [
+    pub const ALL: [(&'static str, Sabotage); 31] = [
         ("none", Sabotage::None),
         ("reports-early", Sabotage::ReportsEarly),
+        ("followers-report-early", Sabotage::FollowersReportEarly),
         ("forgets-record", Sabotage::ForgetsRecord),
         ("forges-grants", Sabotage::ForgesGrants),
         ("changes-commands", Sabotage::ChangesCommands),

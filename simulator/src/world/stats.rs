@@ -72,8 +72,8 @@ counts! {
     CrashWriting = "crashes in the middle of a write";
     /// All hosts crashed.
     CrashAll = "crashes of all hosts";
-    /// A host came back.
-    Restart = "restarts";
+    /// A host came back while faults still struck.
+    Restart = "restarts in the storm";
     /// A record was lost in a crash.
     RecordLost = "records lost in a crash";
     /// A record survived a crash unreported.
