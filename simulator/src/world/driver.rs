@@ -297,7 +297,8 @@ impl World {
                     }
                 }
                 Some(Committed::Snapshot(name)) => {
-                    let loaded = host.disk.snapshot(&name).and_then(App::load);
+                    let stored = host.disk.snapshot(&name);
+                    let loaded = stored.and_then(|bytes| App::load_at(bytes, name.last.index));
                     host.app = loaded.unwrap_or_default();
                     let state = loaded.map(|app| app.state);
                     self.trace.say(self.now, number, || {
