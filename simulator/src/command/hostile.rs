@@ -178,7 +178,7 @@ fn report(shrunk: &Shrunk) -> ExitCode {
 }
 
 /// Of a world that goes wrong the last so many lines are printed.
-const LINES: usize = 300;
+const LINES: usize = 500;
 
 /// What came of the worlds with a traitor.
 #[derive(Default)]

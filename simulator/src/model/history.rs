@@ -2,13 +2,14 @@
 //! state does not show, two messages may contradict.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{Hash as _, Hasher};
 use std::sync::Arc;
 
 use quorum::NodeId;
 use raft_core::{Body, Identity, Message};
 
 use super::{Abstract, Entry, Id, Log, Role, must};
+use crate::world::chain::{hash_bytes, mix};
 
 /// The log of a term's leader.
 #[derive(Clone, Debug)]
@@ -32,9 +33,38 @@ pub struct History {
 
 /// The same for the same message between the same nodes. Both are as decoded from a frame.
 fn fingerprint(from: NodeId, to: NodeId, message: &Message<'_>) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Mixer(0);
     (from, to, message).hash(&mut hasher);
     hasher.finish()
+}
+
+/// Hashes a few numbers fast; nobody looks for collisions here.
+struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.write_u64(hash_bytes(bytes));
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = mix(self.0.rotate_left(23), number);
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
+    }
 }
 
 impl History {

@@ -2,6 +2,7 @@
 
 use raft_core::{EntryKind, LogIndex, Role};
 
+use super::commit_rule::Cause;
 use super::view::{Members, View};
 use super::words::words;
 use super::{
@@ -30,12 +31,27 @@ impl Oracles {
         };
         let shadow = &mut self.shadows[host];
         let cause = self.commit_rule.take(host);
-        let is_same = shadow.view.is_of(raft);
-        if is_same && shadow.until_whole > 0 {
+        if shadow.until_whole > 0 && shadow.view.is_of(raft) {
             shadow.until_whole -= 1;
             let found = invariants::check(raft, false);
             return self.court.judge(Oracle::Invariants, found);
         }
+        self.follow(host, hosts, cause, stats)
+    }
+
+    /// The public facts of a machine have changed, or its whole log is due to be looked at.
+    #[inline(never)]
+    fn follow(
+        &mut self,
+        host: usize,
+        hosts: &[Host],
+        cause: Cause,
+        stats: &mut Stats,
+    ) -> Result<(), Violation> {
+        let Some(raft) = &hosts[host].raft else {
+            return Ok(());
+        };
+        let shadow = &mut self.shadows[host];
         let (before, after) = (shadow.view, View::of(raft));
         let is_cut = after.base != before.base
             || after.last.index < before.last.index
@@ -48,7 +64,7 @@ impl Oracles {
         };
         self.court
             .judge(Oracle::Invariants, invariants::check(raft, is_due))?;
-        if is_same {
+        if after == before {
             return Ok(());
         }
         shadow.view = after;

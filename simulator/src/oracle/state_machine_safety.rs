@@ -66,3 +66,22 @@ pub(super) fn check_applied(
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use raft_core::Term;
+
+    use super::*;
+
+    /// A traitor's snapshot may end anywhere, and what is between belongs to nobody: a walk from
+    /// index to index would not end.
+    #[test]
+    fn far_index_ends_the_comparison_at_once() {
+        let far = LogIndex::new(u64::MAX / 2);
+        let mut ledger = Ledger::default();
+        assert!(check_applied(0, LogIndex::ZERO, far, 0, &ledger).is_err());
+        ledger.push_for_test(1, Term::new(1));
+        assert!(check_applied(0, LogIndex::ZERO, far, 0, &ledger).is_err());
+        assert!(check_applied(0, far, far.next(), 0, &ledger).is_err());
+    }
+}

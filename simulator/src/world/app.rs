@@ -90,8 +90,17 @@ impl App {
         bytes.resize(bytes.len() + padding as usize, self.state as u8);
     }
 
+    /// The state in a snapshot of what is up to `last`: a liar may call a later one so.
+    pub fn load_at(bytes: &[u8], last: LogIndex) -> Option<App> {
+        let app = App::load(bytes)?;
+        Some(App {
+            applied: app.applied.min(last),
+            ..app
+        })
+    }
+
     /// The state in a snapshot.
-    pub fn load(bytes: &[u8]) -> Option<App> {
+    fn load(bytes: &[u8]) -> Option<App> {
         let (words, _) = bytes.get(..SNAPSHOT_BYTES)?.as_chunks::<8>();
         let (applied, words) = words.split_first()?;
         let (state, words) = words.split_first()?;

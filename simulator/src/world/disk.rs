@@ -255,6 +255,7 @@ impl Disk {
     }
 
     /// Starts to store a record; says when it will be done. `log` is the log of the writer.
+    #[inline(never)]
     pub fn start_record(
         &mut self,
         now: Moment,

@@ -2,7 +2,7 @@
 
 use clocks::{Duration, Instant};
 use raft_core::{
-    Body, ChunkData, Committed, DropReason, Event, Message, Piece, Ready, Snapshot, wire,
+    Body, ChunkData, Committed, DropReason, Event, LogIndex, Message, Piece, Ready, Snapshot, wire,
 };
 
 use crate::model::Input;
@@ -13,7 +13,7 @@ use crate::world::app::{App, checksum};
 use crate::world::clock::Moment;
 use crate::world::decision::Decision;
 use crate::world::happening::What;
-use crate::world::host::{host_of, node};
+use crate::world::host::{Machine, host_of, node};
 use crate::world::queue::Due;
 use crate::world::random::Random;
 use crate::world::sabotage::Sabotage;
@@ -144,7 +144,7 @@ impl World {
         // Not for long: the world would drown in frames.
         let forgets =
             self.sabotage == Sabotage::ForgetsSending && self.stats.count(Count::FrameSent) < 1_000;
-        let unsent = forgets.then(|| Box::new(raft.clone()));
+        let unsent = forgets.then(|| copy(raft));
         let Some(transmit) = raft.poll_transmit(local, ready) else {
             return Ok(false);
         };
@@ -244,6 +244,7 @@ impl World {
     }
 
     /// A seeded fault: a frame that never arrived is answered.
+    #[cold]
     fn echo(&mut self, number: usize, from: usize, body: Body<'_>) -> Result<(), Violation> {
         let identity = self.hosts[from].identity;
         let host = &mut self.hosts[number];
@@ -296,7 +297,8 @@ impl World {
                     }
                 }
                 Some(Committed::Snapshot(name)) => {
-                    let loaded = host.disk.snapshot(&name).and_then(App::load);
+                    let stored = host.disk.snapshot(&name);
+                    let loaded = stored.and_then(|bytes| App::load_at(bytes, name.last.index));
                     host.app = loaded.unwrap_or_default();
                     let state = loaded.map(|app| app.state);
                     self.trace.say(self.now, number, || {
@@ -327,6 +329,16 @@ impl World {
         if gain == 0 || is_sending || (gain < self.swarm.compact_after && !is_needed) {
             return Ok(false);
         }
+        self.compact_to(number, index)
+    }
+
+    /// Makes a snapshot of everything up to `index`, which was handed to the application.
+    #[inline(never)]
+    fn compact_to(&mut self, number: usize, index: LogIndex) -> Result<bool, Violation> {
+        let host = &mut self.hosts[number];
+        let Some(raft) = host.raft.as_mut() else {
+            return Ok(false);
+        };
         host.compacted = self.now;
         let bytes = &mut self.snapshot;
         let app = self.sabotage.spoil(host.app);
@@ -364,37 +376,43 @@ impl World {
             let Some(event) = raft.poll_event() else {
                 break;
             };
-            match event {
-                Event::RoleChanged { role, term } => {
-                    let what = || What::Role(role, term);
-                    self.trace.note(self.now, number, what);
+            self.hear(number, event)?;
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn hear(&mut self, number: usize, event: Event) -> Result<(), Violation> {
+        match event {
+            Event::RoleChanged { role, term } => {
+                let what = || What::Role(role, term);
+                self.trace.note(self.now, number, what);
+            }
+            Event::Dropped { reason, from, .. } => {
+                self.stats.add(Count::MessageDropped);
+                if reason != DropReason::Stranger && self.traitor.is_none() {
+                    let what = words!(
+                        "host {} drops a message of the honest node {from}: {reason:?}",
+                        number + 1
+                    );
+                    self.judge(Oracle::Invariants, Err(what))?;
                 }
-                Event::Dropped { reason, from, .. } => {
-                    self.stats.add(Count::MessageDropped);
-                    if reason != DropReason::Stranger && self.traitor.is_none() {
-                        let what = words!(
-                            "host {} drops a message of the honest node {from}: {reason:?}",
-                            number + 1
-                        );
-                        self.judge(Oracle::Invariants, Err(what))?;
-                    }
-                }
-                Event::DiskStalled => {
-                    self.trace.say(self.now, number, || "disk stalled".into());
-                }
-                Event::NoRoomToCampaign | Event::WindowFull => {
-                    self.trace.say(self.now, number, || format!("{event:?}"));
-                    self.hosts[number].needs_room = true;
-                }
-                Event::LeaderChanged { .. }
-                | Event::ConfigurationChanged { .. }
-                | Event::Lost { .. }
-                | Event::TermsExhausted
-                | Event::PersistFailed
-                | Event::SnapshotFrameTooSmall
-                | Event::Faulted(_) => {
-                    self.trace.say(self.now, number, || format!("{event:?}"));
-                }
+            }
+            Event::DiskStalled => {
+                self.trace.say(self.now, number, || "disk stalled".into());
+            }
+            Event::NoRoomToCampaign | Event::WindowFull => {
+                self.trace.say(self.now, number, || format!("{event:?}"));
+                self.hosts[number].needs_room = true;
+            }
+            Event::LeaderChanged { .. }
+            | Event::ConfigurationChanged { .. }
+            | Event::Lost { .. }
+            | Event::TermsExhausted
+            | Event::PersistFailed
+            | Event::SnapshotFrameTooSmall
+            | Event::Faulted(_) => {
+                self.trace.say(self.now, number, || format!("{event:?}"));
             }
         }
         Ok(())
@@ -419,6 +437,11 @@ impl World {
             self.queue.push(at, Due::Wake(number));
         }
     }
+}
+
+#[cold]
+fn copy(raft: &Machine) -> Box<Machine> {
+    Box::new(raft.clone())
 }
 
 /// How long an operation of a disk takes.

@@ -41,7 +41,7 @@ impl World {
 
     pub(super) fn deliver(&mut self, id: FrameId) -> Result<(), Violation> {
         let mut bytes = core::mem::take(&mut self.arrived);
-        let arrival = self.network.take(id, &mut bytes, &self.swarm);
+        let arrival = self.network.take(id, &mut bytes);
         // Oracles judge by what was sent, whatever a seeded fault makes of it.
         let sent = (self.sabotage != Sabotage::None).then(|| bytes.clone());
         let result = match arrival {
@@ -98,11 +98,11 @@ impl World {
             self.store_piece(to, piece);
         }
         let sent = sent.and_then(|bytes| wire::decode(bytes).ok());
-        let message = sent.unwrap_or(message);
+        let message = sent.as_ref().unwrap_or(&message);
         self.oracles
-            .on_step(to, || Input::Message(node(from), message), &self.hosts)?;
+            .on_step(to, || Input::Message(node(from), *message), &self.hosts)?;
         self.oracles
-            .on_received(to, from, local, &message, &self.hosts)?;
+            .on_received(to, from, local, message, &self.hosts)?;
         self.observe(to)?;
         self.drain(to)
     }
@@ -142,6 +142,7 @@ impl World {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn heal(&mut self) {
         self.stats.add(Count::Event);
         // What is cut after the storm stays cut.
@@ -271,6 +272,7 @@ impl World {
         self.drain(host)
     }
 
+    #[inline(never)]
     pub(crate) fn restart(&mut self, host: usize) -> Result<(), Violation> {
         if self.hosts[host].raft.is_some() || self.hosts[host].is_frozen {
             return Ok(());

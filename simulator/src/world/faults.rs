@@ -63,6 +63,7 @@ const FAULTS: [Fault; swarm::FAULTS] = [
 
 impl World {
     /// A fault strikes, and the next one is scheduled.
+    #[inline(never)]
     pub(crate) fn strike(&mut self) -> Result<(), Violation> {
         if self.is_calm {
             return Ok(());

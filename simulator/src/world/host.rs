@@ -271,7 +271,8 @@ impl Host {
 
     /// The application starts empty, from the snapshot, or from what it stored itself.
     fn recovered_app(&mut self, snapshot: LogIndex) -> App {
-        let stored = self.disk.snapshot_at(snapshot).and_then(App::load);
+        let stored = self.disk.snapshot_at(snapshot);
+        let stored = stored.and_then(|bytes| App::load_at(bytes, snapshot));
         match self.random.below(3) {
             0 => App::default(),
             1 => self.disk.checkpoint().or(stored).unwrap_or_default(),

@@ -41,8 +41,8 @@ pub struct Frame {
     pub to: usize,
     /// A message, encoded.
     pub bytes: Vec<u8>,
-    /// What the driver of the sender computed of the bytes, in worlds that damage frames.
-    sum: u64,
+    /// What the driver of the sender computed of the bytes, if they were damaged since.
+    sum: Option<u64>,
     /// Which generation of the network carries it; the network says.
     generation: u32,
     /// Its place among all frames, if they have names.
@@ -81,7 +81,7 @@ impl Default for Frame {
             from: 0,
             to: 0,
             bytes: Vec::with_capacity(FRAME_BYTES_MAX),
-            sum: 0,
+            sum: None,
             generation: 0,
             name: 0,
         }
@@ -121,7 +121,7 @@ copies_in_place!(Network {
 
 impl Frame {
     fn fill(&mut self, from: usize, to: usize, bytes: &[u8], generation: u32) {
-        (self.from, self.to, self.generation) = (from, to, generation);
+        (self.from, self.to, self.generation, self.sum) = (from, to, generation, None);
         self.bytes.clear();
         self.bytes.extend_from_slice(bytes);
     }
@@ -241,15 +241,17 @@ impl Network {
     }
 
     /// Damages a frame that is on its way, now and then.
+    #[inline]
     fn wear(&mut self, id: FrameId, swarm: &Swarm, stats: &mut Stats) {
-        if swarm.corruption == 0 {
-            return;
+        if !self.is_calm && self.random.chance(swarm.corruption) {
+            self.damage(id, stats);
         }
+    }
+
+    #[cold]
+    fn damage(&mut self, id: FrameId, stats: &mut Stats) {
         let frame = &mut self.slab[id.0 as usize];
-        frame.sum = hash_bytes(&frame.bytes);
-        if self.is_calm || !self.random.chance(swarm.corruption) {
-            return;
-        }
+        frame.sum = Some(hash_bytes(&frame.bytes));
         stats.add(Count::FrameDamaged);
         if self.random.chance(250) {
             let len = self.random.index(frame.bytes.len());
@@ -364,7 +366,7 @@ impl Network {
 
     /// Takes a frame that arrives. Its bytes change places with `bytes`. Nothing if it was lost
     /// with everything that was on its way.
-    pub fn take(&mut self, id: FrameId, bytes: &mut Vec<u8>, swarm: &Swarm) -> Option<Arrival> {
+    pub fn take(&mut self, id: FrameId, bytes: &mut Vec<u8>) -> Option<Arrival> {
         self.free.push(id.0);
         let frame = &mut self.slab[id.0 as usize];
         core::mem::swap(&mut frame.bytes, bytes);
@@ -374,7 +376,7 @@ impl Network {
             from: frame.from,
             to: frame.to,
             name: frame.name,
-            is_whole: swarm.corruption == 0 || frame.sum == hash_bytes(bytes),
+            is_whole: frame.sum.is_none_or(|sum| sum == hash_bytes(bytes)),
         })
     }
 

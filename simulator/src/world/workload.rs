@@ -19,6 +19,7 @@ type Few<T> = heapless::Vec<T, HOSTS_MAX>;
 
 impl World {
     /// Every node that believes to lead is given commands.
+    #[inline(never)]
     pub(crate) fn propose(&mut self) -> Result<(), Violation> {
         let interval = if self.is_calm {
             self.swarm.part(100)
@@ -132,6 +133,7 @@ impl World {
     }
 
     /// The leader is asked to change the membership.
+    #[inline(never)]
     pub(crate) fn reconfigure(&mut self) -> Result<(), Violation> {
         if self.is_calm {
             return Ok(());
