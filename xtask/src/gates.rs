@@ -116,7 +116,8 @@ const SIMULATE: &[&str] = &[
     "topologies",
     "hostile --inputs 10000000",
     "linear --histories 200000",
-    "search --profile elections --profile snapshots --profile joining-and-leaving --profile calm",
+    "search --all --bound figure-8.terms=3 --bound unsynced.crashes=0 --memory-mib 1024",
+    "coverage --runs 20000 --least 8500 --seconds 600",
 ];
 /// Words whose last line that begins with `hash` must be the same in a build with every assertion.
 const DETERMINISM: &str = "determinism --seeds 2000";

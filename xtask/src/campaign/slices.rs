@@ -42,8 +42,17 @@ pub(super) const STATIONS: &[Station] = &[
         name: "search",
         slice: |context, number| {
             let profile = PROFILES.get(usize::try_from(number).ok()?)?;
-            let words = format!("search --profile {profile} --scale 2 --seconds 600");
+            let words =
+                format!("search --profile {profile} --scale 2 --memory-mib 8192 --seconds 1200");
             Some(simulator(context, RELEASE, &words))
+        },
+    },
+    Station {
+        name: "coverage",
+        slice: |context, number| {
+            // Once is enough: what part of a closed small world the random worlds visit.
+            let words = "coverage --runs 140000 --least 9900 --seconds 600";
+            (number == 0).then(|| simulator(context, RELEASE, words))
         },
     },
     Station {
