@@ -9,7 +9,7 @@
 //! crashed, alone and together with each other node, and the copy goes on until the group is well
 //! again, under the eyes of all oracles. Two more copies crash all nodes at once.
 //!
-//! At the end of a history stored records decay, see [`decay`](Room::decay).
+//! At the end of a history stored records decay, see `decay`.
 //!
 //! # What is guaranteed, and what is not
 //!

@@ -5,10 +5,10 @@
 //! gets there, because nearly all bytes are no message. So here the messages are well formed, and
 //! each field is [drawn](draw) to hurt; they are sent to a machine that stands in one of some
 //! twenty [deep states](opening), in sequences, mixed with timeouts, writes that fail, commands,
-//! compactions and restarts from spoiled journals. After each the [rules](rules) are looked at:
+//! compactions and restarts from spoiled journals. After each the [rules] are looked at:
 //! those that one node can keep alone, whatever the others say.
 //!
-//! An [episode] is a seed. One that breaks a rule is [shrunk](shrink) to the few inputs that it
+//! An [episode] is a seed. One that breaks a rule is [shrunk](mod@shrink) to the few inputs that it
 //! takes, and printed with the command that replays it.
 //!
 //! Bounds: one episode clones two kilobytes and allocates nothing, unless it keeps a journal.

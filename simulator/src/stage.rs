@@ -6,7 +6,7 @@
 use clocks::Duration;
 use raft_core::{EntryId, error::ProposeError};
 
-use crate::oracle::Violation;
+use crate::oracle::{Bench, Oracle, Violation};
 use crate::world::app::App;
 use crate::world::clock::Moment;
 use crate::world::host::Machine;
@@ -91,7 +91,15 @@ impl Stage {
     /// What an oracle noticed.
     pub fn new(setting: Setting, seed: u64) -> Result<Self, Violation> {
         let mut world = World::blank();
-        world.reset_as(setting.swarm(), seed, Options::default())?;
+        // The commands are the caller's: nobody asked the clients of the harness for them.
+        let bench = Bench::ALL
+            .without(Oracle::ExactlyOnce)
+            .without(Oracle::Linearizability);
+        let options = Options {
+            bench,
+            ..Options::default()
+        };
+        world.reset_as(setting.swarm(), seed, options)?;
         world.applied = Some(Vec::new());
         Ok(Stage {
             world,

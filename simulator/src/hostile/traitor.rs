@@ -1,9 +1,9 @@
 //! One traitor in a large world: a host whose frames are bent on their way out.
 //!
 //! Its machine is honest and so keeps up with the group; what it says is changed in the small
-//! ways that reach furthest [Winter23]: a value one higher or lower, a stale one, two swapped, one
+//! ways that reach furthest `[Winter23]`: a value one higher or lower, a stale one, two swapped, one
 //! from the borders of its type, an old frame said again, and the same frame said to another. The
-//! other hosts must not panic, stop, or break a rule that a node can keep alone: [`bench`] says
+//! other hosts must not panic, stop, or break a rule that a node can keep alone: [`bench()`] says
 //! which. Agreement among them may be gone, as in every protocol for crash faults, and nobody
 //! looks after it here.
 
