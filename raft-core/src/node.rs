@@ -227,6 +227,8 @@ pub(crate) struct Node<S: ?Sized = Slots> {
     pub(crate) election_timeout: Duration,
     /// Since when something waits to be durable.
     pub(crate) dirty_since: Option<Instant>,
+    /// That time is the last one seen when a command came, which is not told the time.
+    pub(crate) is_dirty_untimed: bool,
     /// The write in progress takes too long.
     pub(crate) is_stalled: bool,
     pub(crate) current: Current,
@@ -308,6 +310,18 @@ impl Node {
     fn observe(&mut self, now: Instant) {
         // A clock that runs back counts as standing still.
         self.now = self.now.max(now);
+        if self.is_dirty_untimed {
+            self.time_dirty();
+        }
+    }
+
+    /// The clock on the medium starts now for what a command left to write.
+    #[inline(never)]
+    fn time_dirty(&mut self) {
+        self.is_dirty_untimed = false;
+        if let Some(since) = &mut self.dirty_since {
+            *since = self.now;
+        }
     }
 
     #[inline(never)]
@@ -354,6 +368,16 @@ impl Node {
             if !self.timers.is_set(Timer::Disk) {
                 self.arm_disk();
             }
+        }
+    }
+
+    /// The same after a command. The last time seen may be long ago, and the medium must not be
+    /// blamed for that: its clock starts with the next call that is told the time.
+    #[inline]
+    pub(crate) fn mark_dirty_untimed(&mut self) {
+        if self.dirty_since.is_none() {
+            self.mark_dirty();
+            self.is_dirty_untimed = true;
         }
     }
 

@@ -211,3 +211,31 @@ fn a_timer_from_before_the_removal_does_not_make_a_candidate() {
     assert!(solo.drain().is_silent());
     assert_eq!(solo.raft.role(), Role::Follower);
 }
+
+/// A command is not told the time. The clock on the medium started with the last time seen, so
+/// that a group of one which had slept for longer than its medium may take lost its leader with
+/// the next command.
+#[test]
+fn a_command_after_a_long_sleep_does_not_blame_the_medium() {
+    let millis = |millis: u64| clocks::Instant::from_micros(millis * 1000);
+    let config = raft_core::Config::builder(quorum::NodeId::new(1))
+        .persist_timeout(clocks::Duration::from_millis(100))
+        .build()
+        .expect("sound");
+    let mut raft =
+        raft_core::Raft::<_, 3>::found(config, vec![0; 4096], 7, millis(0)).expect("room");
+    while !raft.is_leader() || raft.commit() < raft.last().index {
+        raft.handle_timeout(millis(0)).expect("sound");
+        if let Some(write) = raft.poll_persist() {
+            let ticket = write.into_ticket();
+            raft.handle_persisted(millis(0), ticket)
+                .expect("own ticket");
+        }
+    }
+    raft.propose(b"after a long sleep")
+        .expect("a leader with room");
+    raft.handle_timeout(millis(150)).expect("sound");
+    assert!(raft.is_leader(), "the medium has had no time yet");
+    raft.handle_timeout(millis(251)).expect("sound");
+    assert!(!raft.is_leader(), "the medium has had more than its 100 ms");
+}

@@ -35,7 +35,7 @@ impl Node {
         self.window
             .append(memory, term, EntryKind::Command, payload)
             .map_err(|_| ProposeError::Full)?;
-        self.mark_dirty();
+        self.mark_dirty_untimed();
         self.append_due = self.peers();
         Ok(self.window.last())
     }

@@ -265,7 +265,7 @@ impl Node {
         {
             return Ok(None);
         }
-        self.mark_dirty();
+        self.mark_dirty_untimed();
         let id = self.window.last();
         self.adopt_configuration(memory, id.index)?;
         Ok(Some(id))

@@ -272,6 +272,7 @@ fn blank<const N: usize>(
         election_base: now,
         election_timeout: Duration::ZERO,
         dirty_since: None,
+        is_dirty_untimed: false,
         is_stalled: false,
         current: Current {
             index: LogIndex::ZERO,

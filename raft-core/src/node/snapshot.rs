@@ -43,7 +43,7 @@ impl Node {
             checksum,
         };
         self.vault.rebase();
-        self.mark_dirty();
+        self.mark_dirty_untimed();
         Ok(())
     }
 
