@@ -28,3 +28,14 @@ pub(crate) mod report;
 pub(crate) mod search;
 pub(crate) mod shrink;
 pub(crate) mod topologies;
+
+/// Which part of the work, of how many: `I/N`, counted from zero.
+fn shard(text: &str) -> Result<(u64, u64), String> {
+    let parsed = text
+        .split_once('/')
+        .and_then(|(place, count)| Some((place.parse().ok()?, count.parse().ok()?)));
+    match parsed {
+        Some((place, count)) if place < count => Ok((place, count)),
+        _ => Err("a shard is I/N with I below N".into()),
+    }
+}

@@ -55,14 +55,7 @@ impl Arguments {
                     arguments.seconds = (hours * 3600.0) as u64;
                 }
                 "--shard" => {
-                    let (shard, shards) = value
-                        .split_once('/')
-                        .context("--shard I/N, for example 0/2")?;
-                    (arguments.shard, arguments.shards) = (shard.parse()?, shards.parse()?);
-                    ensure!(
-                        arguments.shard < arguments.shards,
-                        "--shard I/N with I below N"
-                    );
+                    (arguments.shard, arguments.shards) = tools::shard(value)?;
                 }
                 "--station" => {
                     let known = STATIONS.iter().any(|station| station.name == value);

@@ -52,10 +52,10 @@ pub(crate) fn main(context: &Context, words: &[String]) -> Result<()> {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--shard" => {
-                let value = words.next().and_then(|value| value.split_once('/'));
-                let (place, count) = value.with_context(|| format!("--shard I/N; {USAGE}"))?;
-                shard = (place.parse::<u32>()?, count.parse::<u32>()?);
-                ensure!(shard.0 < shard.1, "--shard I/N with I below N");
+                let value = words
+                    .next()
+                    .with_context(|| format!("--shard I/N; {USAGE}"))?;
+                shard = tools::shard(value)?;
             }
             "--list" => lists = true,
             _ => bail!("{word}? {USAGE}"),
@@ -78,7 +78,7 @@ pub(crate) fn main(context: &Context, words: &[String]) -> Result<()> {
     let findings = Findings::read(copy.home().join("findings.txt"), copy.protocol());
     let mine = patches
         .iter()
-        .filter(|patch| patch.number % shard.1 == shard.0);
+        .filter(|patch| u64::from(patch.number) % shard.1 == shard.0);
     judge(context, &arms, findings, mine)
 }
 

@@ -4,13 +4,12 @@
 //! accepts it, and the reader learns the reason.
 
 use std::fs;
-use std::process::Command;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 
 use crate::gates::CORE_CRATES;
 use crate::source;
-use crate::tools::{self, Context};
+use crate::tools::Context;
 
 const FILE_LINES_MAX: usize = 500;
 const README_LINES_MAX: usize = 150;
@@ -57,25 +56,11 @@ struct File {
 }
 
 pub(crate) fn gate(context: &Context) -> Result<()> {
-    let mut git = Command::new("git");
-    git.args([
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-    ])
-    .current_dir(&context.root);
-    let (success, paths) = tools::capture(&mut git)?;
-    ensure!(success, "git does not list the files: {paths}");
     let mut files = Vec::new();
-    for path in paths.split_terminator('\0') {
+    for path in context.files()? {
         // Binary files, and files deleted but not yet committed, have no text to check.
-        if let Ok(text) = fs::read_to_string(context.root.join(path)) {
-            files.push(File {
-                path: path.to_owned(),
-                text,
-            });
+        if let Ok(text) = fs::read_to_string(context.root.join(&path)) {
+            files.push(File { path, text });
         }
     }
     let findings = check(&files);

@@ -48,6 +48,24 @@ impl Context {
         command
     }
 
+    /// Every file of the repository that git knows or would add, relative to the root.
+    pub(crate) fn files(&self) -> Result<Vec<String>> {
+        let mut git = Command::new("git");
+        git.args([
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ])
+        .current_dir(&self.root);
+        let (success, paths) = capture(&mut git)?;
+        if !success {
+            bail!("git does not list the files: {paths}");
+        }
+        Ok(paths.split_terminator('\0').map(str::to_owned).collect())
+    }
+
     /// Runs a command that must succeed; its output shows only when it does not, or with `--verbose`.
     pub(crate) fn run(&self, command: &mut Command) -> Result<()> {
         if self.verbose {
@@ -143,6 +161,16 @@ pub(crate) fn guarded(command: &mut Command, limit: Duration) -> Result<Option<i
             );
         }
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Which part of the work, of how many: `I/N`, counted from zero.
+pub(crate) fn shard(text: &str) -> Result<(u64, u64)> {
+    let parts = text.split_once('/');
+    let parsed = parts.and_then(|(part, count)| Some((part.parse().ok()?, count.parse().ok()?)));
+    match parsed {
+        Some((part, count)) if part < count => Ok((part, count)),
+        _ => bail!("--shard I/N with I below N, for example 0/2"),
     }
 }
 

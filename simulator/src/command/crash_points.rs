@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 1)]
     first: u64,
     /// Run this part of the scripts and seeds: `i/n`, i from 0.
-    #[arg(long, value_name = "I/N", default_value = "0/1", value_parser = shard)]
+    #[arg(long, value_name = "I/N", default_value = "0/1", value_parser = super::shard)]
     shard: (u64, u64),
     /// Run this script alone.
     #[arg(long, value_name = "NAME", value_parser = script)]
@@ -38,16 +38,6 @@ pub(crate) struct Arguments {
     /// Break the driver on purpose: damage at the end of the journal counts as torn.
     #[arg(long)]
     ignores_damage: bool,
-}
-
-fn shard(text: &str) -> Result<(u64, u64), String> {
-    let parsed = text
-        .split_once('/')
-        .and_then(|(place, count)| Some((place.parse().ok()?, count.parse().ok()?)));
-    match parsed {
-        Some((place, count)) if place < count => Ok((place, count)),
-        _ => Err("a shard is I/N with I below N".into()),
-    }
 }
 
 fn script(name: &str) -> Result<Script, String> {

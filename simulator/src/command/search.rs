@@ -29,8 +29,8 @@ pub(crate) struct Arguments {
     #[arg(long = "bound", value_name = "NAME=VALUE", value_parser = bound_of)]
     bounds: Vec<(Option<String>, String, u8)>,
     /// Explore the i-th of every n profiles only.
-    #[arg(long, value_name = "I/N", value_parser = shard, default_value = "0/1")]
-    shard: (usize, usize),
+    #[arg(long, value_name = "I/N", value_parser = super::shard, default_value = "0/1")]
+    shard: (u64, u64),
     /// Explore no more after so many seconds.
     #[arg(long)]
     seconds: Option<u64>,
@@ -46,17 +46,6 @@ pub(crate) struct Arguments {
     /// Break the harness on purpose, to see what notices.
     #[arg(long, value_name = "NAME", default_value = "none", value_parser = sabotage)]
     sabotage: Sabotage,
-}
-
-fn shard(text: &str) -> Result<(usize, usize), String> {
-    let parts = text.split_once('/').ok_or("a shard is written i/n")?;
-    let number = |text: &str| text.parse::<usize>().map_err(|error| error.to_string());
-    let (which, count) = (number(parts.0)?, number(parts.1)?);
-    if which < count {
-        Ok((which, count))
-    } else {
-        Err("the first shard is 0/n".into())
-    }
 }
 
 fn bound_of(text: &str) -> Result<(Option<String>, String, u8), String> {
@@ -111,10 +100,12 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
     }
     let is_wanted = |name: &str| arguments.all || arguments.names.iter().any(|n| n == name);
     let (which, count) = arguments.shard;
+    let is_of_shard = |place: usize| place as u64 % count == which;
     let wanted = all.iter().filter(|profile| is_wanted(profile.name));
     let mut figures = Figures::new("search");
     let (mut failures, began) = (0, Instant::now());
-    for profile in wanted.skip(which).step_by(count) {
+    let wanted = wanted.enumerate().filter(|(place, _)| is_of_shard(*place));
+    for (_, profile) in wanted {
         let left = arguments
             .seconds
             .map(|seconds| Duration::from_secs(seconds).saturating_sub(began.elapsed()));

@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     labelled: bool,
     /// Run this part of the graphs: `i/n`, i from 0.
-    #[arg(long, value_name = "I/N", default_value = "0/1", value_parser = shard)]
+    #[arg(long, value_name = "I/N", default_value = "0/1", value_parser = super::shard)]
     shard: (u64, u64),
     /// Run no graph after so many seconds.
     #[arg(long)]
@@ -37,16 +37,6 @@ pub(crate) struct Arguments {
     /// Break the harness on purpose, to see whether the judge notices.
     #[arg(long, value_name = "NAME", default_value = "none", value_parser = sabotage)]
     sabotage: Fault,
-}
-
-fn shard(text: &str) -> Result<(u64, u64), String> {
-    let parsed = text
-        .split_once('/')
-        .and_then(|(place, count)| Some((place.parse().ok()?, count.parse().ok()?)));
-    match parsed {
-        Some((place, count)) if place < count => Ok((place, count)),
-        _ => Err("a shard is I/N with I below N".into()),
-    }
 }
 
 fn sabotage(name: &str) -> Result<Fault, String> {

@@ -235,21 +235,9 @@ impl Copy {
 
 /// Every file of the repository that git knows or would add.
 fn tracked(context: &Context) -> Result<Vec<String>> {
-    let mut git = Command::new("git");
-    git.args([
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-    ])
-    .current_dir(&context.root);
-    let (success, paths) = tools::capture(&mut git)?;
-    ensure!(success, "git does not list the files: {paths}");
-    let paths = paths
-        .split_terminator('\0')
-        .filter(|path| !LEFT_OUT.iter().any(|left_out| path.starts_with(left_out)));
-    Ok(paths.map(str::to_owned).collect())
+    let paths = context.files()?;
+    let is_in = |path: &String| !LEFT_OUT.iter().any(|left_out| path.starts_with(left_out));
+    Ok(paths.into_iter().filter(is_in).collect())
 }
 
 /// Removes files that an earlier copy had.
