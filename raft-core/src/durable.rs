@@ -212,12 +212,11 @@ impl Vault {
     }
 
     /// Gives the vote of this term. It stays with the first who got it.
-    pub(crate) fn vote_for(&mut self, candidate: Identity) -> bool {
+    pub(crate) fn vote_for(&mut self, candidate: Identity) {
         if self.hard.vote.is_none() {
             self.hard.vote = Some(candidate);
             self.hard_changed = true;
         }
-        self.hard.vote == Some(candidate)
     }
 
     /// The log was cut back to `last`.
