@@ -325,11 +325,9 @@ impl Vault {
     }
 
     /// The write of this ticket failed: what the medium holds beyond the last success is
-    /// unknown, so everything since is offered again. Says whether that was news.
+    /// unknown, and everything since is still to be written. Says whether that was news.
     pub(crate) fn persist_failed(&mut self, ticket: &Ticket) -> Result<bool, ForeignTicket> {
-        let failed = self.is_outstanding(ticket)? && self.outstanding.take().is_some();
-        self.truncated |= failed;
-        Ok(failed)
+        Ok(self.is_outstanding(ticket)? && self.outstanding.take().is_some())
     }
 }
 

@@ -269,3 +269,75 @@ fn snapshot_of_another_leader_waits_for_the_piece_that_is_being_stored() {
     assert!(offer(&mut solo, 1, 1, piece(0, b"half")).is_some());
     assert!(offer(&mut solo, 2, 2, piece(0, b"half")).is_none());
 }
+
+/// Nor does a snapshot stand for a configuration of no bytes.
+#[test]
+fn snapshot_with_a_configuration_of_no_bytes_is_malformed() {
+    let mut solo = Past::new(2).term(1).start();
+    let said = Said::Chunk {
+        last: (9, 1),
+        size: 1,
+        offset: 0,
+        round: 1,
+        data: b"x".to_vec(),
+        configuration: Vec::new(),
+    };
+    assert_eq!(solo.say(1, 1, said).dropped(), Some(DropReason::Malformed));
+    assert_eq!(solo.raft.base().index, LogIndex::ZERO);
+}
+
+/// A pre-vote that was answered leaves nothing behind, whoever asked.
+#[test]
+fn answered_pre_vote_leaves_nothing_behind() {
+    for from in [1, 9] {
+        let mut solo = Past::new(2).log(&[3]).start();
+        // Both have now seen the same time.
+        solo.tick(0);
+        solo.drain();
+        let before = solo.raft.clone();
+        let said = Said::PreVote {
+            last: (0, 0),
+            attempt: 1,
+        };
+        assert_eq!(solo.say(from, 3, said).sent.len(), 1);
+        assert_eq!(solo.raft, before, "asked by {from}");
+    }
+}
+
+/// A voter is no learner that could be promoted.
+#[test]
+fn voter_is_not_promoted() {
+    let mut solo = Past::new(1).establish();
+    let last = solo.last();
+    let node = NodeId::new(2);
+    assert_eq!(
+        solo.raft.reconfigure(&[Change::Promote(node)]),
+        Err(ReconfigureError::AlreadyVoter(node))
+    );
+    assert_eq!(solo.last(), last);
+}
+
+/// Members stand in the order of their names, whenever they came.
+#[test]
+fn members_stand_in_order() {
+    let mut solo = Past::new(3).voters(&[3, 5]).establish();
+    for id in [4, 1] {
+        let learner = support::past::identity(id);
+        solo.raft
+            .reconfigure(&[Change::AddLearner(learner)])
+            .unwrap();
+        solo.level();
+    }
+    let members = solo.raft.members().map(|seat| seat.identity.node.value());
+    assert_eq!(members.collect::<Vec<_>>(), [1, 3, 4, 5]);
+}
+
+/// What was read back tells the driver which snapshot to load.
+#[test]
+fn recovered_state_names_its_snapshot() {
+    let past = Past::new(1).base(7, 2, b"seven").log(&[2]);
+    let mut recovered = Recovered::<_, 5>::new(vec![0; 4096]).expect("window");
+    recovered.replay(&past.record()).expect("sound");
+    let snapshot = recovered.snapshot();
+    assert_eq!((snapshot.last, snapshot.size), (entry_id((7, 2)), 5));
+}
