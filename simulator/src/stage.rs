@@ -6,6 +6,7 @@
 use clocks::Duration;
 use raft_core::{EntryId, error::ProposeError};
 
+use crate::model::Input;
 use crate::oracle::{Bench, Oracle, Violation};
 use crate::world::app::App;
 use crate::world::clock::Moment;
@@ -213,8 +214,10 @@ impl Stage {
         if let Some(Err(ProposeError::Full)) = proposed {
             self.world.hosts[host].needs_room = true;
         }
-        self.world.observe(host)?;
-        self.world.drain(host)?;
+        let world = &mut self.world;
+        world.oracles.on_step(host, || Input::Propose, &world.hosts)?;
+        world.observe(host)?;
+        world.drain(host)?;
         Ok(proposed.and_then(Result::ok))
     }
 
