@@ -34,6 +34,7 @@ mod node;
 mod prefix;
 mod prelude;
 mod profile;
+mod reduce;
 mod reference;
 mod sabotage;
 mod shape;

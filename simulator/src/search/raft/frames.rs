@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use raft_core::{Body, wire};
 
 use super::names::{Lens, Renaming, name, print_of};
+use super::reduce::Answer;
 
 /// What is known of a frame once and for all.
 #[derive(Clone, Debug)]
@@ -12,6 +13,7 @@ pub(super) struct Frame {
     pub(super) from: u8,
     pub(super) to: u8,
     pub(super) term: u32,
+    pub(super) kind: Answer,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -64,6 +66,12 @@ impl Frames {
             from: key.0,
             to: key.1,
             term: message.term.value(),
+            kind: match message.body {
+                Body::PreVoteReply(_) => Answer::PreVote,
+                Body::VoteReply(_) => Answer::Vote,
+                Body::Ack(_) => Answer::Ack,
+                Body::PreVote(_) | Body::Vote(_) | Body::Append(_) | Body::Chunk(_) => Answer::None,
+            },
             bytes: key.2.clone(),
         });
         self.attempts.push(attempt);

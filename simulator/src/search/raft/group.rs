@@ -65,7 +65,7 @@ pub struct RaftSpace {
     initial: State,
     pub(super) count: usize,
     renamings: usize,
-    term: u32,
+    pub(super) term: u32,
     index: u32,
     left_out: u64,
     /// A step from the state that was expanded last was left out.
@@ -107,7 +107,8 @@ impl RaftSpace {
         for (place, content) in formed.contents.iter().enumerate() {
             space.initial.nodes[place] = space.nodes.wake(place, content);
         }
-        space.initial.past = space.pasts.intern(Past::default(), &space.nodes.prefixes);
+        let past = Past::default();
+        space.initial.past = space.pasts.intern(past, formed.term, &space.nodes.prefixes);
         space
     }
 
@@ -227,6 +228,8 @@ impl RaftSpace {
             self.is_cut = true;
             return;
         }
+        let mut after = *state;
+        after.nodes[place] = outcome.local;
         let mut crowd = [NONE; CROWD];
         let delivered = match input {
             Input::Deliver(frame) if !self.nodes.profile.repeats => Some(frame),
@@ -236,7 +239,7 @@ impl RaftSpace {
         let kept = kept.filter(|frame| *frame != NONE && Some(*frame) != delivered);
         let mut len = 0;
         for frame in kept.chain(outcome.sent.iter().copied()) {
-            if len < CROWD && !crowd[..len].contains(&frame) {
+            if len < CROWD && !crowd[..len].contains(&frame) && !self.is_dead(&after, frame) {
                 crowd[len] = frame;
                 len += 1;
             }
@@ -253,12 +256,14 @@ impl RaftSpace {
             self.is_cut = true;
             return;
         }
-        let mut after = *state;
-        after.nodes[place] = outcome.local;
         let (past, broken) = self.enter(state, &after, place, counter);
         after.past = past;
+        after.past = self.forget(&after);
         let broken = broken.or_else(|| self.disturbance(&after));
-        let mut sums = self.node_sums(&after);
+        let is_electing = crowd[..len]
+            .iter()
+            .any(|frame| self.nodes.frames.is_electoral(*frame));
+        let mut sums = self.node_sums(&after, is_electing);
         if usual <= frames_max {
             after.frames.copy_from_slice(&crowd[..FRAMES_MAX]);
             crowd[..len]
@@ -276,10 +281,17 @@ impl RaftSpace {
         for (sums, frame) in weighed.iter_mut().zip(&crowd[..len]) {
             self.add_frame(&after, *frame, sums);
         }
+        let quiet_sums = if is_electing {
+            self.node_sums(&after, false)
+        } else {
+            sums
+        };
         for kept in subsets(usual, frames_max) {
-            let mut sums = sums;
             after.frames = [NONE; FRAMES_MAX];
             let is_kept = |place: &usize| *place >= usual || kept & 1 << place != 0;
+            let is_electoral = |place: usize| self.nodes.frames.is_electoral(crowd[place]);
+            let is_electing = (0..len).filter(is_kept).any(is_electoral);
+            let mut sums = if is_electing { sums } else { quiet_sums };
             let survivors = (0..len).filter(is_kept);
             for (to, from) in survivors.enumerate() {
                 after.frames[to] = crowd[from];
@@ -295,17 +307,18 @@ impl RaftSpace {
     }
 
     /// For each renaming, the sum of the fingerprints of past and nodes.
-    fn node_sums(&self, state: &State) -> Sums {
+    fn node_sums(&self, state: &State, is_electing: bool) -> Sums {
+        let without = self.unnoticed(state, is_electing);
         let locals = &self.nodes.locals;
         let mut sums = [0; RENAMINGS_MAX];
         sums[..self.renamings].copy_from_slice(self.pasts.prints(state.past));
-        for id in &state.nodes[..self.count] {
+        for (id, without) in state.nodes[..self.count].iter().zip(without) {
             let mut weight = 0;
             for (of, attempt) in &locals.view(*id).attempts {
                 let of = locals.view(state.nodes[usize::from(*of)]);
                 weight = weight * 8 + standing_of(*attempt, of) + 1;
             }
-            for (sum, print) in sums.iter_mut().zip(locals.prints(*id)) {
+            for (sum, print) in sums.iter_mut().zip(locals.prints(*id, without)) {
                 *sum = sum.wrapping_add(weigh(*print, weight));
             }
         }
@@ -336,7 +349,7 @@ impl RaftSpace {
     }
 
     /// Whether a frame arrives before anything else happens, or never.
-    fn is_urgent(&self, frame: u32, phase: Phase) -> bool {
+    pub(super) fn is_urgent(&self, frame: u32, phase: Phase) -> bool {
         phase == Phase::Calm
             || (self.nodes.profile.swift_elections && self.nodes.frames.is_electoral(frame))
     }
@@ -352,6 +365,9 @@ impl RaftSpace {
             if phase == Phase::Calm {
                 continue;
             }
+            if self.nodes.profile.is_reduced {
+                continue;
+            }
             let mut after = *state;
             after.frames[place..].rotate_left(1);
             after.frames[FRAMES_MAX - 1] = NONE;
@@ -364,6 +380,9 @@ impl RaftSpace {
                 print: self.fingerprint(&after),
                 broken: None,
             });
+        }
+        if self.nodes.profile.is_reduced && phase != Phase::Calm {
+            self.lose_all(state, phase, steps);
         }
     }
 
@@ -403,7 +422,7 @@ impl RaftSpace {
             index: self.index,
         };
         let broken = group.enter(place, old, &mut past).err();
-        (self.pasts.intern(past, &nodes.prefixes), broken)
+        (self.pasts.intern(past, self.term, &nodes.prefixes), broken)
     }
 }
 
@@ -441,9 +460,10 @@ impl Space for RaftSpace {
     }
 
     fn fingerprint(&self, state: &State) -> u64 {
-        let mut sums = self.node_sums(state);
-        let frames = state.frames.iter().filter(|frame| **frame != NONE);
-        frames.for_each(|frame| self.add_frame(state, *frame, &mut sums));
+        let frames = || state.frames.iter().filter(|frame| **frame != NONE);
+        let is_electing = frames().any(|frame| self.nodes.frames.is_electoral(*frame));
+        let mut sums = self.node_sums(state, is_electing);
+        frames().for_each(|frame| self.add_frame(state, *frame, &mut sums));
         self.print(&sums)
     }
 

@@ -55,6 +55,8 @@ pub struct Profile {
     pub ending: Ending,
     /// Writes that fail, of those that take time.
     pub failures: u8,
+    /// Whether what nobody can notice any more is left out of the states.
+    pub is_reduced: bool,
 }
 
 const BASE: Profile = Profile {
@@ -76,6 +78,7 @@ const BASE: Profile = Profile {
     slow_disks: false,
     ending: Ending::None,
     failures: 0,
+    is_reduced: true,
 };
 
 /// The profiles, for a scale: 1 closes in seconds to minutes, 2 and above are for campaigns.
@@ -184,6 +187,7 @@ impl Profile {
             "rounds" => self.rounds = value,
             "frames" => self.frames = usize::from(value),
             "failures" => self.failures = value,
+            "reduced" => self.is_reduced = value > 0,
             _ => return None,
         }
         Some(self)
@@ -223,6 +227,9 @@ impl Profile {
         }
         if self.slow_disks {
             words.push_str(&format!(", writes take time, failures {}", self.failures));
+        }
+        if !self.is_reduced {
+            words.push_str(", not reduced");
         }
         words
     }
