@@ -45,7 +45,7 @@ use std::time::Duration;
 
 pub use coverage::{Coverage, Habit, Wanderer};
 pub use group::{Action, RaftSpace, State};
-pub use profile::{Ending, Profile, profile, profiles};
+pub use profile::{Ending, Profile, Reduction, profile, profiles};
 pub use sabotage::Sabotage;
 pub use step::Input;
 

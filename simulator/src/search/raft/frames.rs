@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use raft_core::{Body, wire};
 
 use super::names::{Lens, Renaming, name, print_of};
-use super::reduce::Answer;
 
 /// What is known of a frame once and for all.
 #[derive(Clone, Debug)]
@@ -13,8 +12,20 @@ pub(super) struct Frame {
     pub(super) from: u8,
     pub(super) to: u8,
     pub(super) term: u32,
-    pub(super) kind: Answer,
+    pub(super) kind: Kind,
     pub(super) bytes: Vec<u8>,
+}
+
+/// What a frame is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    PreVote,
+    PreVoteReply,
+    Vote,
+    VoteReply,
+    /// Entries, or a piece of a snapshot.
+    Entries,
+    Ack,
 }
 
 /// All frames met so far.
@@ -67,10 +78,12 @@ impl Frames {
             to: key.1,
             term: message.term.value(),
             kind: match message.body {
-                Body::PreVoteReply(_) => Answer::PreVote,
-                Body::VoteReply(_) => Answer::Vote,
-                Body::Ack(_) => Answer::Ack,
-                Body::PreVote(_) | Body::Vote(_) | Body::Append(_) | Body::Chunk(_) => Answer::None,
+                Body::PreVote(_) => Kind::PreVote,
+                Body::PreVoteReply(_) => Kind::PreVoteReply,
+                Body::Vote(_) => Kind::Vote,
+                Body::VoteReply(_) => Kind::VoteReply,
+                Body::Append(_) | Body::Chunk(_) => Kind::Entries,
+                Body::Ack(_) => Kind::Ack,
             },
             bytes: key.2.clone(),
         });

@@ -67,6 +67,10 @@ impl Pasts {
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
     pub(super) fn get(&self, id: u32) -> &Past {
         &self.all[id as usize]
     }

@@ -20,6 +20,9 @@ pub(super) const NONE: u32 = u32::MAX;
 /// The most renamings: those of three nodes.
 const RENAMINGS_MAX: usize = 6;
 
+/// About what is kept of a node's state: the machine, its disk, its fingerprints.
+const LOCAL_BYTES: usize = 6 << 10;
+
 type Sums = [u64; RENAMINGS_MAX];
 
 #[inline]
@@ -77,6 +80,7 @@ impl RaftSpace {
     pub fn new(profile: Profile, sabotage: Sabotage, seed: u64) -> Self {
         let seed = mix(seed);
         let equals = profile.members - usize::from(profile.changes > 0);
+        let equals = if profile.is_symmetric { equals } else { 1 };
         let renamings = renamings(equals.min(3));
         let formed = prelude::form(profile.members, profile.joiners);
         let nodes = Nodes::new(
@@ -260,10 +264,9 @@ impl RaftSpace {
         after.past = past;
         after.past = self.forget(&after);
         let broken = broken.or_else(|| self.disturbance(&after));
-        let is_electing = crowd[..len]
-            .iter()
-            .any(|frame| self.nodes.frames.is_electoral(*frame));
-        let mut sums = self.node_sums(&after, is_electing);
+        let heed = |all: u8, frame: &u32| all | self.heed(&after, *frame);
+        let heeded = crowd[..len].iter().fold(0, heed);
+        let mut sums = self.node_sums(&after, heeded);
         if usual <= frames_max {
             after.frames.copy_from_slice(&crowd[..FRAMES_MAX]);
             crowd[..len]
@@ -281,17 +284,16 @@ impl RaftSpace {
         for (sums, frame) in weighed.iter_mut().zip(&crowd[..len]) {
             self.add_frame(&after, *frame, sums);
         }
-        let quiet_sums = if is_electing {
-            self.node_sums(&after, false)
-        } else {
-            sums
-        };
+        let mut heeded_sums = (heeded, sums);
         for kept in subsets(usual, frames_max) {
             after.frames = [NONE; FRAMES_MAX];
             let is_kept = |place: &usize| *place >= usual || kept & 1 << place != 0;
-            let is_electoral = |place: usize| self.nodes.frames.is_electoral(crowd[place]);
-            let is_electing = (0..len).filter(is_kept).any(is_electoral);
-            let mut sums = if is_electing { sums } else { quiet_sums };
+            let frames = (0..len).filter(is_kept);
+            let heeded = frames.fold(0, |all, place| all | self.heed(&after, crowd[place]));
+            if heeded != heeded_sums.0 {
+                heeded_sums = (heeded, self.node_sums(&after, heeded));
+            }
+            let mut sums = heeded_sums.1;
             let survivors = (0..len).filter(is_kept);
             for (to, from) in survivors.enumerate() {
                 after.frames[to] = crowd[from];
@@ -307,19 +309,21 @@ impl RaftSpace {
     }
 
     /// For each renaming, the sum of the fingerprints of past and nodes.
-    fn node_sums(&self, state: &State, is_electing: bool) -> Sums {
-        let without = self.unnoticed(state, is_electing);
+    fn node_sums(&self, state: &State, heeded: u8) -> Sums {
+        let without = self.unnoticed(state, heeded);
         let locals = &self.nodes.locals;
         let mut sums = [0; RENAMINGS_MAX];
         sums[..self.renamings].copy_from_slice(self.pasts.prints(state.past));
         for (id, without) in state.nodes[..self.count].iter().zip(without) {
-            let mut weight = 0;
-            for (of, attempt) in &locals.view(*id).attempts {
-                let of = locals.view(state.nodes[usize::from(*of)]);
-                weight = weight * 8 + standing_of(*attempt, of) + 1;
-            }
-            for (sum, print) in sums.iter_mut().zip(locals.prints(*id, without)) {
-                *sum = sum.wrapping_add(weigh(*print, weight));
+            let attempts = &locals.view(*id).attempts;
+            for (which, print) in locals.prints(*id, without).iter().enumerate() {
+                let mut weight = 0;
+                for (of, attempt) in attempts {
+                    let place = usize::from(*of);
+                    let standing = standing_of(*attempt, locals.view(state.nodes[place]));
+                    weight += (standing + 1) << (16 * locals.renaming(which)[place]);
+                }
+                sums[which] = sums[which].wrapping_add(weigh(*print, weight));
             }
         }
         sums
@@ -365,7 +369,7 @@ impl RaftSpace {
             if phase == Phase::Calm {
                 continue;
             }
-            if self.nodes.profile.is_reduced {
+            if self.nodes.profile.is_reduced() {
                 continue;
             }
             let mut after = *state;
@@ -381,7 +385,7 @@ impl RaftSpace {
                 broken: None,
             });
         }
-        if self.nodes.profile.is_reduced && phase != Phase::Calm {
+        if self.nodes.profile.is_reduced() && phase != Phase::Calm {
             self.lose_all(state, phase, steps);
         }
     }
@@ -461,14 +465,19 @@ impl Space for RaftSpace {
 
     fn fingerprint(&self, state: &State) -> u64 {
         let frames = || state.frames.iter().filter(|frame| **frame != NONE);
-        let is_electing = frames().any(|frame| self.nodes.frames.is_electoral(*frame));
-        let mut sums = self.node_sums(state, is_electing);
+        let heeded = frames().fold(0, |all, frame| all | self.heed(state, *frame));
+        let mut sums = self.node_sums(state, heeded);
         frames().for_each(|frame| self.add_frame(state, *frame, &mut sums));
         self.print(&sums)
     }
 
     fn describe(&self, before: &State, action: Action) -> String {
         super::words::describe(&self.nodes, before.nodes[usize::from(action.place)], action)
+    }
+
+    fn bytes(&self) -> u64 {
+        let (locals, frames, steps) = self.sizes();
+        (locals * LOCAL_BYTES + (frames + self.pasts.len()) * 512 + steps * 128) as u64
     }
 
     fn left_out(&self) -> u64 {

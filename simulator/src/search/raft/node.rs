@@ -159,6 +159,11 @@ impl Locals {
         &self.views[id as usize]
     }
 
+    #[inline]
+    pub(super) fn renaming(&self, which: usize) -> &Renaming {
+        &self.renamings[which]
+    }
+
     /// The fingerprints under each renaming, without what nobody can notice.
     #[inline]
     pub(super) fn prints(&self, id: u32, without: Without) -> &[u64] {

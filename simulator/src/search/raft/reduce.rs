@@ -27,20 +27,54 @@
 //! ways on. The test below holds that against every state of closed worlds; and without the
 //! reductions the same situations are reached.
 
+use super::frames::Kind;
 use super::ghost::{Counter, Past, Phase};
 use super::group::{Action, NONE, RaftSpace, State};
 use super::names::{NODES_MAX, Without};
 use super::node::standing_of;
+use super::profile::Reduction;
 use super::step::Input;
 use crate::search::space::{Space, Step};
 
 impl RaftSpace {
-    /// What of each node nobody can notice, in a state with or without frames of elections.
+    /// Whose vote a frame under way can tell, in the lower four bits, and whose asking it can
+    /// further, in the upper four.
     #[inline]
-    pub(super) fn unnoticed(&self, state: &State, is_electing: bool) -> [Without; NODES_MAX] {
+    pub(super) fn heed(&self, state: &State, frame: u32) -> u8 {
+        let frame = self.nodes.frames.get(frame);
+        let term_of = |place: u8| {
+            let id = state.nodes[usize::from(place)];
+            self.nodes.locals.view(id).term
+        };
+        let (asks, votes) = (16 << frame.from, 1 << frame.to);
+        match frame.kind {
+            Kind::PreVote => asks,
+            // A request of a later term brings a vote that is free.
+            Kind::Vote if frame.term > term_of(frame.to) => asks,
+            Kind::Vote => asks | votes,
+            // An answer of a later term ends the asking, or is ignored.
+            Kind::PreVoteReply | Kind::VoteReply if frame.term > term_of(frame.to) => 0,
+            Kind::PreVoteReply | Kind::VoteReply => 16 << frame.to,
+            Kind::Ack => 0,
+            // Who is behind is told the term, and in the same breath whether it has the vote.
+            Kind::Entries => {
+                let is_told = frame.term < term_of(frame.to);
+                (if is_told { votes } else { 0 })
+                    | if frame.term < term_of(frame.from) {
+                        asks
+                    } else {
+                        0
+                    }
+            }
+        }
+    }
+
+    /// What of each node nobody can notice, in a state in which these are heeded.
+    #[inline]
+    pub(super) fn unnoticed(&self, state: &State, heeded: u8) -> [Without; NODES_MAX] {
         let mut without = [Without::NOTHING; NODES_MAX];
         let profile = &self.nodes.profile;
-        if is_electing || !profile.is_reduced {
+        if !profile.is_reduced() {
             return without;
         }
         let views = || {
@@ -53,11 +87,15 @@ impl RaftSpace {
         for (place, view) in views().enumerate() {
             let stands = |other: &super::node::View| other.is_candidate && other.term == view.term;
             let others = || views().enumerate().filter(|(other, _)| *other != place);
+            let is_rash = profile.reduction == Reduction::Rash;
             without[place] = Without {
-                vote: view.is_settled
-                    && view.term == least
-                    && (never_again || !others().any(|(_, other)| stands(other))),
-                asking: never_again,
+                vote: is_rash
+                    || !profile.slow_disks
+                        && view.is_settled
+                        && view.term == least
+                        && heeded & 1 << place == 0
+                        && (never_again || !others().any(|(_, other)| stands(other))),
+                asking: never_again && heeded & 16 << place == 0,
             };
         }
         without
@@ -69,14 +107,14 @@ impl RaftSpace {
         let frames = &self.nodes.frames;
         let known = frames.get(frame);
         let to = self.nodes.locals.view(state.nodes[usize::from(known.to)]);
-        if !self.nodes.profile.is_reduced || !to.is_settled || known.term > to.term {
+        if !self.nodes.profile.is_reduced() || !to.is_settled || known.term > to.term {
             return false;
         }
         match known.kind {
-            Answer::None => false,
-            Answer::Vote => known.term < to.term || !to.is_candidate,
-            Answer::Ack => known.term < to.term || !(to.is_candidate || to.is_leader),
-            Answer::PreVote => {
+            Kind::PreVote | Kind::Vote | Kind::Entries => false,
+            Kind::VoteReply => known.term < to.term || !to.is_candidate,
+            Kind::Ack => known.term < to.term || !(to.is_candidate || to.is_leader),
+            Kind::PreVoteReply => {
                 let crashes = self.pasts.get(state.past).counts[Counter::Crash as usize];
                 let attempt = frames.attempt(frame);
                 crashes >= self.nodes.profile.crashes
@@ -90,7 +128,7 @@ impl RaftSpace {
         let ids = state.nodes[..self.count].iter();
         let terms = ids.map(|id| self.nodes.locals.view(*id).durable_term);
         let least = terms.min().unwrap_or(0);
-        if !self.nodes.profile.is_reduced || self.pasts.oldest(state.past) >= least {
+        if !self.nodes.profile.is_reduced() || self.pasts.oldest(state.past) >= least {
             return state.past;
         }
         let mut past = self.pasts.get(state.past).clone();
@@ -148,11 +186,5 @@ impl Past {
     }
 }
 
-/// What a frame answers, if it is an answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Answer {
-    None,
-    PreVote,
-    Vote,
-    Ack,
-}
+#[cfg(test)]
+mod tests;
