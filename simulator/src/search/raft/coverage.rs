@@ -26,7 +26,7 @@ use clocks::Duration;
 use super::group::RaftSpace;
 use super::names::{Renaming, renamings};
 use super::node::{ELECTION_MAX, ELECTION_MIN};
-use super::profile::Profile;
+use super::profile::{Profile, Reduction};
 use super::sabotage::Sabotage;
 use super::shape::{self, Beginning, Class, Prints};
 use crate::oracle::Violation;
@@ -92,7 +92,12 @@ impl Coverage {
             return None;
         }
         let renamings = renamings(MEMBERS);
-        let mut space = RaftSpace::new(profile, Sabotage::None, 0);
+        // All shapes count, also of states that become one because nobody can tell them apart.
+        let whole = Profile {
+            reduction: Reduction::None,
+            ..profile
+        };
+        let mut space = RaftSpace::new(whole, Sabotage::None, 0);
         let beginning = space.beginning();
         let mut shapes = HashMap::new();
         let mut known: Vec<Option<(Prints, Class)>> = Vec::new();
