@@ -406,9 +406,10 @@ fn names(crashed: &[(usize, Remains)]) -> String {
 fn campaign(world: &mut World, host: usize) -> Result<(), Violation> {
     let now = world.now;
     let owner = &mut world.hosts[host];
-    let local = owner.clock.show(now);
+    let local = owner.tell(now);
     if let Some(raft) = owner.raft.as_mut() {
         let _ = raft.campaign(local);
+        world.oracles.on_campaign(host);
     }
     world.observe(host)?;
     world.drain(host)
