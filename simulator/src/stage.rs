@@ -180,7 +180,9 @@ impl Stage {
             self.world.hosts[host].needs_room = true;
         }
         let world = &mut self.world;
-        world.oracles.on_step(host, || Input::Propose, &world.hosts)?;
+        world
+            .oracles
+            .on_step(host, || Input::Propose, &world.hosts)?;
         world.observe(host)?;
         world.drain(host)?;
         Ok(proposed.and_then(Result::ok))
