@@ -35,7 +35,7 @@ use crate::stage::{Setting, Stage};
 use crate::world::decision::Left;
 use crate::world::queue::Due;
 use crate::world::random::{Random, Stream};
-use crate::world::swarm::{Swarm, Weights};
+use crate::world::swarm::{NEVER, Swarm, Weights};
 use crate::world::{Progress, World};
 
 /// Members of the groups that are compared.
@@ -46,8 +46,6 @@ const STEPS_MAX: u32 = 3000;
 const STALE: u32 = 150;
 /// Worlds that are kept to go on from.
 const KEPT: usize = 256;
-/// Longer than any run.
-const NEVER: Duration = Duration::from_micros(1 << 50);
 
 type Kind = [Class; MEMBERS];
 
