@@ -6,7 +6,7 @@ use clocks::Duration;
 use quorum::NodeId;
 use raft_core::{Body, Change, EntryKind, Event, LogIndex, Role, Standing};
 use support::past::{Item, Past, seats, voters};
-use support::solo::{Solo, ack, append};
+use support::solo::{Said, Solo, ack, append};
 use support::{Frame, WINDOW, World, config};
 
 #[test]
@@ -238,4 +238,25 @@ fn a_command_after_a_long_sleep_does_not_blame_the_medium() {
     assert!(raft.is_leader(), "the medium has had no time yet");
     raft.handle_timeout(millis(251)).expect("sound");
     assert!(!raft.is_leader(), "the medium has had more than its 100 ms");
+}
+
+/// The attempts of each start had the same numbers, so that an answer to what was asked before a
+/// crash counted for what was asked after it.
+#[test]
+fn pre_vote_of_an_earlier_start_counted() {
+    let mut solo = Past::new(1).term(3).log(&[1, 3]).restart();
+    let before = solo.stand();
+    solo.crash();
+    solo.pass(1);
+    let after = solo.stand();
+    let granted = |attempt| Said::PreVoteReply {
+        attempt,
+        granted: true,
+    };
+    for peer in [2, 3] {
+        solo.say(peer, 3, granted(before));
+    }
+    assert_eq!(solo.raft.role(), Role::PreCandidate);
+    solo.say(2, 3, granted(after));
+    assert_eq!(solo.raft.role(), Role::Candidate);
 }

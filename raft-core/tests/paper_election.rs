@@ -75,7 +75,7 @@ fn silence_begins_an_election() {
     let outcome = solo.drain();
     let asked = Said::PreVote {
         last: (2, 3),
-        attempt: 1,
+        attempt: solo.attempt(),
     };
     assert_eq!(outcome.sent, [(1, 3, asked.clone()), (3, 3, asked)]);
     let changed = Event::RoleChanged {

@@ -336,3 +336,23 @@ fn vote_of_another_life_does_not_count() {
     solo.say(2, 1, Said::VoteReply(true));
     assert_eq!(solo.raft.role(), Role::Leader);
 }
+
+/// A commit below the joint configuration is none of it: left then, the new majority alone would
+/// count while members of the old one do not know of the change.
+#[test]
+fn joint_configuration_is_not_left_before_it_is_committed() {
+    let add = Change::AddVoter(identity(4));
+    let mut solo = Past::new(1).establish();
+    solo.raft.propose(b"before").unwrap();
+    solo.raft.reconfigure(&[add]).unwrap();
+    solo.drain();
+    for peer in [2, 3] {
+        solo.say(peer, 1, ack(2, 1));
+    }
+    assert_eq!(solo.raft.commit(), LogIndex::new(2), "the command alone");
+    assert!(solo.raft.is_joint() && solo.last().0 == 3);
+    for peer in [2, 3] {
+        solo.say(peer, 1, ack(3, 1));
+    }
+    assert!(!solo.raft.is_joint() && solo.last().0 == 4);
+}

@@ -10,6 +10,7 @@
 mod contract;
 mod coverage;
 mod hostile;
+mod reference;
 mod search;
 mod seeded;
 mod stopwatch;
@@ -72,6 +73,7 @@ pub trait Checker: Sync {
 /// All of them.
 pub const CHECKERS: &[&dyn Checker] = &[
     &worlds::Worlds,
+    &reference::Reference,
     &search::Search,
     &contract::Contract,
     &hostile::Hostile,

@@ -48,6 +48,7 @@ fn seeded_faults_are_noticed_and_shrunk() {
         (Sabotage::GoesBack, &[Rule::Monotone, Rule::OneVote]),
         (Sabotage::LearnsOfOthers, &[Rule::Strangers]),
         (Sabotage::Rewrites, &[Rule::CommittedStays]),
+        (Sabotage::OverlooksEntries, &[Rule::Covered]),
     ] {
         let mut stage = Stage::new().unwrap();
         let manner = Manner {

@@ -76,8 +76,23 @@ fn quorum_durability_notices_a_disk_that_reports_early() {
 }
 
 #[test]
-fn quorum_durability_notices_that_only_the_leader_has_a_copy() {
-    assert_caught(Sabotage::FollowersReportEarly, Oracle::QuorumDurability);
+fn quorum_durability_notices_that_one_copy_is_missing() {
+    assert_caught(Sabotage::OneReportsEarly, Oracle::QuorumDurability);
+}
+
+#[test]
+fn patience_notices_clocks_that_are_read_ahead_of_time() {
+    assert_caught(Sabotage::HurriesTime, Oracle::Patience);
+}
+
+#[test]
+fn hung_disk_notices_writes_that_are_reported_early() {
+    assert_caught(Sabotage::ReportsEarly, Oracle::HungDisk);
+}
+
+#[test]
+fn vote_quorum_notices_pre_votes_that_nobody_granted() {
+    assert_caught(Sabotage::EchoesPreVotes, Oracle::VoteQuorum);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 mod compose;
 mod findings;
+mod lab;
 mod patch;
 mod scratch;
 mod table;
@@ -17,8 +18,8 @@ use std::fs;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::tools::Context;
-use table::{Ablation, Row};
-use trial::Finding;
+use lab::Lab;
+use table::Row;
 
 pub(crate) use findings::{Findings, hash};
 pub(crate) use patch::{Kind, Patch, hunks};
@@ -27,16 +28,7 @@ pub(crate) use trial::{Arms, TESTS, Trial};
 
 const PATCHES: &str = "simulator/museum";
 const PAGE: &str = "docs/museum.md";
-const USAGE: &str = "cargo xtask museum [--mutant N]... [--checker NAME]... [--trials K] [--seconds-max S] [--ablate] [--write] [--known] [--smoke]";
-
-/// Checkers that look at the proof room itself, and find nothing wrong with the protocol.
-const HARNESS_CHECKERS: [&str; 2] = ["coverage", "seeded"];
-
-/// Checkers that do the same in every trial.
-const SEEDLESS: [&str; 2] = [TESTS, "search"];
-
-/// How long the other oracles may look for what one of them is kept from noticing.
-const ABLATION_SECONDS_MAX: u64 = 10;
+const USAGE: &str = "cargo xtask museum [--mutant N]... [--checker NAME]... [--trials K] [--seconds-max S] [--jobs J] [--ablate] [--write] [--known] [--smoke]";
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
@@ -45,6 +37,8 @@ struct Arguments {
     checkers: Vec<String>,
     trials: u32,
     seconds_max: u64,
+    /// Mutants that are examined at a time.
+    jobs: usize,
     ablates: bool,
     writes: bool,
     /// Hunts nothing that was not hunted before.
@@ -59,6 +53,7 @@ impl Arguments {
             checkers: Vec::new(),
             trials: 3,
             seconds_max: 60,
+            jobs: std::thread::available_parallelism().map_or(1, usize::from),
             ablates: false,
             writes: false,
             is_known_only: false,
@@ -76,6 +71,7 @@ impl Arguments {
                 "--checker" => arguments.checkers.push(value()?.clone()),
                 "--trials" => arguments.trials = value()?.parse()?,
                 "--seconds-max" => arguments.seconds_max = value()?.parse()?,
+                "--jobs" => arguments.jobs = value()?.parse()?,
                 "--ablate" => arguments.ablates = true,
                 "--write" => (arguments.writes, arguments.ablates) = (true, true),
                 "--known" => arguments.is_known_only = true,
@@ -83,7 +79,10 @@ impl Arguments {
                 _ => bail!("{word}? {USAGE}"),
             }
         }
-        ensure!(arguments.trials > 0, "no trials? {USAGE}");
+        ensure!(
+            arguments.trials > 0 && arguments.jobs > 0,
+            "no trials, or nobody to do them? {USAGE}"
+        );
         Ok(arguments)
     }
 }
@@ -130,22 +129,13 @@ pub(crate) fn main(context: &Context, words: &[String]) -> Result<()> {
     if !arguments.is_known_only {
         control(&arms, &checkers, &arguments)?;
     }
-    let mut lab = Lab {
-        findings: Findings::read(copy.home().join("findings.txt"), copy.protocol()),
-        arms,
-        arguments: &arguments,
-    };
-    let mut rows = Vec::new();
-    for patch in chosen {
-        rows.push(lab.examine(patch, &checkers)?);
-    }
+    let findings = Findings::read(copy.home().join("findings.txt"), copy.protocol());
+    let rows = Lab::new(arms, findings, &arguments).examine_all(&chosen, &checkers)?;
     println!("\n{}", table::summary(&rows));
     if arguments.writes {
         let conditions = format!(
-            "{} trials of at most {} s of processor time per checker and mutant, a build with debug assertions and overflow \
-             checks{}",
-            arguments.trials,
-            arguments.seconds_max,
+            "{}, a build with debug assertions and overflow checks{}",
+            lab::budget(&arguments),
             if arguments.is_known_only {
                 ", `--known`: what was hunted so far"
             } else {
@@ -207,113 +197,6 @@ fn control(arms: &Arms, checkers: &[String], arguments: &Arguments) -> Result<()
         );
     }
     Ok(())
-}
-
-/// Whether a checker has anything to say about mutants of this kind.
-fn concerns(checker: &str, kind: Kind) -> bool {
-    HARNESS_CHECKERS.contains(&checker) == (kind == Kind::Harness)
-}
-
-/// Where mutants are examined.
-struct Lab<'a> {
-    arms: Arms,
-    findings: Findings,
-    arguments: &'a Arguments,
-}
-
-impl Lab<'_> {
-    fn examine<'p>(&mut self, patch: &'p Patch, checkers: &[String]) -> Result<Row<'p>> {
-        println!("{:>4}  {}", patch.number, patch.title);
-        let mut results = Vec::new();
-        for checker in checkers.iter().filter(|name| concerns(name, patch.kind)) {
-            let findings = self.trials(patch, checker, &[], self.arguments.seconds_max)?;
-            if findings.is_empty() {
-                continue;
-            }
-            println!("      {checker}: {}", table::cell(&findings));
-            results.push(table::Result {
-                checker: checker.clone(),
-                findings,
-            });
-        }
-        let ablation = if self.arguments.ablates {
-            self.ablate(patch, &results)?
-        } else {
-            None
-        };
-        if let Some(ablation) = &ablation {
-            let cell = table::cell(&ablation.findings);
-            println!("      without {}: {cell}", ablation.dropped.join(", "));
-        }
-        Ok(Row {
-            patch,
-            results,
-            ablation,
-        })
-    }
-
-    fn trials(
-        &mut self,
-        patch: &Patch,
-        checker: &str,
-        dropped: &[String],
-        seconds: u64,
-    ) -> Result<Vec<Finding>> {
-        // What has no seeds is the same in every trial.
-        let count = if SEEDLESS.contains(&checker) {
-            1
-        } else {
-            self.arguments.trials
-        };
-        let identity = hash([&patch.diff]);
-        let mut findings: Vec<Finding> = Vec::new();
-        for number in 0..count {
-            let trial = Trial {
-                mutant: patch.number,
-                checker,
-                number,
-                seconds,
-                dropped,
-            };
-            let finding = match self.findings.find(identity, &trial) {
-                Some(finding) => finding,
-                None if self.arguments.is_known_only => break,
-                None => {
-                    let finding = self.arms.hunt(&trial)?;
-                    self.findings.add(identity, &trial, &finding)?;
-                    finding
-                }
-            };
-            let is_missed = finding.by.is_none();
-            findings.push(finding);
-            if is_missed && number == 0 {
-                // Nobody waits three times for nothing.
-                break;
-            }
-        }
-        Ok(findings)
-    }
-
-    /// Leaves out every oracle of the worlds that noticed.
-    fn ablate(&mut self, patch: &Patch, results: &[table::Result]) -> Result<Option<Ablation>> {
-        let Some(worlds) = results.iter().find(|result| result.checker == "worlds") else {
-            return Ok(None);
-        };
-        let noticed = worlds
-            .findings
-            .iter()
-            .filter_map(|finding| finding.by.clone());
-        let mut dropped: Vec<String> = noticed.collect();
-        dropped.sort();
-        dropped.dedup();
-        dropped.retain(|by| !["panic", "hang", "abort"].contains(&by.as_str()));
-        if dropped.is_empty() {
-            return Ok(None);
-        }
-        let seconds = self.arguments.seconds_max.min(ABLATION_SECONDS_MAX);
-        let findings = self.trials(patch, "worlds", &dropped, seconds)?;
-        Ok((!findings.is_empty()).then_some(Ablation { dropped, findings }))
-    }
 }
 
 /// Mutants of the gate, each with the checker that notices it soonest.
@@ -410,11 +293,5 @@ mod tests {
         assert!(arguments("").unwrap().is_smoke);
         assert!(arguments("--mutant").is_err());
         assert!(arguments("--nonsense").is_err());
-    }
-
-    #[test]
-    fn the_proof_room_is_judged_by_its_own_checkers() {
-        assert!(concerns("coverage", Kind::Harness) && concerns("worlds", Kind::Safety));
-        assert!(!concerns("coverage", Kind::Safety) && !concerns(TESTS, Kind::Harness));
     }
 }

@@ -191,10 +191,13 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
             return Err(RestoreError::AppliedBeyondLog { last: last.index });
         }
         let mut jitter = Jitter::new(seed);
-        let mut vault = Vault::restored(identity, group, jitter.next_u64(), self.hard);
+        let nonce = jitter.next_u64();
+        let mut vault = Vault::restored(identity, group, nonce, self.hard);
         vault.recovered_log(last.index);
         vault.raise_term(last.term);
         let mut node = blank::<N>(config, vault, self.window, jitter, now);
+        // Answers to what was asked before the crash may still be on their way.
+        node.attempt = low_half(nonce);
         node.snapshot = self.snapshot;
         // The commit may be older than the log, and a torn batch may have lost what it covered;
         // what is applied was committed.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use simulator::figures::{Figures, Merge};
 use simulator::museum::{self, Checker, Stopwatch, Trial};
-use simulator::{Bench, Oracle};
+use simulator::scenario::shrink;
+use simulator::{Bench, Options, Oracle};
 
 /// Options of `museum`.
 #[derive(Args, Debug)]
@@ -23,6 +24,9 @@ pub(crate) struct Arguments {
     /// Leave an oracle out; may be given several times.
     #[arg(long = "drop-oracle", value_name = "NAME", value_parser = oracle)]
     dropped: Vec<Oracle>,
+    /// Make what the worlds notice a short story, and say how short it is.
+    #[arg(long)]
+    story: bool,
     /// Name the checkers and end.
     #[arg(long)]
     list: bool,
@@ -51,14 +55,18 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
         return ExitCode::from(2);
     };
     let began = Stopwatch::start();
-    let hunt = checker.hunt(&Trial {
+    let trial = Trial {
         number: arguments.trial,
         budget: Duration::from_secs(arguments.seconds),
         bench: arguments
             .dropped
             .iter()
             .fold(Bench::ALL, |bench, oracle| bench.without(*oracle)),
-    });
+    };
+    if arguments.story {
+        return tell(&trial);
+    }
+    let hunt = checker.hunt(&trial);
     let micros = began.elapsed().as_micros();
     let (name, unit, tries) = (checker.name(), checker.unit(), hunt.tries);
     let mut figures = Figures::new("museum");
@@ -75,5 +83,28 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
         caught.by
     );
     print!("{figures}");
+    ExitCode::FAILURE
+}
+
+/// Makes the first history in which the worlds notice something short.
+fn tell(trial: &Trial) -> ExitCode {
+    let options = Options {
+        bench: trial.bench,
+        ..Options::default()
+    };
+    let hunt = museum::checker("worlds").map(|worlds| worlds.hunt(trial));
+    let caught = hunt.filter(|hunt| hunt.caught.is_some());
+    let began = Stopwatch::start();
+    let shrunk = caught.and_then(|hunt| shrink(trial.first_seed() + hunt.tries - 1, options));
+    let micros = began.elapsed().as_micros();
+    let Some(shrunk) = shrunk else {
+        println!("museum missed story 0 decisions {micros} micros");
+        return ExitCode::SUCCESS;
+    };
+    print!("{}", shrunk.scenario);
+    println!(
+        "museum caught story {} decisions {micros} micros by {}",
+        shrunk.events, shrunk.oracle
+    );
     ExitCode::FAILURE
 }

@@ -3,13 +3,13 @@
 use std::cell::Cell;
 
 use quorum::NodeId;
-use raft_core::{Body, DropReason, Event, LogIndex, Ready};
+use raft_core::{Append, Body, DropReason, Entries, Event, LogIndex, Ready};
 
 use super::draw::Draw;
 use super::input::{self, Parts, Sent, Temper};
 use super::opening::Opening;
 use super::quietly;
-use super::rules::{Broken, Rule, check};
+use super::rules::{Broken, Rule, check, covered};
 use super::subject::{Subject, fingerprint};
 
 /// What is broken on purpose, to see that the rules notice.
@@ -30,6 +30,8 @@ pub enum Sabotage {
     LearnsOfOthers,
     /// What is remembered of a committed entry is not what is there.
     Rewrites,
+    /// Who looks at an append does not see its entries.
+    OverlooksEntries,
 }
 
 /// How an episode is run, beside its seed.
@@ -254,6 +256,18 @@ impl Episode<'_> {
             handed.group = subject.raft.group();
         }
         let done = subject.raft.handle_message(subject.now, from, handed);
+        if subject.is_judged && subject.raft.commit() > subject.view.commit {
+            let body = match message.body {
+                Body::Append(append) if self.manner.sabotage == Sabotage::OverlooksEntries => {
+                    Body::Append(Append {
+                        entries: Entries::EMPTY,
+                        ..append
+                    })
+                }
+                body => body,
+            };
+            covered(subject.view.commit, subject.raft.commit(), &body)?;
+        }
         if self.manner.sabotage == Sabotage::Panics && subject.view.last.value() % 8 == 7 {
             panic!("on purpose");
         }

@@ -10,7 +10,7 @@ use raft_core::{
 };
 
 use super::past::{GROUP, Past, configuration, entry, identity};
-use super::rules::Broken;
+use super::rules::{Broken, Rule, check};
 use super::subject::{Machine, Record, Subject, WINDOW, config};
 
 /// A named beginning.
@@ -32,6 +32,10 @@ pub fn all() -> Result<Vec<Opening>, Broken> {
     let mut add = |name, made: Result<Subject, Broken>| -> Result<(), Broken> {
         let mut subject = made?;
         subject.hear()?;
+        let found = subject.raft.check_invariants();
+        check(found.is_ok(), Rule::Invariants, || {
+            format!("{name}: not true: {}", found.err().unwrap_or_default())
+        })?;
         subject.view = subject.look();
         openings.push(Opening { name, subject });
         Ok(())
@@ -64,6 +68,9 @@ pub fn all() -> Result<Vec<Opening>, Broken> {
     add("far indexes", follower(far(u64::MAX / 2 - 3)))?;
     add("far leader", leader(&far(u64::MAX / 2)))?;
     add("late in time", late())?;
+    // What is stored of a term may be lost, and the log of it not.
+    let behind = with_term(Past::new(1).log(&[1, 2, 4]), 2);
+    add("term behind the log", Ok(restored(&behind)))?;
     Ok(openings)
 }
 

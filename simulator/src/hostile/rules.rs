@@ -24,6 +24,8 @@ pub enum Rule {
     OneVote,
     /// What was committed stays as it was.
     CommittedStays,
+    /// A leader's word on the commit counts only as far as its message goes.
+    Covered,
     /// What is said rests on what is stored.
     Promises,
     /// What one input makes the machine say is bounded.
@@ -47,6 +49,7 @@ impl fmt::Display for Rule {
             Rule::Monotone => "monotone",
             Rule::OneVote => "one-vote",
             Rule::CommittedStays => "committed-stays",
+            Rule::Covered => "covered",
             Rule::Promises => "promises",
             Rule::BoundedOutput => "bounded-output",
             Rule::Strangers => "strangers",
@@ -128,6 +131,23 @@ pub fn step(before: &View, after: &View) -> Result<(), Broken> {
         || after.hard.vote == before.hard.vote;
     check(keeps, Rule::OneVote, || {
         format!("{:?} became {:?}", before.hard, after.hard)
+    })
+}
+
+/// A message raised the commit no further than it covers, `[Ongaro14 §3.5]`: what lies beyond may
+/// still be another leader's. Acknowledgements raise that of a leader, which counts copies.
+pub fn covered(before: LogIndex, after: LogIndex, body: &Body<'_>) -> Result<(), Broken> {
+    let bound = match body {
+        Body::Append(append) => {
+            let count = append.entries.iter(append.prev.index.next()).count();
+            append.prev.index.plus(count as u64)
+        }
+        Body::Chunk(chunk) => chunk.snapshot.last.index,
+        Body::Ack(_) | Body::VoteReply(_) => return Ok(()),
+        Body::PreVote(_) | Body::PreVoteReply(_) | Body::Vote(_) => before,
+    };
+    check(after <= bound.max(before), Rule::Covered, || {
+        format!("the commit rose from {before} to {after} by {body:?}")
     })
 }
 

@@ -1,22 +1,29 @@
 //! A leader that no majority reaches gives way, `[Howard20]`: one that can send but not receive
 //! would otherwise keep everybody from electing a better one.
 //!
-//! Judged whenever a leader is woken, in the time that it sees itself: its clock, which stands
-//! still for it where it is set back. From whom it heard is what the network delivered.
+//! Judged whenever a leader is woken, in the time that it was told: its clock, which stands still
+//! for it where it is set back. A member was in reach when the round was opened that it answers,
+//! `[Ongaro14 §6.4.1]`, not when the answer came: that may have been on its way for long.
 
 use clocks::{Duration, Instant};
-use raft_core::{LogIndex, Term};
+use raft_core::{LogIndex, Round, Term};
 
 use super::view::{Members, View};
 use super::words::words;
 use crate::world::swarm::HOSTS_MAX;
 
-/// Remembers who heard whom when.
+/// So many rounds of each leader are remembered: more than a machine does.
+const ROUNDS: usize = 16;
+
+/// A round of a term.
+type Name = (Term, Round);
+
+/// Remembers who was in reach of whom when.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DeafLeader {
     heard: [[Instant; HOSTS_MAX]; HOSTS_MAX],
-    /// The latest time that each host has seen.
-    seen: [Instant; HOSTS_MAX],
+    /// When each leader first spoke of its latest rounds.
+    rounds: [[(Name, Instant); ROUNDS]; HOSTS_MAX],
     /// The office that each was found in last, and since when.
     office: [(Term, LogIndex, Instant); HOSTS_MAX],
 }
@@ -24,20 +31,25 @@ pub(super) struct DeafLeader {
 impl DeafLeader {
     /// The host begins to look at its clock again.
     pub(super) fn on_start(&mut self, host: usize) {
-        self.seen[host] = Instant::default();
         self.office[host] = Default::default();
         self.heard[host] = Default::default();
     }
 
-    fn see(&mut self, host: usize, local: Instant) -> Instant {
-        let seen = &mut self.seen[host];
-        *seen = local.max(*seen);
-        *seen
+    /// A leader speaks of a round.
+    pub(super) fn on_round(&mut self, host: usize, name: Name, now: Instant) {
+        let place = &mut self.rounds[host][place(name)];
+        if place.0 != name {
+            *place = (name, now);
+        }
     }
 
-    /// A frame reached the host.
-    pub(super) fn on_received(&mut self, host: usize, from: usize, local: Instant) {
-        self.heard[host][from] = self.see(host, local);
+    /// An answer to a round reached the host.
+    pub(super) fn on_answer(&mut self, host: usize, from: usize, name: Name) {
+        let (known, opened) = self.rounds[host][place(name)];
+        if known == name {
+            let heard = &mut self.heard[host][from];
+            *heard = opened.max(*heard);
+        }
     }
 
     /// A leader was woken, and still is one. Nothing is judged in the first moment of an office
@@ -45,12 +57,11 @@ impl DeafLeader {
     pub(super) fn on_woken(
         &mut self,
         host: usize,
-        local: Instant,
+        now: Instant,
         view: &View,
         members: &Members,
         patience: Duration,
     ) -> Option<Result<(), String>> {
-        let now = self.see(host, local);
         let (term, configuration, since) = self.office[host];
         let same = (term, configuration) == (view.hard.term, view.configuration_index);
         if !same {
@@ -66,12 +77,16 @@ impl DeafLeader {
             return Some(Ok(()));
         }
         Some(Err(words!(
-            "host {} leads term {} and has heard in {} ms from {reached:#b} only",
+            "host {} leads term {} and was in {} ms in reach of {reached:#b} only",
             host + 1,
             view.hard.term,
             patience.as_millis()
         )))
     }
+}
+
+fn place((_, round): Name) -> usize {
+    (round.value() % ROUNDS as u64) as usize
 }
 
 #[cfg(test)]
@@ -93,11 +108,16 @@ mod tests {
         };
         assert_eq!(woken(&mut oracle, 100), None);
         assert_eq!(woken(&mut oracle, 400), Some(Ok(())));
-        oracle.on_received(0, 2, at(450));
+        let name = (Term::new(9), Round::ZERO.next());
+        oracle.on_round(0, name, at(450));
+        oracle.on_round(0, name, at(500));
+        assert!(woken(&mut oracle, 401).is_some_and(|found| found.is_err()));
+        // It counts from its opening.
+        oracle.on_answer(0, 2, name);
         assert_eq!(woken(&mut oracle, 850), Some(Ok(())));
         assert!(woken(&mut oracle, 851).is_some_and(|found| found.is_err()));
-        // A clock that was set back stands still.
-        oracle.on_received(0, 1, at(500));
-        assert_eq!(woken(&mut oracle, 100), Some(Ok(())));
+        // Nobody asked this.
+        oracle.on_answer(0, 1, (Term::new(8), name.1));
+        assert!(woken(&mut oracle, 851).is_some_and(|found| found.is_err()));
     }
 }

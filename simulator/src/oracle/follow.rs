@@ -83,6 +83,15 @@ impl Oracles {
         count_roles(&before, &after, raft, stats);
         self.court
             .judge(Oracle::Monotonic, monotonic::check(&before, &after))?;
+        let oracle = &mut self.patience;
+        if let Some(found) = oracle.on_change(host, &before, &after, &hosts[host]) {
+            self.court.judge(Oracle::Patience, found)?;
+        }
+        if after.role == Role::Candidate && before.role != Role::Candidate {
+            let members = members.as_ref().unwrap_or(&self.shadows[host].members);
+            let found = self.vote_quorum.on_candidate(host, members);
+            self.court.judge(Oracle::VoteQuorum, found)?;
+        }
         let stored = hosts[host].disk.last().index;
         self.court
             .judge(Oracle::Order, order::check(host, &after, stored))?;

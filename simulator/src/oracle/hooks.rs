@@ -1,8 +1,8 @@
 //! What the world tells the oracles: what comes and goes, and what became of it.
 
-use clocks::{Duration, Instant};
+use clocks::Instant;
 use quorum::NodeId;
-use raft_core::{Body, EntryKind, LogIndex, Message, Role, Snapshot};
+use raft_core::{Append, Body, Chunk, EntryKind, LogIndex, Message, Role, Snapshot};
 
 use super::view::{Members, View};
 use super::{
@@ -27,6 +27,9 @@ impl Oracles {
         shadow.members = Members::of(raft);
         shadow.until_whole = 0;
         self.deaf_leader.on_start(host);
+        self.hung_disk.on_done(host);
+        let known = (durable.hard, &shadow.members);
+        self.patience.on_start(host, hosts[host].told, known);
         self.configurations.clear(host);
         let mut index = raft.base().index.next();
         while let Some(entry) = raft.entry(index) {
@@ -44,6 +47,7 @@ impl Oracles {
     pub fn on_wipe(&mut self, host: usize) {
         self.one_vote.forget(host);
         self.vote_quorum.forget(host);
+        self.patience.forget(host);
         self.match_index.forget(host);
         self.forget_reference(host);
     }
@@ -58,6 +62,7 @@ impl Oracles {
 
     /// A machine was told that its disk is done with something.
     pub fn on_own_disk(&mut self, host: usize, hosts: &[Host]) -> Result<(), Violation> {
+        self.hung_disk.on_done(host);
         self.count_matched(host, host, hosts)
     }
 
@@ -79,21 +84,32 @@ impl Oracles {
         &mut self,
         host: usize,
         from: usize,
-        local: Instant,
         message: &Message<'_>,
         hosts: &[Host],
     ) -> Result<(), Violation> {
         let Some(raft) = &hosts[host].raft else {
             return Ok(());
         };
-        self.deaf_leader.on_received(host, from, local);
-        let before = &self.shadows[host].view;
+        let Shadow {
+            view: before,
+            members,
+            ..
+        } = &self.shadows[host];
+        let known = (before, members.incoming != 0);
+        let waits = &mut self.patience;
+        if let Some(found) = waits.on_received(host, from, known, message, &hosts[host]) {
+            self.court.judge(Oracle::Patience, found)?;
+        }
         match &message.body {
             Body::Append(append) if raft.commit() > before.commit => {
                 self.commit_rule.on_told(host, commit_rule::bound(append));
             }
             Body::Chunk(chunk) => self.on_told(host, &chunk.snapshot),
-            Body::Ack(_) => self.count_matched(host, from, hosts)?,
+            Body::Ack(ack) => {
+                self.deaf_leader
+                    .on_answer(host, from, (message.term, ack.round));
+                self.count_matched(host, from, hosts)?;
+            }
             _ if pre_vote_inert::applies(message) => {
                 let after = View::of(raft);
                 let found = pre_vote_inert::check(host, before, &after, message);
@@ -109,28 +125,35 @@ impl Oracles {
         self.commit_rule.on_told(host, snapshot.last.index);
     }
 
-    /// A host was woken, and has done what it wanted. A leader may be out of reach of every
-    /// majority for so long.
-    pub fn on_woken(
-        &mut self,
-        host: usize,
-        local: Instant,
-        patience: Duration,
-    ) -> Result<(), Violation> {
-        let Shadow { view, members, .. } = &self.shadows[host];
+    /// A host was told to stand for election.
+    pub fn on_campaign(&mut self, host: usize) {
+        self.patience.on_campaign(host);
+    }
+
+    /// A host was woken, and has done what was due.
+    pub fn on_woken(&mut self, number: usize, hosts: &[Host]) -> Result<(), Violation> {
+        let host = &hosts[number];
+        let Shadow { view, members, .. } = &self.shadows[number];
+        let (told, waits) = (host.told, host.waits);
+        let is_held_up = view.role == Role::Leader && host.disk.is_writing();
+        let oracle = &mut self.hung_disk;
+        if let Some(found) = oracle.on_woken(number, told, is_held_up, waits.persist) {
+            self.court.judge(Oracle::HungDisk, found)?;
+        }
         if view.role != Role::Leader {
             return Ok(());
         }
         let oracle = &mut self.deaf_leader;
-        match oracle.on_woken(host, local, view, members, patience) {
+        match oracle.on_woken(number, told, view, members, waits.election_max) {
             Some(found) => self.court.judge(Oracle::DeafLeader, found),
             None => Ok(()),
         }
     }
 
-    /// Whether the next message is given to a copy of the machine as well.
-    pub fn wants_twin(&mut self) -> bool {
-        self.purity.is_time()
+    /// Whether the next message is given to a copy of the machine as well; its clock was set back
+    /// or not.
+    pub fn wants_twin(&mut self, is_back: bool) -> bool {
+        self.purity.is_time(is_back)
     }
 
     /// `raft` was given a message, and `twin`, which was its copy, is to be given the same.
@@ -183,6 +206,15 @@ impl Oracles {
         let found = persist_before_send::check(from, to, message, sender);
         self.court.judge(Oracle::PersistBeforeSend, found)?;
         match &message.body {
+            Body::PreVote(request) => {
+                self.vote_quorum.on_attempt(from, request.attempt);
+                Ok(())
+            }
+            Body::PreVoteReply(reply) if reply.is_granted => {
+                self.vote_quorum.on_pre_vote(from, reply.attempt, to);
+                let found = self.patience.on_granted(from, to, reply.attempt);
+                self.court.judge(Oracle::Patience, found)
+            }
             Body::Vote(vote) => {
                 self.up_to_date_vote
                     .on_request(from, message.term, vote.last);
@@ -195,7 +227,10 @@ impl Oracles {
                 let found = self.one_vote.on_vote(from, message.term, to);
                 self.court.judge(Oracle::OneVote, found)
             }
-            Body::Append(_) | Body::Chunk(_) => {
+            Body::Append(Append { round, .. }) | Body::Chunk(Chunk { round, .. }) => {
+                let told = sender.told;
+                self.deaf_leader
+                    .on_round(from, (message.term, *round), told);
                 let found = self.election_safety.on_leader(from, message.term);
                 self.court.judge(Oracle::ElectionSafety, found)
             }
@@ -210,7 +245,7 @@ impl Oracles {
                     persist_before_send::check_ack(from, to, ack.verified, &durable.log, leader);
                 self.court.judge(Oracle::PersistBeforeSend, found)
             }
-            Body::PreVote(_) | Body::PreVoteReply(_) | Body::VoteReply(_) => Ok(()),
+            Body::PreVoteReply(_) | Body::VoteReply(_) => Ok(()),
         }
     }
 

@@ -5,7 +5,7 @@
 //! a bound there must be a moment at which, each part with those before it,
 //!
 //! 1. somebody leads and has committed something ([`Oracle::Liveness`]),
-//! 2. its configuration is committed and not joint ([`Oracle::JointLeft`]),
+//! 2. its configuration is committed, not joint, and its own ([`Oracle::JointLeft`]),
 //! 3. it has committed a command of its term since the storm ([`Oracle::Progress`]),
 //! 4. every live member has applied that too ([`Oracle::CatchUp`]),
 //!
@@ -47,6 +47,8 @@ pub(super) enum Unwell {
     NoLeader,
     /// The leader does not finish its change of members.
     Joint(NodeId),
+    /// The leader is out of its own configuration, and does not leave.
+    Out(NodeId),
     /// The leader was given no command since the storm.
     NoCommand(NodeId),
     /// The leader does not commit this.
@@ -71,7 +73,7 @@ impl Unwell {
     const fn part(self) -> usize {
         match self {
             Unwell::NoLeader => 0,
-            Unwell::Joint(_) => 1,
+            Unwell::Joint(_) | Unwell::Out(_) => 1,
             Unwell::NoCommand(_) | Unwell::NoCommit(..) => 2,
             Unwell::Behind { .. } => 3,
             Unwell::Deposed(..) => PARTS.len(),
@@ -225,6 +227,9 @@ impl Liveness {
         if leader.is_joint() || leader.configuration_index() > leader.commit() {
             return Err(Unwell::Joint(name));
         }
+        if !leader.is_voter() {
+            return Err(Unwell::Out(name));
+        }
         let wanted = self.proposed[term.value() as usize % TERMS];
         if wanted.term != term {
             return Err(Unwell::NoCommand(name));
@@ -264,6 +269,7 @@ impl fmt::Display for Unwell {
         match self {
             Unwell::NoLeader => f.write_str("there is no leader that has committed anything"),
             Unwell::Joint(node) => write!(f, "node {node} does not finish its change of members"),
+            Unwell::Out(node) => write!(f, "node {node} leads and is no member any more"),
             Unwell::NoCommand(node) => write!(f, "node {node} leads and takes no command"),
             Unwell::NoCommit(node, index) => write!(f, "node {node} does not commit entry {index}"),
             Unwell::Behind {

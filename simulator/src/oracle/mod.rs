@@ -14,6 +14,7 @@ mod election_safety;
 mod exactly_once;
 mod follow;
 mod hooks;
+mod hung_disk;
 mod invariants;
 mod leader_append_only;
 mod leader_completeness;
@@ -27,6 +28,7 @@ mod name;
 mod no_majority;
 mod one_vote;
 mod order;
+mod patience;
 mod persist_before_send;
 mod pre_vote_inert;
 mod purity;
@@ -35,7 +37,7 @@ mod quorum_log;
 mod reconfiguration;
 mod recovery;
 mod reference;
-mod snapshot;
+pub(crate) mod snapshot;
 mod state_machine_safety;
 mod up_to_date_vote;
 mod view;
@@ -112,6 +114,8 @@ pub struct Oracles {
     reference: Option<Box<reference::Reference>>,
     exactly_once: exactly_once::ExactlyOnce,
     deaf_leader: deaf_leader::DeafLeader,
+    hung_disk: hung_disk::HungDisk,
+    patience: patience::Patience,
     /// What clients asked for and were told.
     pub(crate) clients: Clients,
 }
@@ -135,6 +139,8 @@ copies_in_place!(Oracles {
     reference,
     exactly_once,
     deaf_leader,
+    hung_disk,
+    patience,
     clients,
 });
 
@@ -160,6 +166,8 @@ impl Oracles {
             reference: None,
             exactly_once: Default::default(),
             deaf_leader: Default::default(),
+            hung_disk: Default::default(),
+            patience: Default::default(),
             clients: Clients::default(),
         }
     }
@@ -187,6 +195,8 @@ impl Oracles {
         self.reference = None;
         self.exactly_once.clear();
         self.deaf_leader = Default::default();
+        self.hung_disk = Default::default();
+        self.patience = Default::default();
         self.clients.reset();
     }
 

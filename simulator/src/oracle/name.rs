@@ -83,6 +83,10 @@ oracles! {
     StableLeader = "stable-leader";
     /// A leader that no majority reaches gives way.
     DeafLeader = "deaf-leader";
+    /// A leader whose disk does not finish a write gives way.
+    HungDisk = "hung-disk";
+    /// Nobody helps to replace a leader just heard, or stands before its time.
+    Patience = "patience";
     /// Without a majority nothing new is committed, and terms do not grow.
     NoMajority = "no-majority";
 }

@@ -1,7 +1,8 @@
 //! The same state and input make the same state and outputs.
 //!
 //! Now and then a machine is copied before it is given a message; the copy is given the same, and
-//! then both must be equal and want the same: to write, to send, to hand over, and to be woken.
+//! then both must be equal and want the same: to write, to send, to hand over, and to be woken. The
+//! copy is told the latest time that the machine ever was: time never runs back.
 
 use clocks::Instant;
 use quorum::NodeId;
@@ -12,6 +13,8 @@ use crate::world::host::Machine;
 
 /// One of so many messages is looked at.
 const EVERY: u32 = 256;
+/// The same while the clock is behind what it has shown: a machine takes it to stand still.
+const EVERY_BACK: u32 = 16;
 
 /// Says when it is time.
 #[derive(Clone, Debug, Default)]
@@ -21,9 +24,10 @@ pub(super) struct Purity {
 
 impl Purity {
     /// Whether the next message is one of those that are looked at.
-    pub(super) fn is_time(&mut self) -> bool {
+    pub(super) fn is_time(&mut self, is_back: bool) -> bool {
         self.count = (self.count + 1) % EVERY;
-        self.count == 0
+        let every = if is_back { EVERY_BACK } else { EVERY };
+        self.count.is_multiple_of(every)
     }
 }
 

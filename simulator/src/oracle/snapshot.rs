@@ -1,12 +1,13 @@
 //! A snapshot is the state after its last entry, on whoever makes or takes it, and installing one
 //! neither lowers the commit nor drops more than it must, `[Ongaro14 §5.1]`.
 
-use raft_core::{LogIndex, Snapshot};
+use raft_core::{LogIndex, Piece, Snapshot};
 
 use super::ledger::Ledger;
 use super::view::View;
 use super::words::words;
 use crate::world::chain::Chain;
+use crate::world::disk::Disk;
 
 /// A host makes a snapshot of everything up to `index`, or takes one over; its application has
 /// this state.
@@ -59,6 +60,18 @@ pub(super) fn check_base(
             host + 1
         )),
     }
+}
+
+/// A machine wants a piece to be stored: it begins where what is stored ends, or before.
+pub(crate) fn check_piece(host: usize, piece: &Piece<'_>, disk: &Disk) -> Result<(), String> {
+    let stored = disk.stored_bytes(piece.snapshot().last.index);
+    if piece.offset() <= stored {
+        return Ok(());
+    }
+    Err(words!(
+        "host {} stores {piece:?}, and has {stored} bytes of that snapshot",
+        host + 1
+    ))
 }
 
 /// The pieces of a snapshot came together, and are not what their name says.

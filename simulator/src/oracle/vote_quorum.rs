@@ -2,7 +2,9 @@
 //! `[Ongaro14 §3.4]`, `[Ongaro14 §4.3]`.
 //!
 //! Counted are votes that really left a voter, or stand on the leader's own disk. Learners and
-//! nodes that were removed are in neither majority, so their votes do not help.
+//! nodes that were removed are in neither majority, so their votes do not help. In the same way
+//! whoever becomes a candidate has the pre-votes of its latest attempt, `[Ongaro14 §9.6]`: one for
+//! an earlier attempt says nothing of now.
 
 use raft_core::Term;
 
@@ -14,6 +16,8 @@ use crate::world::swarm::HOSTS_MAX;
 #[derive(Clone, Debug, Default)]
 pub(super) struct VoteQuorum {
     given: [(Term, u64); HOSTS_MAX],
+    /// The latest attempt of each that it spoke of, and who gave it a pre-vote for that.
+    attempts: [(u32, u64); HOSTS_MAX],
 }
 
 impl VoteQuorum {
@@ -26,6 +30,36 @@ impl VoteQuorum {
         if given.0 == term {
             given.1 |= 1 << voter;
         }
+    }
+
+    /// `candidate` asks for pre-votes.
+    pub(super) fn on_attempt(&mut self, candidate: usize, attempt: u32) {
+        if self.attempts[candidate].0 != attempt {
+            self.attempts[candidate] = (attempt, 0);
+        }
+    }
+
+    /// `voter` would vote for `candidate`.
+    pub(super) fn on_pre_vote(&mut self, voter: usize, attempt: u32, candidate: usize) {
+        let (latest, voters) = &mut self.attempts[candidate];
+        if *latest == attempt {
+            *voters |= 1 << voter;
+        }
+    }
+
+    /// A host became a candidate.
+    pub(super) fn on_candidate(&self, host: usize, members: &Members) -> Result<(), String> {
+        let (attempt, voters) = self.attempts[host];
+        if members.has_quorum(voters | 1 << host) {
+            return Ok(());
+        }
+        Err(words!(
+            "host {} stands with the pre-votes {voters:#b} only for attempt {attempt}; its \
+             configuration asks for majorities of {:#b} and {:?}",
+            host + 1,
+            members.incoming,
+            members.outgoing
+        ))
     }
 
     /// The host is another node from now on.
@@ -82,5 +116,21 @@ mod tests {
         assert!(votes.on_leader(0, old, &members, true).is_err());
         votes.forget(3);
         assert!(votes.on_leader(0, term, &members, true).is_err());
+    }
+
+    #[test]
+    fn pre_votes_count_for_their_attempt() {
+        let members = Members {
+            incoming: 0b0111,
+            ..Members::default()
+        };
+        let mut votes = VoteQuorum::default();
+        votes.on_attempt(0, 4);
+        votes.on_pre_vote(1, 3, 0);
+        assert!(votes.on_candidate(0, &members).is_err());
+        votes.on_pre_vote(1, 4, 0);
+        assert!(votes.on_candidate(0, &members).is_ok());
+        votes.on_attempt(0, 5);
+        assert!(votes.on_candidate(0, &members).is_err());
     }
 }

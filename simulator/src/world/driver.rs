@@ -69,11 +69,11 @@ impl World {
         let is_leader = || host.raft.as_ref().is_some_and(|raft| raft.is_leader());
         let is_early = match self.sabotage {
             Sabotage::ReportsEarly => true,
-            Sabotage::FollowersReportEarly => !is_leader(),
+            Sabotage::OneReportsEarly => number == 1 && !is_leader(),
             _ => false,
         };
         if is_early && let Some(ticket) = host.disk.latest_record().and_then(|r| r.ticket.take()) {
-            let local = host.clock.show(now);
+            let local = host.tell(now);
             if let Some(raft) = host.raft.as_mut() {
                 let _ = raft.handle_persisted(local, ticket);
             }
@@ -113,7 +113,7 @@ impl World {
     }
 
     fn transmit_all(&mut self, number: usize, ready: Ready<'_>) -> Result<(), Violation> {
-        let local = self.hosts[number].clock.show(self.now);
+        let local = self.hosts[number].tell(self.now);
         let (mut sent, mut bound) = (0, bounded_output::ALWAYS);
         while self.transmit_one(number, local, ready)? {
             sent += 1;
@@ -232,13 +232,14 @@ impl World {
         peer: usize,
     ) -> Result<(), Violation> {
         let host = &mut self.hosts[number];
+        let local = host.tell(self.now);
         let Some(raft) = host.raft.as_mut() else {
             return Ok(());
         };
         self.stats.add(Count::Event);
         let decision = || Decision::Unreachable(number as u8, peer as u8);
         self.trace.decide(self.now, number, decision);
-        let _ = raft.handle_unreachable(host.clock.show(self.now), node(peer));
+        let _ = raft.handle_unreachable(local, node(peer));
         self.oracles
             .on_step(number, || Input::Unreachable, &self.hosts)?;
         self.observe(number)?;
@@ -250,7 +251,7 @@ impl World {
     fn echo(&mut self, number: usize, from: usize, body: Body<'_>) -> Result<(), Violation> {
         let identity = self.hosts[from].identity;
         let host = &mut self.hosts[number];
-        let local = host.clock.show(self.now);
+        let local = host.tell(self.now);
         if let (Some(raft), Some(identity)) = (host.raft.as_mut(), identity) {
             let message = Message {
                 group: raft.group(),

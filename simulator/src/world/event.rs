@@ -6,7 +6,7 @@ use raft_core::{Message, Piece, wire};
 
 use crate::model::Input;
 use crate::oracle::words::words;
-use crate::oracle::{Oracle, Violation, rebuild};
+use crate::oracle::{Oracle, Violation, rebuild, snapshot};
 use crate::world::World;
 use crate::world::chain::Chain;
 use crate::world::decision::Decision;
@@ -67,6 +67,7 @@ impl World {
         sent: Option<&[u8]>,
     ) -> Result<(), Violation> {
         let host = &mut self.hosts[to];
+        let local = host.tell(self.now);
         let Some(raft) = host.raft.as_mut() else {
             return Ok(());
         };
@@ -86,23 +87,23 @@ impl World {
             now.as_micros(),
             (to as u64) << 32 | (from as u64) << 24 | bytes.len() as u64,
         );
-        let local = host.clock.show(now);
         // A machine that has stopped says so to the oracle of invariants.
-        let piece = if self.oracles.wants_twin() {
+        let piece = if self.oracles.wants_twin(host.told > local) {
             self.handle_twice(to, local, node(from), message)?
         } else {
             raft.handle_message(local, node(from), message)
                 .unwrap_or_default()
         };
         if let Some(piece) = piece {
+            let found = snapshot::check_piece(to, &piece, &self.hosts[to].disk);
+            self.oracles.judge(Oracle::Snapshot, found)?;
             self.store_piece(to, piece);
         }
         let sent = sent.and_then(|bytes| wire::decode(bytes).ok());
         let message = sent.as_ref().unwrap_or(&message);
         self.oracles
             .on_step(to, || Input::Message(node(from), *message), &self.hosts)?;
-        self.oracles
-            .on_received(to, from, local, message, &self.hosts)?;
+        self.oracles.on_received(to, from, message, &self.hosts)?;
         self.observe(to)?;
         self.drain(to)
     }
@@ -117,12 +118,14 @@ impl World {
         from: NodeId,
         message: Message<'m>,
     ) -> Result<Option<Piece<'m>>, Violation> {
+        let told = self.hosts[to].told;
         let Some(raft) = self.hosts[to].raft.as_mut() else {
             return Ok(None);
         };
         let twin = raft.clone();
         let piece = raft.handle_message(local, from, message);
-        let seen = self.sabotage.misread(local);
+        // A clock that runs back counts as standing still.
+        let seen = self.sabotage.misread(told);
         self.oracles.on_twin(twin, raft, seen, from, message)?;
         Ok(piece.unwrap_or_default())
     }
@@ -178,7 +181,7 @@ impl World {
         let now = self.now;
         let woken = &mut self.hosts[host];
         woken.forget_wake();
-        let local = woken.clock.show(now);
+        let local = woken.tell(now);
         let Some(raft) = woken.raft.as_mut() else {
             return Ok(());
         };
@@ -186,11 +189,10 @@ impl World {
         self.trace.decide(now, host, decision);
         self.stats.add(Count::Event);
         self.trace.record(now.as_micros(), 1 << 40 | host as u64);
-        let _ = raft.handle_timeout(local);
+        let _ = raft.handle_timeout(self.sabotage.hurry(local));
         self.oracles.on_step(host, || Input::Timeout, &self.hosts)?;
         self.observe(host)?;
-        let patience = self.swarm.election_timeout.1.saturating_mul(2);
-        self.oracles.on_woken(host, local, patience)?;
+        self.oracles.on_woken(host, &self.hosts)?;
         self.drain(host)?;
         let raft = self.hosts[host].raft.as_ref();
         let again = raft.and_then(|raft| raft.poll_timeout());
@@ -235,7 +237,7 @@ impl World {
             self.oracles.on_disk(host, &self.hosts)?;
         }
         let owner = &mut self.hosts[host];
-        let local = owner.clock.show(now);
+        let local = owner.tell(now);
         let Some(raft) = owner.raft.as_mut() else {
             return Ok(());
         };

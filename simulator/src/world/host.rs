@@ -1,6 +1,6 @@
 //! A host: a machine, its disk, its clock, its application.
 
-use clocks::Instant;
+use clocks::{Duration, Instant};
 use quorum::NodeId;
 use raft_core::{Config, GroupId, Identity, LogIndex, Raft, Recovered, error::RestoreError};
 
@@ -26,6 +26,10 @@ pub struct Host {
     pub disk: Disk,
     /// Its clock.
     pub clock: HostClock,
+    /// The latest time that its machine was told in this life.
+    pub told: Instant,
+    /// How long its machine waits for what.
+    pub waits: Waits,
     /// Its application.
     pub app: App,
     /// Which life of a node it is; another one after a wipe.
@@ -61,6 +65,8 @@ copies_in_place!(Host {
     raft,
     disk,
     clock,
+    told,
+    waits,
     app,
     identity,
     start,
@@ -78,6 +84,27 @@ copies_in_place!(Host {
     rots_after,
     useless
 });
+
+/// How long a machine waits for what.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Waits {
+    /// Its shortest election timeout, which is that of all in its group.
+    pub election_min: Duration,
+    /// Its longest election timeout.
+    pub election_max: Duration,
+    /// How long a write may take.
+    pub persist: Duration,
+}
+
+impl Waits {
+    const fn of(swarm: &Swarm) -> Self {
+        Waits {
+            election_min: swarm.election_timeout.0,
+            election_max: swarm.election_timeout.1,
+            persist: swarm.persist_timeout,
+        }
+    }
+}
 
 /// The name of the machine on the host with this number.
 #[inline]
@@ -118,6 +145,8 @@ impl Host {
             raft: None,
             disk: Disk::new(),
             clock,
+            told: Instant::default(),
+            waits: Waits::of(swarm),
             app: App::default(),
             identity: None,
             start: 0,
@@ -144,6 +173,8 @@ impl Host {
             raft,
             disk,
             clock: own_clock,
+            told,
+            waits,
             app,
             identity,
             start,
@@ -166,6 +197,7 @@ impl Host {
         let begin = Moment::default();
         (*raft, *identity, *start) = (None, None, 0);
         (*own_clock, *own_random) = (clock, random);
+        (*told, *waits) = (Instant::default(), Waits::of(swarm));
         (*own_config, *window_bytes) = (config(number, swarm), swarm.window_bytes);
         *app = App::default();
         (*paused_until, *sent_piece, *compacted) = (begin, begin, begin);
@@ -189,7 +221,7 @@ impl Host {
     pub fn found(&mut self, now: Moment) -> Result<(), RestoreError> {
         let (seed, now) = (self.random.next_u64(), self.clock.show(now));
         let raft = Machine::found(self.config.clone(), self.memory(), seed, now)?;
-        self.begin(raft, App::default());
+        self.begin(raft, App::default(), now);
         Ok(())
     }
 
@@ -197,16 +229,25 @@ impl Host {
     pub fn join(&mut self, group: GroupId, now: Moment) -> Result<(), RestoreError> {
         let (seed, now) = (self.random.next_u64(), self.clock.show(now));
         let raft = Machine::join(self.config.clone(), group, self.memory(), seed, now)?;
-        self.begin(raft, App::default());
+        self.begin(raft, App::default(), now);
         Ok(())
     }
 
-    fn begin(&mut self, raft: Machine, app: App) {
+    fn begin(&mut self, raft: Machine, app: App, now: Instant) {
+        self.told = now;
         self.identity = Some(raft.identity());
         self.raft = Some(raft);
         self.app = app;
         self.start += 1;
         self.forget_wake();
+    }
+
+    /// What its clock shows, for its machine to be told.
+    #[inline]
+    pub fn tell(&mut self, now: Moment) -> Instant {
+        let local = self.clock.show(now);
+        self.told = self.told.max(local);
+        local
     }
 
     /// Will look at its deadline anew.
@@ -265,7 +306,7 @@ impl Host {
         let app = self.recovered_app(recovered.snapshot().last.index);
         let (seed, now) = (self.random.next_u64(), self.clock.show(now));
         let raft = Machine::restore(self.config.clone(), recovered, app.applied, seed, now)?;
-        self.begin(raft, app);
+        self.begin(raft, app, now);
         Ok(())
     }
 

@@ -15,8 +15,8 @@ pub enum Sabotage {
     None,
     /// The driver reports a record as stored when the write begins.
     ReportsEarly,
-    /// The same, but only of those that do not lead: the leader's copy is on its disk.
-    FollowersReportEarly,
+    /// The same, but on one host only, and while it follows: there is always another copy.
+    OneReportsEarly,
     /// A restart finds the journal without its latest record.
     ForgetsRecord,
     /// Refused votes arrive as granted.
@@ -71,16 +71,18 @@ pub enum Sabotage {
     TrustsFrames,
     /// Drivers read a damaged journal as if it were sound.
     TrustsRecords,
+    /// Who is woken is told that it is later than it is.
+    HurriesTime,
     /// Votes never arrive, not even when the storm is over.
     LosesVotes,
 }
 
 impl Sabotage {
     /// All of them, with their names on the command line.
-    pub const ALL: [(&'static str, Sabotage); 31] = [
+    pub const ALL: [(&'static str, Sabotage); 32] = [
         ("none", Sabotage::None),
         ("reports-early", Sabotage::ReportsEarly),
-        ("followers-report-early", Sabotage::FollowersReportEarly),
+        ("one-reports-early", Sabotage::OneReportsEarly),
         ("forgets-record", Sabotage::ForgetsRecord),
         ("forges-grants", Sabotage::ForgesGrants),
         ("changes-commands", Sabotage::ChangesCommands),
@@ -108,6 +110,7 @@ impl Sabotage {
         ("echoes-pre-votes", Sabotage::EchoesPreVotes),
         ("trusts-frames", Sabotage::TrustsFrames),
         ("trusts-records", Sabotage::TrustsRecords),
+        ("hurries-time", Sabotage::HurriesTime),
         ("loses-votes", Sabotage::LosesVotes),
     ];
 
@@ -175,6 +178,15 @@ impl Sabotage {
         let later = clocks::Duration::from_millis(1);
         match self {
             Sabotage::MisreadsClock => now.saturating_add(later),
+            _ => now,
+        }
+    }
+
+    /// What a machine that is woken is told.
+    #[inline]
+    pub fn hurry(self, now: Instant) -> Instant {
+        match self {
+            Sabotage::HurriesTime => now.saturating_add(clocks::Duration::from_secs(10)),
             _ => now,
         }
     }

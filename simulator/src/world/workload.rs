@@ -61,11 +61,12 @@ impl World {
     /// Tells a host that does not lead to start an election.
     pub(crate) fn campaign(&mut self, number: usize) -> Result<(), Violation> {
         let host = &mut self.hosts[number];
-        let local = host.clock.show(self.now);
+        let local = host.tell(self.now);
         if let Some(raft) = host.raft.as_mut().filter(|raft| !raft.is_leader()) {
             let decision = || Decision::Campaign(number as u8);
             self.trace.decide(self.now, number, decision);
             let _ = raft.campaign(local);
+            self.oracles.on_campaign(number);
             self.stats.add(Count::Event);
             self.oracles
                 .on_step(number, || Input::Campaign, &self.hosts)?;

@@ -22,6 +22,8 @@ pub(super) struct Row<'a> {
     pub(super) patch: &'a Patch,
     pub(super) results: Vec<Result>,
     pub(super) ablation: Option<Ablation>,
+    /// How many decisions the shortest history has that the worlds notice, and how long that took to find.
+    pub(super) story: Option<Finding>,
 }
 
 impl Result {
@@ -40,6 +42,21 @@ impl Row<'_> {
     /// Whether somebody noticed in every trial.
     pub(super) fn is_caught(&self) -> bool {
         self.results.iter().any(Result::always)
+    }
+
+    /// How many checkers noticed in some trial.
+    pub(super) fn noticed_by(&self) -> usize {
+        self.results.iter().filter(|result| result.ever()).count()
+    }
+
+    /// Its story: how many decisions, and how many microseconds it took.
+    fn told(&self) -> Option<(u64, u64)> {
+        let story = self
+            .story
+            .as_ref()
+            .filter(|story| story.unit == "decisions")?;
+        story.by.as_ref()?;
+        Some((story.tries, story.micros))
     }
 
     /// The time of the fastest checker that always notices: the median and the worst of its trials, in microseconds.
@@ -119,7 +136,8 @@ pub(super) fn page(rows: &[Row<'_>], checkers: &[String], conditions: &str) -> S
          Each mutant removes one rule of the protocol or of the proof room (`simulator/museum`, a patch each). For \
          each checker: what it looked at until it noticed, how long that took, and which oracle, law, counter or \
          test noticed; medians of the trials. `–` means not within the budget, an empty cell that \
-         it was not tried.\n"
+         it was not tried. The last column says to how many decisions the first history that the worlds noticed was \
+         made shorter, and how long that took.\n"
     );
     let _ = writeln!(page, "{}\n", summary(rows));
     for kind in [Kind::Safety, Kind::Liveness, Kind::Hostile, Kind::Harness] {
@@ -130,10 +148,14 @@ pub(super) fn page(rows: &[Row<'_>], checkers: &[String], conditions: &str) -> S
         let _ = writeln!(page, "## {}\n", kind.name());
         let _ = writeln!(
             page,
-            "| | mutant | rule that it breaks | {} | without the oracle that noticed |",
+            "| | mutant | rule that it breaks | {} | without the oracle that noticed | story |",
             checkers.join(" | ")
         );
-        let _ = writeln!(page, "|---|---|---|{}---|", "---|".repeat(checkers.len()));
+        let _ = writeln!(
+            page,
+            "|---|---|---|{}---|---|",
+            "---|".repeat(checkers.len())
+        );
         for row in of_kind {
             line(&mut page, row, checkers);
         }
@@ -172,7 +194,10 @@ fn line(page: &mut String, row: &Row<'_>, checkers: &[String]) {
             cell(&ablation.findings)
         )
     });
-    let _ = writeln!(page, " {ablation} |");
+    let story = row.told().map_or(String::new(), |(decisions, micros)| {
+        format!("{decisions}, {}", time(micros))
+    });
+    let _ = writeln!(page, " {ablation} | {story} |");
 }
 
 /// How many were caught, by how many, how soon.
@@ -190,10 +215,7 @@ pub(super) fn summary(rows: &[Row<'_>]) -> String {
         .iter()
         .filter(|row| row.patch.kind == Kind::Safety)
         .collect();
-    let twice = safety
-        .iter()
-        .filter(|row| row.results.iter().filter(|result| result.ever()).count() >= 2)
-        .count();
+    let twice = safety.iter().filter(|row| row.noticed_by() >= 2).count();
     let _ = write!(
         text,
         "; of {} safety mutants {twice} by two checkers or more",
@@ -218,7 +240,29 @@ pub(super) fn summary(rows: &[Row<'_>]) -> String {
             " {equivalent} more are equivalent to the code as it is, see below."
         );
     }
+    text.push_str(&stories(rows));
     text
+}
+
+/// How short the stories are, and how long it took to make them so.
+fn stories(rows: &[Row<'_>]) -> String {
+    let told: Vec<_> = rows.iter().filter_map(Row::told).collect();
+    if told.is_empty() {
+        return String::new();
+    }
+    let decisions = sorted(told.iter().map(|(decisions, _)| *decisions));
+    let micros = sorted(told.iter().map(|(_, micros)| *micros));
+    let nine_tenths = |sorted: &[u64]| sorted.get((sorted.len() * 9).div_ceil(10) - 1).copied();
+    format!(
+        " {} histories that the worlds noticed became stories of {} decisions (median; nine in ten at most {}, the \
+         longest {}), each in {} (median; slowest {}).",
+        told.len(),
+        median(&decisions),
+        nine_tenths(&decisions).unwrap_or(0),
+        decisions.last().copied().unwrap_or(0),
+        time(median(&micros)),
+        time(micros.last().copied().unwrap_or(0)),
+    )
 }
 
 #[cfg(test)]
@@ -261,6 +305,7 @@ mod tests {
                 findings,
             }],
             ablation: None,
+            story: None,
         };
         let caught = row(vec![finding(Some("a"), 1, 7), finding(Some("a"), 1, 5)]);
         assert_eq!((caught.is_caught(), caught.fastest()), (true, Some((5, 7))));
