@@ -136,11 +136,11 @@ impl Patience {
     ) -> Option<Result<(), String>> {
         let wait = &mut self.waits[number];
         let is_told = core::mem::take(&mut wait.is_told);
-        let begins = match (before.role, after.role) {
+        let begins = matches!(
+            (before.role, after.role),
             (Role::Follower, Role::PreCandidate | Role::Candidate)
-            | (Role::Candidate, Role::PreCandidate) => true,
-            _ => false,
-        };
+                | (Role::Candidate, Role::PreCandidate)
+        );
         let since = wait.since;
         if after.role == Role::Candidate && before.role != Role::Candidate {
             wait.since = Some(host.told);
