@@ -1,4 +1,7 @@
 //! One node with what its driver keeps for it, and the rules that hold for a node whatever its peers say.
+//!
+//! The drivers of the simulator do all that a machine wants, in one order, after each input. Here the bytes of the
+//! input decide on every part of a step, and each part is checked for itself: what would be shared is the calls.
 
 use std::collections::BTreeMap;
 

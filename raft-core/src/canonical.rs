@@ -64,6 +64,23 @@ pub trait Names {
     fn room(&self, bytes: u32) -> u32 {
         bytes
     }
+
+    /// Whether a detail can still be noticed. A machine cannot know that no question and no answer
+    /// is under way to it, nor will be; whoever sees the whole group may.
+    fn keeps(&self, detail: Detail) -> bool {
+        let _ = detail;
+        true
+    }
+}
+
+/// What a form can leave out, see [`Names::keeps`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Detail {
+    /// Whom a node voted for: only a request for a vote in its term tells it.
+    Vote,
+    /// That a node asks for pre-votes or votes, and what it was answered. Left out, it is written
+    /// as a follower without a leader.
+    Asking,
 }
 
 /// Every name stays.
@@ -127,7 +144,8 @@ impl Form<'_> {
 
     pub(crate) fn hard(&mut self, hard: HardState) {
         self.term(hard.term);
-        self.option(hard.vote, Form::identity);
+        let is_kept = self.names.keeps(Detail::Vote);
+        self.option(hard.vote.filter(|_| is_kept), Form::identity);
     }
 
     pub(crate) fn snapshot(&mut self, snapshot: Snapshot) {

@@ -212,12 +212,11 @@ impl Vault {
     }
 
     /// Gives the vote of this term. It stays with the first who got it.
-    pub(crate) fn vote_for(&mut self, candidate: Identity) -> bool {
+    pub(crate) fn vote_for(&mut self, candidate: Identity) {
         if self.hard.vote.is_none() {
             self.hard.vote = Some(candidate);
             self.hard_changed = true;
         }
-        self.hard.vote == Some(candidate)
     }
 
     /// The log was cut back to `last`.
@@ -326,11 +325,9 @@ impl Vault {
     }
 
     /// The write of this ticket failed: what the medium holds beyond the last success is
-    /// unknown, so everything since is offered again. Says whether that was news.
+    /// unknown, and everything since is still to be written. Says whether that was news.
     pub(crate) fn persist_failed(&mut self, ticket: &Ticket) -> Result<bool, ForeignTicket> {
-        let failed = self.is_outstanding(ticket)? && self.outstanding.take().is_some();
-        self.truncated |= failed;
-        Ok(failed)
+        Ok(self.is_outstanding(ticket)? && self.outstanding.take().is_some())
     }
 }
 

@@ -165,12 +165,9 @@ impl Window {
 
     /// The largest entry, header included, that an empty window takes from a proposal.
     pub(crate) fn entry_bytes_max(&self) -> usize {
-        let free = self.data_len.saturating_sub(self.reserve);
-        if free / 2 >= self.gap_min {
-            (free / 2) as usize
-        } else {
-            free.saturating_sub(self.gap_min) as usize
-        }
+        // Half, because as much may be lost at the end of the ring. As the smallest window has
+        // the reserve twice, that is more than the gap that is counted for any entry.
+        (self.data_len.saturating_sub(self.reserve) / 2) as usize
     }
 
     /// Bytes that the entries take.
@@ -342,7 +339,7 @@ impl Window {
     /// Whether a new leader could append its first entry and end a joint configuration.
     pub(crate) fn has_room_for_office(&self) -> bool {
         self.len() + 2 <= u64::from(self.offsets)
-            && self.room() as usize >= ENTRY_HEADER_BYTES + self.configuration_bytes as usize
+            && self.room() as usize >= 2 * ENTRY_HEADER_BYTES + self.configuration_bytes as usize
     }
 
     /// Drops everything after `index`, which must be `base` or in the window.

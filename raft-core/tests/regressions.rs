@@ -12,7 +12,7 @@ use raft_core::{
 use support::past::{
     Item, Past, command, commands, encode_entries, encode_seats, identity, record_header, voters,
 };
-use support::solo::{Said, append};
+use support::solo::{Said, append, reject};
 
 /// At the end of time every timer was due again as soon as it was set, and the call never ended.
 #[test]
@@ -264,4 +264,29 @@ fn record_that_begins_at_the_end_of_all_indexes_is_damaged() {
             false => assert_eq!(replayed, Err(RestoreError::DamagedRecord)),
         }
     }
+}
+
+/// A follower that had lost what it acknowledged refused an append, was sent the same append at
+/// once, refused it, and so on: frames without end, and more of them with each heartbeat.
+#[test]
+fn refusal_of_what_was_acknowledged_called_forth_the_same_append_at_once() {
+    let mut solo = Past::new(1).establish();
+    let (term, matched) = (solo.term(), solo.last().0);
+    solo.raft.propose(b"one more").unwrap();
+    solo.drain();
+    solo.tick(50);
+    solo.drain();
+    // Node 2 has neither the new entry nor the one before it, which it acknowledged.
+    let refuse = |prev| reject(matched - 1, 2, prev, (matched - 1, term));
+    let asked = solo.say(2, term, refuse(matched + 1)).to(2);
+    assert!(
+        matches!(asked[..], [Said::Append { prev: (index, _), .. }] if index == matched),
+        "it goes back to what was acknowledged: {asked:?}"
+    );
+    for _ in 0..3 {
+        let again = solo.say(2, term, refuse(matched)).to(2);
+        assert_eq!(again, [], "nothing else can be tried");
+    }
+    solo.tick(50);
+    assert_eq!(solo.drain().to(2).len(), 1, "it is asked again by and by");
 }

@@ -260,7 +260,7 @@ impl Room {
                 world.network.heal();
                 Ok(())
             }
-            (Act::Campaign(host), ..) => campaign(world, host),
+            (Act::Campaign(host), ..) => world.campaign(host),
             (Act::Admit, Some(leader), _) => decay::admit_last(world, leader),
             (Act::Replace, Some(leader), Some(follower)) => decay::replace(world, leader, follower),
             (Act::CutLeader | Act::CutFollower | Act::Admit | Act::Replace, ..) => Ok(()),
@@ -401,18 +401,6 @@ fn names(crashed: &[(usize, Remains)]) -> String {
         )
     });
     names.collect::<Vec<_>>().join(", ")
-}
-
-fn campaign(world: &mut World, host: usize) -> Result<(), Violation> {
-    let now = world.now;
-    let owner = &mut world.hosts[host];
-    let local = owner.tell(now);
-    if let Some(raft) = owner.raft.as_mut() {
-        let _ = raft.campaign(local);
-        world.oracles.on_campaign(host);
-    }
-    world.observe(host)?;
-    world.drain(host)
 }
 
 /// Lets so many hundredths of an election timeout pass.

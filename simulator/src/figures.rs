@@ -88,6 +88,15 @@ impl Figures {
         }
     }
 
+    /// The same figures as those of this command.
+    pub fn of(self, word: &str) -> Self {
+        let mut figures = Figures::new(word);
+        for ((_, name), (value, merge)) in self.all {
+            figures.put(word.into(), name, value, merge);
+        }
+        figures
+    }
+
     /// The value of a figure.
     pub fn value(&self, word: &str, name: &str) -> Option<u64> {
         let found = self.all.get(&(word.to_owned(), name.to_owned()));

@@ -5,6 +5,7 @@
 
 pub mod explore;
 pub mod lasso;
+mod queue;
 pub mod raft;
 mod seen;
 pub mod space;

@@ -6,13 +6,13 @@
 use clocks::Duration;
 use raft_core::{EntryId, error::ProposeError};
 
+use crate::model::Input;
 use crate::oracle::{Bench, Oracle, Violation};
 use crate::world::app::App;
 use crate::world::clock::Moment;
 use crate::world::host::Machine;
-use crate::world::memory::WINDOW_BYTES_MAX;
 use crate::world::queue::Due;
-use crate::world::swarm::{FRAME_BYTES_MAX, HOSTS_MAX, Swarm, Weights};
+use crate::world::swarm::{HOSTS_MAX, Swarm};
 use crate::world::{Options, Progress, World};
 
 /// What kind of group it is.
@@ -30,48 +30,14 @@ pub struct Setting {
     pub write: (Duration, Duration),
 }
 
-/// Longer than any experiment.
-const NEVER: Duration = Duration::from_micros(1 << 50);
-
 impl Setting {
     fn swarm(&self) -> Swarm {
         Swarm {
-            election_timeout: self.election_timeout,
-            hosts: self.hosts.clamp(1, HOSTS_MAX),
-            founders: self.hosts.clamp(1, HOSTS_MAX),
-            storm: NEVER,
-            loss: 0,
-            duplication: 0,
-            duplicate_delay: Duration::ZERO,
             delay: self.latency,
-            tail: 0,
-            tail_delay: self.latency.1,
-            is_ordered: false,
-            busy: 0,
-            busy_time: Duration::ZERO,
             calm_delay: self.latency,
-            fault_interval: NEVER,
-            weights: Weights::default(),
             write: self.write,
-            slow_disk: None,
-            write_failure: 0,
-            has_torn_writes: false,
-            has_kept_writes: false,
-            clock_rate_ppm: 0,
-            propose_interval: NEVER,
-            burst: 1,
-            payload_bytes_max: 0,
-            reconfigure_interval: None,
-            has_wipes: false,
-            compact_after: 64,
-            snapshot_padding: 0,
-            window_bytes: WINDOW_BYTES_MAX,
-            frame_bytes: FRAME_BYTES_MAX,
             heartbeat: self.heartbeat,
-            persist_timeout: self.election_timeout.1.saturating_mul(2),
-            has_frozen_minority: false,
-            falls_apart: false,
-            corruption: 0,
+            ..Swarm::still(self.election_timeout, self.hosts.clamp(1, HOSTS_MAX))
         }
     }
 }
@@ -213,8 +179,12 @@ impl Stage {
         if let Some(Err(ProposeError::Full)) = proposed {
             self.world.hosts[host].needs_room = true;
         }
-        self.world.observe(host)?;
-        self.world.drain(host)?;
+        let world = &mut self.world;
+        world
+            .oracles
+            .on_step(host, || Input::Propose, &world.hosts)?;
+        world.observe(host)?;
+        world.drain(host)?;
         Ok(proposed.and_then(Result::ok))
     }
 

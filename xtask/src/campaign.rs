@@ -148,7 +148,7 @@ impl Campaign<'_> {
         let (status, output) = carry_out(slice.commands)?;
         let seconds = began.elapsed().as_secs().max(1);
         let text = format!(
-            "{}# command: {}\n# seconds: {seconds}\n# status: {status}\n\n{output}",
+            "{}# station: {name}\n# command: {}\n# seconds: {seconds}\n# status: {status}\n\n{output}",
             self.head, slice.line
         );
         // All or nothing: half a file must not count as a slice.

@@ -53,14 +53,26 @@ impl Head<'_> {
     }
 
     #[inline]
-    fn number(&mut self, mut number: u64) {
-        while number >= 0x80 {
+    fn number(&mut self, number: u64) {
+        let [low, ..] = number.to_le_bytes();
+        match number {
+            0..0x80 => self.byte(low),
+            0x80.. => self.long(number),
+        }
+    }
+
+    fn long(&mut self, mut number: u64) {
+        let rest = self.bytes.get_mut(self.len..).unwrap_or_default();
+        for place in rest {
             let [low, ..] = number.to_le_bytes();
-            self.byte(low | 0x80);
+            self.len += 1;
+            if number < 0x80 {
+                *place = low;
+                return;
+            }
+            *place = low | 0x80;
             number >>= 7;
         }
-        let [low, ..] = number.to_le_bytes();
-        self.byte(low);
     }
 
     #[inline]

@@ -2,8 +2,8 @@
 
 use clocks::Duration;
 
-use super::{Ballots, Incoming, Node, Office, Owed, Role, Timer};
-use crate::canonical::{Form, next_by_name};
+use super::{Ballots, Incoming, Node, Office, Owed, Role, RoleName, Timer};
+use crate::canonical::{Detail, Form, next_by_name};
 use crate::slot::{Flow, Replies};
 use crate::types::Round;
 use quorum::{Member, MemberSet, NodeId};
@@ -95,6 +95,12 @@ impl Node {
     }
 
     fn canonical_role(&self, form: &mut Form<'_>) {
+        let is_asking = matches!(self.role, Role::PreCandidate(_) | Role::Candidate(_));
+        if is_asking && !form.names.keeps(Detail::Asking) {
+            form.put(RoleName::Follower as u64);
+            self.canonical_wait(form);
+            return form.flag(false);
+        }
         form.put(self.role_name() as u64);
         match &self.role {
             Role::Follower(owed) => {

@@ -275,15 +275,13 @@ impl Node {
         if request.last.term > self.term() {
             return Some(DropReason::Malformed);
         }
-        let is_free = self.vault.vote().is_none_or(|vote| vote == sender);
         // Whoever follows a leader of this term knows that the election is over.
         let can_vote = matches!(self.role, Role::Follower(None) | Role::PreCandidate(_));
         // A node may have learned the term elsewhere, and have heard from its leader just now.
         if can_vote
             && !self.is_sticky()
-            && is_free
-            && request.last.is_up_to_date_with(self.window.last())
             && self.vault.vote().is_none()
+            && request.last.is_up_to_date_with(self.window.last())
         {
             self.vault.vote_for(sender);
             self.mark_dirty();

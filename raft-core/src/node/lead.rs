@@ -222,10 +222,14 @@ impl Node {
         let progress = &mut slot.progress;
         let is_current = match progress.flow {
             Flow::Probe { .. } => reject.prev == progress.next.previous(),
-            Flow::Replicate => reject.prev > progress.matched && reject.prev < progress.next,
+            Flow::Replicate => reject.prev < progress.next,
             Flow::Snapshot { .. } => false,
         };
-        if !is_current || reject.hint.index >= reject.prev {
+        // There is no going back below what it has acknowledged. Who lost that is asked again with
+        // the next heartbeat: at once, each refusal would call forth an append, and each append a
+        // refusal, without end.
+        let can_go_back = reject.prev > progress.matched && reject.hint.index < reject.prev;
+        if !is_current || !can_go_back {
             return Ok(());
         }
         let base = self.window.base();

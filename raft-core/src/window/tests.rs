@@ -484,3 +484,65 @@ fn configurations_are_kept_beside_the_entries() {
         Err(NoRoom)
     );
 }
+
+/// The smallest memory is that: the reserve twice, the fewest places, and not a byte more.
+#[test]
+fn the_smallest_window_has_nothing_to_spare() {
+    for members in [1, 5, 64] {
+        let smallest = Window::bytes_min(members);
+        let window = Window::new(smallest, members).expect("large enough");
+        assert_eq!(window.data_len, 2 * window.reserve);
+        assert_eq!(window.offsets, 32);
+    }
+}
+
+/// What a leader needs first fits when the window says so, and not if a byte less is free.
+#[test]
+fn room_for_office_is_exact_in_a_window_that_has_not_come_round() {
+    let longest = vec![3; configuration_bytes_max(MEMBERS)];
+    let (mut has_room, mut has_none) = (0, 0);
+    for less in 0..100 {
+        let mut pair = Pair::new(Window::bytes_min(MEMBERS));
+        let reached = Reached::default();
+        pair.operate(&Operation::Fill(less), &reached);
+        let (mut window, mut memory) = (pair.window, pair.memory);
+        let said = window.has_room_for_office();
+        let term = Term::new(1);
+        let fits = window
+            .append(&mut memory, term, EntryKind::NoOp, &[])
+            .and_then(|()| window.append(&mut memory, term, EntryKind::Configuration, &longest))
+            .is_ok();
+        assert_eq!(said, fits, "{less} bytes are free");
+        (has_room, has_none) = (has_room + u32::from(said), has_none + u32::from(!said));
+    }
+    assert!(has_room > 0 && has_none > 0);
+    // Places run out as bytes do.
+    let mut pair = Pair::new(Window::bytes_min(MEMBERS));
+    for used in 1..=pair.window.offsets {
+        let entry = (Term::new(1), EntryKind::NoOp, Vec::new());
+        pair.append(entry, false).expect("there is room");
+        let places = pair.window.offsets - used;
+        assert_eq!(pair.window.has_room_for_office(), places >= 2, "{places}");
+    }
+}
+
+/// Equal windows have equal hashes, and others, as far as it can be tried, have others.
+#[test]
+fn the_hash_of_a_window_is_that_of_its_ends() {
+    use core::hash::BuildHasher as _;
+    let hash = std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default();
+    let mut window = Window::new(Window::bytes_min(MEMBERS), MEMBERS).expect("large enough");
+    let empty = hash.hash_one(&window);
+    let mut memory = vec![0; Window::bytes_min(MEMBERS)];
+    window
+        .append(&mut memory, Term::new(1), EntryKind::NoOp, &[])
+        .expect("there is room");
+    let one = hash.hash_one(&window);
+    assert_ne!(one, empty);
+    window
+        .compact(&memory, LogIndex::new(1))
+        .expect("in the log");
+    assert_ne!(hash.hash_one(&window), one);
+    window.reset(EntryId::ZERO);
+    assert_eq!(hash.hash_one(&window), empty);
+}

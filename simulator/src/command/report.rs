@@ -28,11 +28,16 @@ impl Slice {
         let lines = text.lines().map_while(|line| line.strip_prefix("# "));
         let head = lines.filter_map(|line| line.split_once(": "));
         let head = head.map(|(name, value)| (name.into(), value.into()));
+        let head: BTreeMap<String, String> = head.collect();
         let mut figures = Figures::default();
         figures.merge(text);
+        // One word may have several stations, whose rates are not one.
+        if let Some(station) = head.get("station") {
+            figures = figures.of(station);
+        }
         Slice {
             file,
-            head: head.collect(),
+            head,
             figures,
         }
     }
@@ -113,7 +118,7 @@ fn table(slices: &[Slice]) {
     for slice in slices {
         sum.merge(&slice.figures.to_string());
     }
-    println!("| word | figure | all slices | per second, median slice |");
+    println!("| station | figure | all slices | per second, median slice |");
     println!("|---|---|---:|---:|");
     for (word, name, value) in sum.iter() {
         let rate = rate(slices, word, name).map_or(String::new(), grouped);
@@ -165,6 +170,14 @@ mod tests {
         assert_eq!(slice.head("commit"), "abc");
         assert_eq!(slice.head("status"), "sound");
         assert_eq!(slice.figures.value("w", "events"), Some(5000));
+    }
+
+    #[test]
+    fn figures_are_those_of_their_station() {
+        let text = format!("# station: v\n{SLICE}");
+        let slice = Slice::parse(String::new(), &text);
+        assert_eq!(slice.figures.value("v", "events"), Some(5000));
+        assert_eq!(slice.figures.value("w", "events"), None);
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     /// Stop a profile after so many states.
     #[arg(long)]
     states_max: Option<u64>,
-    /// Memory of the table of met states, in MiB: a power of two is used best.
+    /// Stop a profile when it takes so much memory, in MiB.
     #[arg(long, default_value_t = 4096)]
     memory_mib: u64,
     /// Another hash function: a run with another one misses other states, if any.
@@ -155,6 +155,9 @@ fn run(
     print_report(&space, &report);
     let millis = report.time.as_millis() as u64;
     figures.add("states", report.states, Merge::Sum);
+    figures.add("bytes_max", report.bytes, Merge::Max);
+    let hidden = (u128::from(report.states).pow(2) * 1_000_000_000) >> 65;
+    figures.add("hidden_in_1e9", hidden as u64, Merge::Sum);
     figures.add("steps", report.steps, Merge::Sum);
     figures.add("milliseconds", millis, Merge::Sum);
     figures.add("profiles", 1, Merge::Sum);
@@ -195,8 +198,10 @@ fn print_report(space: &RaftSpace, report: &Report) {
     let (locals, frames, steps) = space.sizes();
     println!(
         "    {locals} states of nodes, {frames} frames, {steps} steps of nodes; at most {} states \
-         at one depth",
-        report.frontier
+         waited, {} MiB, {} bytes a state",
+        report.frontier,
+        report.bytes >> 20,
+        report.bytes / report.states.max(1),
     );
     println!("    reached: {}", space.reached());
     let odds = report.omission_odds();

@@ -32,6 +32,8 @@ pub enum Duty {
     HeedFailures,
     /// After a power cut the node comes back, answers, and catches up.
     ComeBack,
+    /// What the medium forbids is not done.
+    RespectMedium,
 }
 
 impl Duty {
@@ -50,6 +52,7 @@ impl Duty {
             Duty::RefuseDamage => "damage is refused and not left out",
             Duty::HeedFailures => "a failed write is not reported as done",
             Duty::ComeBack => "after a power cut a node comes back and catches up",
+            Duty::RespectMedium => "what the medium forbids is not done",
         }
     }
 }

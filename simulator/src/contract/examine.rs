@@ -175,6 +175,7 @@ fn try_point(rig: &mut dyn Rig, point: Point) -> Result<Found, Breach> {
         Duty::KeepVote | Duty::KeepTerm | Duty::KeepEntries | Duty::KeepTruncation
     );
     match point.blow {
+        _ if duty == Duty::RespectMedium => Err(breach((duty, what))),
         Blow::Failure(_) if duty != Duty::ComeBack => Err(breach((Duty::HeedFailures, what))),
         Blow::Decay(_) => Err(breach((Duty::RefuseDamage, what))),
         Blow::None | Blow::Crash(_) | Blow::CrashAgain(..)
@@ -284,6 +285,7 @@ fn come_back(stage: &mut Stage<'_>, blow: Blow) -> Result<Began, Refused> {
     for _ in 0..3 {
         let (seed, now) = (stage.seed(), stage.now);
         let begun = stage.rig.restart(seed, now);
+        stage.check_misuse()?;
         if !stage.rig.medium().is_powered() {
             stage.rig.medium().settle(&Fate::NOTHING);
             continue;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::medium::{Failed, Fate, Fault, Medium, Rest, Torn};
+use super::power::Power;
 
 #[derive(Clone, Debug)]
 enum Operation {
@@ -113,32 +114,14 @@ struct State {
     durable: Image,
     seen: Image,
     pending: Vec<Operation>,
-    operations: u64,
-    strike: Option<(u64, Fault)>,
-    is_out: bool,
+    power: Power,
     reorders: bool,
     inodes: u32,
 }
 
 impl State {
-    /// Begins an operation; says how it is struck.
-    fn begin(&mut self) -> Result<Option<Fault>, Failed> {
-        if self.is_out {
-            return Err(Failed);
-        }
-        let number = self.operations;
-        self.operations += 1;
-        let struck = self.strike.filter(|(at, _)| *at == number);
-        let Some((_, fault)) = struck else {
-            return Ok(None);
-        };
-        self.strike = None;
-        self.is_out = fault == Fault::PowerCut;
-        Ok(Some(fault))
-    }
-
     fn change(&mut self, operation: Operation) -> Result<(), Failed> {
-        let fault = self.begin()?;
+        let fault = self.power.begin()?;
         match fault {
             Some(Fault::Refused) => return Err(Failed),
             Some(Fault::Broken) => {
@@ -161,7 +144,7 @@ impl State {
     }
 
     fn sync(&mut self, inode: Option<u32>) -> Result<(), Failed> {
-        let fault = self.begin()?;
+        let fault = self.power.begin()?;
         if matches!(fault, Some(Fault::PowerCut | Fault::Refused)) {
             return Err(Failed);
         }
@@ -332,15 +315,15 @@ impl Files {
 
 impl Medium for Files {
     fn operations(&self) -> u64 {
-        self.state().operations
+        self.state().power.operations()
     }
 
     fn strike(&mut self, at: u64, fault: Fault) {
-        self.state().strike = Some((at, fault));
+        self.state().power.strike(at, fault);
     }
 
     fn is_powered(&self) -> bool {
-        !self.state().is_out
+        !self.state().power.is_out()
     }
 
     fn unsynced(&self) -> Vec<usize> {
@@ -362,7 +345,7 @@ impl Medium for Files {
             }
         }
         state.seen = state.durable.clone();
-        (state.is_out, state.strike) = (false, None);
+        state.power.come_back();
     }
 
     fn decaying_bits(&self) -> u64 {
@@ -392,9 +375,7 @@ impl Medium for Files {
     fn wipe(&mut self) {
         let mut state = self.state();
         *state = State {
-            operations: state.operations,
-            strike: state.strike,
-            is_out: state.is_out,
+            power: state.power,
             reorders: state.reorders,
             ..State::default()
         };

@@ -5,8 +5,8 @@ use core::fmt;
 /// Where bytes are kept, with the faults that the tester asks for.
 ///
 /// An *operation* is whatever can fail or be cut in two by a power cut: a write, a sync, a rename,
-/// a page that is programmed. [`Files`](super::Files) is one to build on; another counts its
-/// operations and keeps what is not synced yet apart.
+/// a page that is erased. [`Files`](super::Files) and [`Flash`](super::Flash) are two to build on;
+/// another counts its operations and keeps what is not synced yet apart.
 pub trait Medium {
     /// How many operations were begun since the medium was made; reading is none.
     fn operations(&self) -> u64;
@@ -37,6 +37,12 @@ pub trait Medium {
 
     /// Takes everything off; what was ordered to strike still does.
     fn wipe(&mut self);
+
+    /// What the driver did that the medium forbids, the first of it; a medium that forbids nothing
+    /// says nothing.
+    fn misuse(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What goes wrong with an operation.
@@ -71,7 +77,8 @@ pub struct Torn {
     pub rest: Rest,
 }
 
-/// What stands where bytes of a torn write should be.
+/// What stands where bytes of a torn write should be. A medium on which a torn write is another
+/// thing than a file's says what it takes these for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rest {
     /// What was there before: at the end of a file, nothing.

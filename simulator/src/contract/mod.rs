@@ -14,7 +14,7 @@
 //!
 //! - implement [`Rig`] for the driver as it is, or [`Store`] for its journal alone (then
 //!   [`Driver`] is the loop around it);
-//! - run it on [`Files`], or on a [`Medium`] of one's own;
+//! - run it on [`Files`], on a [`Flash`], or on a [`Medium`] of one's own;
 //! - call [`examine`]. A [`Breach`] says which [`Duty`] was not done, what was seen, and where;
 //!   [`replay`] goes there again.
 //!
@@ -43,10 +43,12 @@ mod driver;
 mod duty;
 mod examine;
 mod files;
+mod flash;
 mod flaw;
 mod history;
 mod journal;
 mod medium;
+mod power;
 mod rig;
 mod stage;
 mod witness;
@@ -56,6 +58,7 @@ pub use driver::{Driver, Machine, Store};
 pub use duty::{Blow, Breach, Duty, Point};
 pub use examine::{Options, Report, examine, replay};
 pub use files::Files;
+pub use flash::Flash;
 pub use flaw::Flaw;
 pub use history::History;
 pub use journal::Journal;

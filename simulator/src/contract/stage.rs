@@ -246,8 +246,15 @@ impl<'r> Stage<'r> {
         }
     }
 
+    /// Whether the driver did what its medium forbids.
+    pub(super) fn check_misuse(&mut self) -> Seen {
+        let misuse = self.rig.medium().misuse();
+        misuse.map_or(Ok(()), |what| Err((Duty::RespectMedium, what)))
+    }
+
     /// Looks at what the node did, and starts it again if it gave up.
     fn after_rig(&mut self) -> Result<Flow, (Duty, String)> {
+        self.check_misuse()?;
         self.collect_rig()?;
         if !self.rig.medium().is_powered() {
             return Ok(Flow::Cut);

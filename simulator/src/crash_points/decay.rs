@@ -215,19 +215,11 @@ fn until(
             _ => true,
         };
         if is_known {
-            reconfigure(world, leader, &[change])?;
+            // Refused while another change is under way: asked again then.
+            world.reconfigure_at(leader, &[change])?;
         }
     }
     world.judge(Oracle::Liveness, Err(format!("the group does not {what}")))
-}
-
-fn reconfigure(world: &mut World, leader: usize, changes: &[Change]) -> Result<(), Violation> {
-    if let Some(raft) = world.hosts[leader].raft.as_mut() {
-        // Refused while another change is under way: asked again then.
-        let _ = raft.reconfigure(changes);
-    }
-    world.observe(leader)?;
-    world.drain(leader)
 }
 
 /// Lets the last host in as a learner.
@@ -235,7 +227,7 @@ pub(super) fn admit_last(world: &mut World, leader: usize) -> Result<(), Violati
     let last = world.hosts.len() - 1;
     match world.hosts[last].identity {
         Some(name) if world.hosts[last].has_past() => {
-            reconfigure(world, leader, &[Change::AddLearner(name)])
+            world.reconfigure_at(leader, &[Change::AddLearner(name)])
         }
         Some(_) | None => Ok(()),
     }
@@ -245,5 +237,5 @@ pub(super) fn admit_last(world: &mut World, leader: usize) -> Result<(), Violati
 pub(super) fn replace(world: &mut World, leader: usize, gone: usize) -> Result<(), Violation> {
     let last = world.hosts.len() - 1;
     let changes = [Change::Promote(node(last)), Change::Remove(node(gone))];
-    reconfigure(world, leader, &changes)
+    world.reconfigure_at(leader, &changes)
 }

@@ -3,7 +3,7 @@
 use clocks::Duration;
 
 use crate::world::random::{Random, Stream};
-use crate::world::swarm::{Swarm, Weights};
+use crate::world::swarm::Swarm;
 
 /// What happens next; times are hundredths of the shortest election timeout.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -201,44 +201,24 @@ impl Script {
         let part = |hundredths: u64| Duration::from_micros(shortest.as_micros() * hundredths / 100);
         let delay = random.pick(&[(part(1), part(1)), (part(1), part(3)), (part(1), part(10))]);
         let write = random.pick(&[(part(1), part(1)), (part(1), part(4)), (part(2), part(12))]);
-        let never = Duration::from_micros(1 << 50);
+        let election_timeout = (shortest, shortest.saturating_mul(2));
         Swarm {
-            election_timeout: (shortest, shortest.saturating_mul(2)),
-            hosts: self.hosts,
             founders: self.founders,
-            storm: never,
-            loss: 0,
-            duplication: 0,
-            duplicate_delay: Duration::ZERO,
             delay,
-            tail: 0,
-            tail_delay: Duration::ZERO,
             is_ordered: random.chance(500),
-            busy: 0,
-            busy_time: Duration::ZERO,
             calm_delay: delay,
-            fault_interval: never,
-            weights: Weights::default(),
             write,
-            slow_disk: None,
-            write_failure: 0,
             has_torn_writes: true,
             has_kept_writes: true,
             clock_rate_ppm: random.pick(&[0, 100]),
-            propose_interval: never,
-            burst: 1,
             payload_bytes_max: 8,
-            reconfigure_interval: None,
-            has_wipes: false,
             compact_after: self.compact_after,
             snapshot_padding: self.snapshot_padding,
             window_bytes: 2000,
             frame_bytes: 256,
             heartbeat: part(25),
             persist_timeout: part(400),
-            has_frozen_minority: false,
-            falls_apart: false,
-            corruption: 0,
+            ..Swarm::still(election_timeout, self.hosts)
         }
     }
 }

@@ -60,7 +60,7 @@ pub struct Log {
     /// The entries after it.
     pub entries: Arc<Vec<Entry>>,
     /// What the entries that are configurations say, by index.
-    pub configurations: BTreeMap<u64, Configuration>,
+    pub configurations: Arc<BTreeMap<u64, Configuration>>,
 }
 
 impl Log {
@@ -159,7 +159,10 @@ impl Abstract {
     {
         let hard = raft.hard_state();
         let durable = raft.durable_hard_state();
-        let configuration = Configuration::of(raft.members());
+        let configuration = match previous {
+            Some(state) => Configuration::of_like(|| raft.members(), &state.configuration),
+            None => Configuration::of(raft.members()),
+        };
         let configuration_index = raft.configuration_index().value();
         let mut log = read_log(raft, previous.map(|state| &state.log));
         if configuration_index <= log.base.index {
@@ -235,10 +238,11 @@ where
         }
         let count = (common - base.index) as usize;
         entries.extend_from_slice(&old.after(base.index)[..count]);
-        let configurations = old.configurations.range(base.index + 1..common + 1);
-        log.configurations = configurations
-            .map(|(index, configuration)| (*index, configuration.clone()))
-            .collect();
+        log.configurations = old.configurations.clone();
+        let is_here = |index: &u64| (base.index + 1..=common).contains(index);
+        if !log.configurations.keys().all(is_here) {
+            Arc::make_mut(&mut log.configurations).retain(|index, _| is_here(index));
+        }
     }
     let first = base.index + entries.len() as u64 + 1;
     for index in first..=last.index {
@@ -248,7 +252,7 @@ where
         entries.push(Entry::of(&entry));
         if entry.kind == EntryKind::Configuration {
             let configuration = Configuration::decode(entry.payload).unwrap_or_default();
-            log.configurations.insert(index, configuration);
+            Arc::make_mut(&mut log.configurations).insert(index, configuration);
         }
     }
     log.entries = Arc::new(entries);

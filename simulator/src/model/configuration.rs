@@ -19,6 +19,20 @@ impl Configuration {
         Configuration(Arc::new(seats.collect()))
     }
 
+    /// The same, and if they are those of `other`, without a copy of it.
+    pub fn of_like<I: Iterator<Item = Seat>>(seats: impl Fn() -> I, other: &Configuration) -> Self {
+        let now = seats().map(|seat| (seat.identity, seat.standing));
+        let before = other
+            .0
+            .iter()
+            .map(|(identity, standing)| (*identity, *standing));
+        if now.eq(before) {
+            other.clone()
+        } else {
+            Configuration::of(seats())
+        }
+    }
+
     /// What the payload of a configuration entry says, by docs/WIRE.md; nothing if it is none.
     pub fn decode(payload: &[u8]) -> Option<Self> {
         let bytes = &mut payload.iter();
@@ -81,11 +95,16 @@ impl Configuration {
     /// Whether a majority of the voters is among those for whom `agrees` holds: of both sets, while
     /// there are two.
     pub fn is_quorum(&self, agrees: impl Fn(Identity) -> bool) -> bool {
-        let majority = |voters: BTreeSet<Identity>| {
-            let count = voters.iter().filter(|voter| agrees(**voter)).count();
-            count > voters.len() / 2
+        let majority = |is_in: fn(Standing) -> bool| {
+            let (mut voters, mut count) = (0, 0);
+            for (identity, _) in self.0.iter().filter(|(_, standing)| is_in(**standing)) {
+                voters += 1;
+                count += usize::from(agrees(*identity));
+            }
+            count > voters / 2
         };
-        majority(self.incoming()) && (!self.is_joint() || majority(self.outgoing()))
+        majority(Standing::is_in_incoming)
+            && (!self.is_joint() || majority(Standing::is_in_outgoing))
     }
 
     /// What becomes of it when the joint phase ends.

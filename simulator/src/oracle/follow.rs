@@ -68,13 +68,14 @@ impl Oracles {
             return Ok(());
         }
         shadow.view = after;
-        let members = shadow.members;
         let is_reconfigured = after.has_other_configuration(&before);
+        let mut members = None;
         if is_reconfigured {
-            shadow.members = Members::of(raft);
-            if shadow.members.is_joint() && !members.is_joint() {
+            let old = core::mem::replace(&mut shadow.members, Members::of(raft));
+            if shadow.members.is_joint() && !old.is_joint() {
                 stats.add(Count::Joint);
             }
+            members = Some(old);
             if after.configuration_index < before.configuration_index {
                 stats.add(Count::ConfigurationUndone);
             }
@@ -87,7 +88,7 @@ impl Oracles {
             self.court.judge(Oracle::Patience, found)?;
         }
         if after.role == Role::Candidate && before.role != Role::Candidate {
-            let found = self.vote_quorum.on_candidate(host, &members);
+            let found = self.vote_quorum.on_candidate(host, &shadow.members);
             self.court.judge(Oracle::VoteQuorum, found)?;
         }
         let stored = hosts[host].disk.last().index;
@@ -111,7 +112,7 @@ impl Oracles {
             let term = log.link(after.commit).map(|link| link.term);
             let found = commit_rule::check(host, &before, &after, cause, term);
             self.court.judge(Oracle::CommitRule, found)?;
-            self.follow_commit(host, hosts, &members, stats)?;
+            self.follow_commit(host, hosts, members.as_ref(), stats)?;
         }
         if is_reconfigured {
             self.follow_configuration(host, hosts)?;
@@ -239,11 +240,12 @@ impl Oracles {
         Ok(())
     }
 
+    /// `members` are those before the step, if they may be others now.
     fn follow_commit(
         &mut self,
         host: usize,
         hosts: &[Host],
-        members: &Members,
+        members: Option<&Members>,
         stats: &mut Stats,
     ) -> Result<(), Violation> {
         let Some(raft) = &hosts[host].raft else {
@@ -273,6 +275,7 @@ impl Oracles {
                 self.court.judge(Oracle::ExactlyOnce, found)?;
             }
         }
+        let members = members.unwrap_or(&self.shadows[host].members);
         let found = quorum_durability::check(host, hosts, members, commit, &self.ledger);
         self.court.judge(Oracle::QuorumDurability, found)?;
         self.forget(hosts);

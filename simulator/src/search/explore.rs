@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::queue::Queue;
 use super::seen::Seen;
 use super::space::{Space, Step};
 
@@ -12,10 +13,9 @@ pub struct Limits {
     pub states_max: u64,
     /// Do not go beyond this many steps from the beginning.
     pub depth_max: u32,
-    /// Memory of the table of met states, in bytes. The two frontiers come on top.
+    /// Stop when the met states, those still to be expanded and what is known of the space take so
+    /// much memory, in bytes.
     pub memory_bytes: u64,
-    /// States that a frontier may hold.
-    pub frontier_max: usize,
     /// Stop after this time.
     pub time_max: Option<Duration>,
     /// Keep where each state was met from, so that a broken invariant comes with its history.
@@ -29,7 +29,6 @@ impl Default for Limits {
             states_max: u64::MAX,
             depth_max: u32::MAX,
             memory_bytes: 1 << 30,
-            frontier_max: 1 << 26,
             time_max: None,
             keeps_parents: false,
         }
@@ -69,8 +68,10 @@ pub struct Report {
     pub steps: u64,
     /// The longest shortest way to a state.
     pub depth: u32,
-    /// The largest number of states at one depth.
+    /// The most states that waited to be expanded.
     pub frontier: usize,
+    /// The most memory that was taken, in bytes.
+    pub bytes: u64,
     /// How long it took.
     pub time: Duration,
 }
@@ -107,7 +108,7 @@ pub(super) fn explore_with<S: Space>(
 ) -> Report {
     let mut search = Search {
         began: Instant::now(),
-        seen: Seen::new(limits.memory_bytes, limits.keeps_parents),
+        seen: Seen::new(limits.keeps_parents),
         limits: *limits,
         report: Report {
             end: End::Closed,
@@ -115,14 +116,16 @@ pub(super) fn explore_with<S: Space>(
             steps: 0,
             depth: 0,
             frontier: 1,
+            bytes: 0,
             time: Duration::ZERO,
         },
-        next: Vec::new(),
+        waiting: Queue::new(),
     };
     search.report.end = match search.run(space, watch) {
         Ok(()) => End::Closed,
         Err(end) => end,
     };
+    search.measure(space);
     search.report.states = search.seen.len() as u64;
     search.report.time = search.began.elapsed();
     search.report
@@ -133,43 +136,54 @@ struct Search<T> {
     seen: Seen,
     limits: Limits,
     report: Report,
-    next: Vec<T>,
+    waiting: Queue<T>,
 }
 
 impl<T: Copy> Search<T> {
     fn run<S: Space<State = T>>(&mut self, space: &mut S, watch: Watch<'_, S>) -> Result<(), End> {
         let initial = space.initial();
         let root = space.fingerprint(&initial);
-        let _ = self.seen.insert(root, root);
+        self.seen.insert(root, root);
         if let Some(invariant) = space.broken(&initial) {
             return Err(self.caught(space, invariant, root, None));
         }
-        let (mut frontier, mut steps) = (vec![initial], Vec::new());
-        while !frontier.is_empty() {
+        let mut steps = Vec::new();
+        self.waiting.push(initial);
+        // How many are left at this depth, and how many were expanded.
+        let (mut left, mut expanded) = (1, 0_u64);
+        while let Some(state) = self.waiting.pop() {
+            expanded += 1;
+            if expanded % 1024 == 0 {
+                self.measure(space);
+                self.check_limits()?;
+            }
             if self.report.depth == self.limits.depth_max {
                 return Err(End::Stopped("depth"));
             }
-            for (place, state) in frontier.iter().enumerate() {
-                if place % 1024 == 1023 {
-                    self.check_limits()?;
-                }
-                steps.clear();
-                space.expand(state, &mut steps);
-                let from = space.fingerprint(state);
-                watch(space, state, from, &steps);
-                self.report.steps += steps.len() as u64;
-                // All looks into the table first: one alone would wait for the memory.
-                steps.retain(|step| step.broken.is_some() || !self.seen.has_at_home(step.print));
-                for step in &steps {
-                    self.take(space, from, step)?;
-                }
+            steps.clear();
+            space.expand(&state, &mut steps);
+            let from = space.fingerprint(&state);
+            watch(space, &state, from, &steps);
+            self.report.steps += steps.len() as u64;
+            // All looks into the table first: one alone would wait for the memory.
+            steps.retain(|step| step.broken.is_some() || !self.seen.has_at_home(step.print));
+            for step in &steps {
+                self.take(space, from, step)?;
             }
-            std::mem::swap(&mut frontier, &mut self.next);
-            self.next.clear();
-            self.report.frontier = self.report.frontier.max(frontier.len());
-            self.report.depth += u32::from(!frontier.is_empty());
+            left -= 1;
+            if left == 0 {
+                left = self.waiting.len();
+                self.report.depth += u32::from(left > 0);
+            }
         }
         Ok(())
+    }
+
+    /// Notes what is the most so far.
+    fn measure<S: Space<State = T>>(&mut self, space: &S) {
+        let bytes = self.seen.bytes() + self.waiting.bytes() + space.bytes();
+        self.report.bytes = self.report.bytes.max(bytes);
+        self.report.frontier = self.report.frontier.max(self.waiting.len());
     }
 
     #[inline]
@@ -182,24 +196,22 @@ impl<T: Copy> Search<T> {
         if let Some(invariant) = step.broken {
             return Err(self.caught(space, invariant, from, Some(step.action)));
         }
-        match self.seen.insert(step.print, from) {
-            Ok(true) => {}
-            Ok(false) => return Ok(()),
-            Err(_) => return Err(End::Stopped("memory")),
+        if !self.seen.insert(step.print, from) {
+            return Ok(());
         }
         if let Some(invariant) = space.broken(&step.state) {
             return Err(self.caught(space, invariant, from, Some(step.action)));
         }
-        if self.next.len() >= self.limits.frontier_max {
-            return Err(End::Stopped("frontier"));
-        }
-        self.next.push(step.state);
+        self.waiting.push(step.state);
         Ok(())
     }
 
     fn check_limits(&self) -> Result<(), End> {
         if self.seen.len() as u64 >= self.limits.states_max {
             return Err(End::Stopped("states"));
+        }
+        if self.report.bytes >= self.limits.memory_bytes {
+            return Err(End::Stopped("memory"));
         }
         let is_over = |time| self.began.elapsed() >= time;
         if self.limits.time_max.is_some_and(is_over) {

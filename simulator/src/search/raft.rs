@@ -34,6 +34,7 @@ mod node;
 mod prefix;
 mod prelude;
 mod profile;
+mod reduce;
 mod reference;
 mod sabotage;
 mod shape;
@@ -44,7 +45,7 @@ use std::time::Duration;
 
 pub use coverage::{Coverage, Habit, Wanderer};
 pub use group::{Action, RaftSpace, State};
-pub use profile::{Ending, Profile, profile, profiles};
+pub use profile::{Ending, Profile, Reduction, profile, profiles};
 pub use sabotage::Sabotage;
 pub use step::Input;
 

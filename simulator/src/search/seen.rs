@@ -1,42 +1,48 @@
-//! The states that were met, as fingerprints of 64 bits in a table with open addressing.
+//! The states that were met, as fingerprints of 64 bits in tables with open addressing.
 //!
-//! Eight bytes for each state, sixteen where parents are kept. Two states with one fingerprint
-//! count as one, so a search can miss states: with `n` of them the chance that it missed any is
-//! about `n² / 2^65` (hash compaction, `[Stern95]`). A second run with another seed has other
-//! collisions.
+//! Two states with one fingerprint count as one, so a search can miss states: with `n` of them the
+//! chance that it missed any is about `n² / 2^65` (hash compaction, `[Stern95]`). A second run with
+//! another seed has other collisions.
+//!
+//! One table that doubles needs three times its memory while it does, and is half empty afterwards.
+//! So there are many small tables, each for the fingerprints with the same first bits. Each grows by
+//! a quarter, alone: at most four of five places are taken and, once there are many, at least two of
+//! three, so that a state costs 10 to 12.5 bytes (twice that where parents are kept).
 
 use crate::search::space::mix;
 
-/// The table begins with so many places.
-const PLACES_MIN: usize = 1 << 12;
+/// So many tables.
+const SEGMENTS: usize = 1 << SEGMENT_BITS;
+const SEGMENT_BITS: u32 = 8;
+/// Each begins with so many places.
+const PLACES_MIN: usize = 16;
 
 /// A set of fingerprints.
 pub(super) struct Seen {
-    /// Zero is an empty place.
-    places: Vec<u64>,
-    /// The fingerprint of the state from which each was met first.
-    parents: Option<Vec<u64>>,
+    segments: Vec<Segment>,
     len: usize,
-    places_max: usize,
+    places: usize,
 }
 
-/// No place is left in the memory that the table may take.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Full;
+struct Segment {
+    /// Zero is an empty place.
+    places: Vec<u64>,
+    /// The fingerprint of the state from which each was met first; none if that is not kept.
+    parents: Vec<u64>,
+    len: usize,
+}
 
 impl Seen {
-    pub(super) fn new(memory_bytes: u64, keeps_parents: bool) -> Self {
-        let place_bytes = if keeps_parents { 16 } else { 8 };
-        let places = usize::try_from(memory_bytes / place_bytes).unwrap_or(usize::MAX);
-        let places_max = match places {
-            0..=PLACES_MIN => PLACES_MIN,
-            _ => 1 << places.ilog2(),
+    pub(super) fn new(keeps_parents: bool) -> Self {
+        let segment = || Segment {
+            places: vec![0; PLACES_MIN],
+            parents: vec![0; if keeps_parents { PLACES_MIN } else { 0 }],
+            len: 0,
         };
         Seen {
-            places: vec![0; PLACES_MIN],
-            parents: keeps_parents.then(|| vec![0; PLACES_MIN]),
+            segments: (0..SEGMENTS).map(|_| segment()).collect(),
             len: 0,
-            places_max,
+            places: SEGMENTS * PLACES_MIN,
         }
     }
 
@@ -44,73 +50,102 @@ impl Seen {
         self.len
     }
 
+    /// How much memory the tables take.
+    pub(super) fn bytes(&self) -> u64 {
+        let has_parents = !self.segments[0].parents.is_empty();
+        self.places as u64 * if has_parents { 16 } else { 8 }
+    }
+
     /// Whether a fingerprint stands at the place where it belongs. A guess that costs one look and
     /// depends on no other, so that a processor can do many at once: "no" may be wrong.
     #[inline]
     pub(super) fn has_at_home(&self, fingerprint: u64) -> bool {
-        let home = mix(fingerprint) as usize & (self.places.len() - 1);
-        self.places[home] == fingerprint
+        let mixed = mix(fingerprint);
+        let places = &self.segments[segment(mixed)].places;
+        places[home(mixed, places.len())] == fingerprint
     }
 
     /// Adds a fingerprint and says whether it is new.
     #[inline]
-    pub(super) fn insert(&mut self, fingerprint: u64, parent: u64) -> Result<bool, Full> {
+    pub(super) fn insert(&mut self, fingerprint: u64, parent: u64) -> bool {
         let fingerprint = fingerprint.max(1);
-        let place = find(&self.places, fingerprint);
-        if self.places[place] == fingerprint {
-            return Ok(false);
+        let mixed = mix(fingerprint);
+        let segment = &mut self.segments[segment(mixed)];
+        let mut place = find(&segment.places, fingerprint, mixed);
+        if segment.places[place] == fingerprint {
+            return false;
         }
-        // Seven of eight places at most: beyond that the search for a place gets long.
-        if self.len >= self.places.len() / 8 * 7 {
-            self.grow()?;
-            return self.insert(fingerprint, parent);
+        // Beyond four of five places the search for a place gets long.
+        if segment.len * 5 >= segment.places.len() * 4 {
+            self.places += segment.grow();
+            place = find(&segment.places, fingerprint, mixed);
         }
-        self.places[place] = fingerprint;
-        if let Some(parents) = &mut self.parents {
-            parents[place] = parent;
+        segment.places[place] = fingerprint;
+        if let Some(known) = segment.parents.get_mut(place) {
+            *known = parent;
         }
+        segment.len += 1;
         self.len += 1;
-        Ok(true)
+        true
     }
 
     /// The state from which this one was met first.
     pub(super) fn parent(&self, fingerprint: u64) -> Option<u64> {
-        let place = find(&self.places, fingerprint.max(1));
-        let parents = self.parents.as_ref()?;
-        (self.places[place] != 0).then(|| parents[place])
+        let fingerprint = fingerprint.max(1);
+        let mixed = mix(fingerprint);
+        let segment = &self.segments[segment(mixed)];
+        let place = find(&segment.places, fingerprint, mixed);
+        let is_known = segment.places[place] != 0;
+        segment.parents.get(place).copied().filter(|_| is_known)
     }
+}
 
+impl Segment {
+    /// By a quarter; says by how many places.
     #[cold]
-    fn grow(&mut self) -> Result<(), Full> {
-        let places = self.places.len() * 2;
-        if places > self.places_max {
-            return Err(Full);
+    fn grow(&mut self) -> usize {
+        let len = self.places.len();
+        let more = if len < 1 << 12 { len } else { len / 4 };
+        let old = std::mem::replace(&mut self.places, vec![0; len + more]);
+        let old_parents = std::mem::take(&mut self.parents);
+        if !old_parents.is_empty() {
+            self.parents = vec![0; len + more];
         }
-        let old = std::mem::replace(&mut self.places, vec![0; places]);
-        let old_parents = self.parents.take();
-        let mut parents = old_parents.as_ref().map(|_| vec![0; places]);
         for (from, fingerprint) in old.into_iter().enumerate() {
             if fingerprint == 0 {
                 continue;
             }
-            let to = find(&self.places, fingerprint);
+            let to = find(&self.places, fingerprint, mix(fingerprint));
             self.places[to] = fingerprint;
-            if let (Some(parents), Some(old)) = (&mut parents, &old_parents) {
-                parents[to] = old[from];
+            if let Some(parent) = self.parents.get_mut(to) {
+                *parent = old_parents[from];
             }
         }
-        self.parents = parents;
-        Ok(())
+        more
     }
+}
+
+/// The table of a fingerprint: its first bits.
+#[inline]
+fn segment(mixed: u64) -> usize {
+    (mixed >> (64 - SEGMENT_BITS)) as usize
+}
+
+/// Where a fingerprint belongs in a table of so many places: its last bits, as a fraction.
+#[inline]
+fn home(mixed: u64, places: usize) -> usize {
+    (((mixed & 0xffff_ffff) * places as u64) >> 32) as usize
 }
 
 /// The place of a fingerprint, or the empty one where it belongs.
 #[inline]
-fn find(places: &[u64], fingerprint: u64) -> usize {
-    let mask = places.len() - 1;
-    let mut place = mix(fingerprint) as usize & mask;
+fn find(places: &[u64], fingerprint: u64, mixed: u64) -> usize {
+    let mut place = home(mixed, places.len());
     while places[place] != 0 && places[place] != fingerprint {
-        place = (place + 1) & mask;
+        place += 1;
+        if place == places.len() {
+            place = 0;
+        }
     }
     place
 }
@@ -121,10 +156,10 @@ mod tests {
 
     #[test]
     fn what_was_inserted_is_found_with_its_parent_after_growing() {
-        let mut seen = Seen::new(1 << 24, true);
+        let mut seen = Seen::new(true);
         for n in 1..200_000_u64 {
-            assert_eq!(seen.insert(mix(n), mix(n - 1)), Ok(true));
-            assert_eq!(seen.insert(mix(n), 0), Ok(false));
+            assert!(seen.insert(mix(n), mix(n - 1)));
+            assert!(!seen.insert(mix(n), 0));
         }
         assert_eq!(seen.len(), 199_999);
         for n in 1..200_000_u64 {
@@ -134,9 +169,11 @@ mod tests {
     }
 
     #[test]
-    fn a_full_table_says_so() {
-        let mut seen = Seen::new(0, false);
-        let full = (1..).find(|n| seen.insert(mix(*n), 0).is_err());
-        assert_eq!(full, Some(PLACES_MIN as u64 / 8 * 7 + 1));
+    fn a_state_costs_little() {
+        let mut seen = Seen::new(false);
+        for n in 1..3_000_000_u64 {
+            seen.insert(mix(n), 0);
+        }
+        assert!(seen.bytes() < 13 * seen.len() as u64, "{}", seen.bytes());
     }
 }

@@ -42,6 +42,11 @@ pub trait Space {
     /// A step in words.
     fn describe(&self, before: &Self::State, action: Self::Action) -> String;
 
+    /// About how much memory is taken by what is known of the space, in bytes.
+    fn bytes(&self) -> u64 {
+        0
+    }
+
     /// How many steps the bounds of this space left out: each is a way on that was not taken.
     fn left_out(&self) -> u64 {
         0

@@ -131,6 +131,8 @@ impl World {
         self.oracles.on_sent(number, sent, bound)
     }
 
+    // Out of line: most polls have nothing to say, and must not prepare what a frame needs.
+    #[inline(never)]
     fn transmit_one(
         &mut self,
         number: usize,
@@ -266,53 +268,58 @@ impl World {
 
     /// Hands what is committed to the application.
     fn apply(&mut self, number: usize) -> Result<(), Violation> {
-        loop {
-            let host = &mut self.hosts[number];
-            let Some(raft) = host.raft.as_mut() else {
-                return Ok(());
-            };
-            let before = host.app.applied;
-            match raft.poll_committed() {
-                None => break,
-                Some(Committed::Command(entry)) => {
-                    let index = entry.id.index;
-                    let is_odd = index.value() % 16 == 7;
-                    if self.sabotage == Sabotage::SkipsCommands && is_odd {
-                        continue;
-                    }
-                    let id = entry.id;
-                    let answer = host.app.apply(index, entry.payload);
-                    let state = host.app.state;
-                    self.stats.add(Count::Applied);
-                    if let Some(applied) = &mut self.applied {
-                        applied.push((number, entry.id));
-                    }
-                    self.trace.record(index.value(), state);
-                    self.oracles.on_applied(number, before, index, state)?;
-                    let clients = &mut self.oracles.clients;
-                    if let Some(asked) = clients.on_applied(number, id, self.now, answer) {
-                        self.oracles.on_answered(asked)?;
-                    }
-                    if self.sabotage == Sabotage::RepeatsCommands && is_odd {
-                        self.oracles.on_applied(number, index, index, state)?;
-                    }
-                }
-                Some(Committed::Snapshot(name)) => {
-                    let stored = host.disk.snapshot(&name);
-                    let loaded = stored.and_then(|bytes| App::load_at(bytes, name.last.index));
-                    host.app = loaded.unwrap_or_default();
-                    let state = loaded.map(|app| app.state);
-                    self.trace.say(self.now, number, || {
-                        format!("takes over the snapshot at {}", name.last.index)
-                    });
-                    self.oracles.clients.on_snapshot(number, name.last.index);
-                    self.oracles.on_snapshot(number, &name, state)?;
-                }
-            }
-        }
+        while self.apply_one(number)? {}
         self.oracles
             .on_step(number, || Input::Deliver, &self.hosts)?;
         self.oracles.on_delivered(number, &self.hosts[number])
+    }
+
+    /// Hands over what is next; says whether there was anything.
+    #[inline(never)]
+    fn apply_one(&mut self, number: usize) -> Result<bool, Violation> {
+        let host = &mut self.hosts[number];
+        let Some(raft) = host.raft.as_mut() else {
+            return Ok(false);
+        };
+        let before = host.app.applied;
+        match raft.poll_committed() {
+            None => return Ok(false),
+            Some(Committed::Command(entry)) => {
+                let index = entry.id.index;
+                let is_odd = index.value() % 16 == 7;
+                if self.sabotage == Sabotage::SkipsCommands && is_odd {
+                    return Ok(true);
+                }
+                let id = entry.id;
+                let answer = host.app.apply(index, entry.payload);
+                let state = host.app.state;
+                self.stats.add(Count::Applied);
+                if let Some(applied) = &mut self.applied {
+                    applied.push((number, entry.id));
+                }
+                self.trace.record(index.value(), state);
+                self.oracles.on_applied(number, before, index, state)?;
+                let clients = &mut self.oracles.clients;
+                if let Some(asked) = clients.on_applied(number, id, self.now, answer) {
+                    self.oracles.on_answered(asked)?;
+                }
+                if self.sabotage == Sabotage::RepeatsCommands && is_odd {
+                    self.oracles.on_applied(number, index, index, state)?;
+                }
+            }
+            Some(Committed::Snapshot(name)) => {
+                let stored = host.disk.snapshot(&name);
+                let loaded = stored.and_then(|bytes| App::load_at(bytes, name.last.index));
+                host.app = loaded.unwrap_or_default();
+                let state = loaded.map(|app| app.state);
+                self.trace.say(self.now, number, || {
+                    format!("takes over the snapshot at {}", name.last.index)
+                });
+                self.oracles.clients.on_snapshot(number, name.last.index);
+                self.oracles.on_snapshot(number, &name, state)?;
+            }
+        }
+        Ok(true)
     }
 
     /// Compacts the log if it has grown long; says whether it did.
@@ -324,10 +331,13 @@ impl World {
         let index = raft.delivered();
         let gain = index.since(raft.base().index);
         let is_needed = std::mem::take(&mut host.needs_room);
+        if gain == 0 || (gain < self.swarm.compact_after && !is_needed) {
+            return Ok(false);
+        }
         // A snapshot that is being sent starts over when a later one takes its place.
         let is_sending = self.now < host.sent_piece.plus(self.swarm.part(100))
             && self.now < host.compacted.plus(self.swarm.part(1000));
-        if gain == 0 || is_sending || (gain < self.swarm.compact_after && !is_needed) {
+        if is_sending {
             return Ok(false);
         }
         self.compact_to(number, index)

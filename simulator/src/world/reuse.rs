@@ -20,18 +20,19 @@ macro_rules! copies_in_place {
 
 pub(crate) use copies_in_place;
 
-/// A list that keeps the buffers of what it lets go.
+/// A list that keeps the buffers of what it lets go: they stand behind its end. Nothing is moved
+/// where one thing comes and goes.
 #[derive(Debug)]
 pub struct Shelf<T> {
-    items: Vec<T>,
-    spare: Vec<T>,
+    places: Vec<T>,
+    len: usize,
 }
 
 impl<T> Default for Shelf<T> {
     fn default() -> Self {
         Shelf {
-            items: Vec::new(),
-            spare: Vec::new(),
+            places: Vec::new(),
+            len: 0,
         }
     }
 }
@@ -39,46 +40,44 @@ impl<T> Default for Shelf<T> {
 impl<T> Shelf<T> {
     /// Sees to it that so many can stand here without asking for memory.
     pub fn reserve_with(&mut self, places: usize, make: impl Fn() -> T) {
-        let more = places.saturating_sub(self.items.len());
-        self.items.reserve(more);
-        while self.spare.len() < more {
-            self.spare.push(make());
+        if self.places.len() < places {
+            self.places.resize_with(places, make);
         }
-        self.spare.reserve(places);
     }
 
     /// Puts one more at the end. It still holds what it once held: fill all of it.
+    #[inline]
     pub fn add(&mut self) -> &mut T
     where
         T: Default,
     {
-        let item = self.spare.pop().unwrap_or_default();
-        self.items.push(item);
-        let last = self.items.len() - 1;
-        &mut self.items[last]
+        if self.len == self.places.len() {
+            self.places.push(T::default());
+        }
+        self.len += 1;
+        &mut self.places[self.len - 1]
     }
 
     /// Takes the first away. It can be read until something is added.
+    #[inline]
     pub fn take_first(&mut self) -> Option<&mut T> {
-        if self.items.is_empty() {
-            return None;
+        self.len = self.len.checked_sub(1)?;
+        if self.len > 0 {
+            self.places[..=self.len].rotate_left(1);
         }
-        let first = self.items.remove(0);
-        self.spare.push(first);
-        self.spare.last_mut()
+        self.places.get_mut(self.len)
     }
 
     /// Keeps those for which `is_kept` says so, in their order.
     pub fn retain(&mut self, mut is_kept: impl FnMut(&T) -> bool) {
-        let mut place = 0;
-        while place < self.items.len() {
-            if is_kept(&self.items[place]) {
-                place += 1;
-            } else {
-                let item = self.items.remove(place);
-                self.spare.push(item);
+        let mut kept = 0;
+        for place in 0..self.len {
+            if is_kept(&self.places[place]) {
+                self.places.swap(kept, place);
+                kept += 1;
             }
         }
+        self.len = kept;
     }
 
     /// Lets the last go, or adds some that still hold what they once held, until there are `len`.
@@ -86,16 +85,13 @@ impl<T> Shelf<T> {
     where
         T: Default,
     {
-        while self.items.len() < len {
-            self.add();
-        }
-        let rest = len.min(self.items.len());
-        self.spare.extend(self.items.drain(rest..));
+        self.reserve_with(len, T::default);
+        self.len = len;
     }
 
     /// Lets all go.
     pub fn clear(&mut self) {
-        self.spare.append(&mut self.items);
+        self.len = 0;
     }
 }
 
@@ -104,28 +100,28 @@ impl<T> Deref for Shelf<T> {
 
     #[inline]
     fn deref(&self) -> &[T] {
-        &self.items
+        &self.places[..self.len]
     }
 }
 
 impl<T> DerefMut for Shelf<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.items
+        &mut self.places[..self.len]
     }
 }
 
 impl<T: Clone + Default> Clone for Shelf<T> {
     fn clone(&self) -> Self {
         Shelf {
-            items: self.items.clone(),
-            spare: Vec::new(),
+            places: self.to_vec(),
+            len: self.len,
         }
     }
 
     fn clone_from(&mut self, source: &Self) {
-        self.set_len(source.items.len());
-        for (item, other) in self.items.iter_mut().zip(&source.items) {
+        self.set_len(source.len);
+        for (item, other) in self.iter_mut().zip(&source[..]) {
             item.clone_from(other);
         }
     }

@@ -174,7 +174,54 @@ pub struct Weights {
 /// fast; most wait for seconds, as deployments do.
 const ELECTION_TIMEOUTS: [u64; 6] = [150, 500, 1000, 1000, 1000, 1200];
 
+/// Longer than any history.
+pub const NEVER: Duration = Duration::from_micros(1 << 50);
+
 impl Swarm {
+    /// A world in which nothing goes wrong by itself: one founder and as many members as there
+    /// are hosts, frames and writes that take no time.
+    pub fn still(election_timeout: (Duration, Duration), hosts: usize) -> Self {
+        let at_once = (Duration::ZERO, Duration::ZERO);
+        Swarm {
+            election_timeout,
+            hosts,
+            founders: hosts,
+            storm: NEVER,
+            loss: 0,
+            duplication: 0,
+            duplicate_delay: Duration::ZERO,
+            delay: at_once,
+            tail: 0,
+            tail_delay: Duration::ZERO,
+            is_ordered: false,
+            busy: 0,
+            busy_time: Duration::ZERO,
+            calm_delay: at_once,
+            fault_interval: NEVER,
+            weights: Weights::default(),
+            write: at_once,
+            slow_disk: None,
+            write_failure: 0,
+            has_torn_writes: false,
+            has_kept_writes: false,
+            clock_rate_ppm: 0,
+            propose_interval: NEVER,
+            burst: 1,
+            payload_bytes_max: 0,
+            reconfigure_interval: None,
+            has_wipes: false,
+            compact_after: 64,
+            snapshot_padding: 0,
+            window_bytes: WINDOW_BYTES_MAX,
+            frame_bytes: FRAME_BYTES_MAX,
+            heartbeat: scale(election_timeout.0, 25_000),
+            persist_timeout: election_timeout.1.saturating_mul(2),
+            has_frozen_minority: false,
+            falls_apart: false,
+            corruption: 0,
+        }
+    }
+
     /// The options of a seed.
     pub fn draw(seed: u64) -> Self {
         let random = &mut Random::new(seed, Stream::Swarm);

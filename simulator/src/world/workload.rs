@@ -37,12 +37,15 @@ impl World {
         if !self.is_calm && self.work_random.chance(8) {
             self.campaign_somewhere()?;
         }
-        for number in 0..self.hosts.len() {
-            let host = &self.hosts[number];
+        let mut leaders = 0_u64;
+        for (number, host) in self.hosts.iter().enumerate() {
             let is_leader = host.raft.as_ref().is_some_and(|raft| raft.is_leader());
-            if is_leader && host.paused_until <= self.now {
-                self.propose_to(number, burst, 8 + len as usize)?;
-            }
+            leaders |= u64::from(is_leader && host.paused_until <= self.now) << number;
+        }
+        // What one is given makes no other lead.
+        while leaders != 0 {
+            self.propose_to(leaders.trailing_zeros() as usize, burst, 8 + len as usize)?;
+            leaders &= leaders - 1;
         }
         Ok(())
     }

@@ -32,6 +32,16 @@ pub(super) const STATIONS: &[Station] = &[
         },
     },
     Station {
+        name: "reference",
+        slice: |context, number| {
+            // Every step beside the model; other seeds than without.
+            let first = first(number) + SEEDS_APART / 2;
+            let words =
+                format!("histories --reference --first {first} --seeds {SEEDS_APART} --seconds 40");
+            Some(simulator(context, RELEASE, &words))
+        },
+    },
+    Station {
         name: "explore",
         slice: |context, number| {
             let words = format!("explore --first {} --seconds 60", first(number));
@@ -58,7 +68,7 @@ pub(super) const STATIONS: &[Station] = &[
     Station {
         name: "hostile",
         slice: |context, number| {
-            let words = format!("hostile --first {} --seconds 60", first(number));
+            let words = format!("hostile --first {} --seconds 150", first(number));
             Some(simulator(context, RELEASE, &words))
         },
     },
@@ -144,12 +154,12 @@ const PROFILES: [&str; 8] = [
     "undisturbed",
 ];
 
-/// Into how many slices all graphs on five nodes fall: of half a minute each.
-const TOPOLOGY_SLICES: u64 = 32;
+/// Into how many slices all graphs on five nodes fall: of four minutes each.
+const TOPOLOGY_SLICES: u64 = 4;
 
 /// A hundred thousand seeds, each run by two builds in two processes.
-const DETERMINISM_SLICES: u64 = 20;
-const DETERMINISM_SEEDS: u64 = 5_000;
+const DETERMINISM_SLICES: u64 = 4;
+const DETERMINISM_SEEDS: u64 = 25_000;
 
 /// More seeds than a slice has time for.
 const SEEDS_APART: u64 = 10_000_000;

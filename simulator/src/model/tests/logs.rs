@@ -217,7 +217,7 @@ fn a_snapshot_replaces_what_it_does_not_agree_with() {
 fn changed(state: &Abstract, next: &Configuration) -> Abstract {
     but(&and(state, entry(2, EntryKind::Configuration)), |state| {
         let index = state.last().index;
-        state.log.configurations.insert(index, next.clone());
+        Arc::make_mut(&mut state.log.configurations).insert(index, next.clone());
         (state.configuration, state.configuration_index) = (next.clone(), index);
         let kept: BTreeMap<_, _> = next
             .members()

@@ -65,7 +65,7 @@ fn follower() -> Abstract {
             base: Id::default(),
             base_configuration: Some(all.clone()),
             entries: Arc::new(vec![command(1), command(1), command(2)]),
-            configurations: BTreeMap::new(),
+            configurations: Arc::default(),
         },
         commit: 1,
         delivered: 1,

@@ -26,7 +26,7 @@ use clocks::Duration;
 use super::group::RaftSpace;
 use super::names::{Renaming, renamings};
 use super::node::{ELECTION_MAX, ELECTION_MIN};
-use super::profile::Profile;
+use super::profile::{Profile, Reduction};
 use super::sabotage::Sabotage;
 use super::shape::{self, Beginning, Class, Prints};
 use crate::oracle::Violation;
@@ -35,7 +35,7 @@ use crate::stage::{Setting, Stage};
 use crate::world::decision::Left;
 use crate::world::queue::Due;
 use crate::world::random::{Random, Stream};
-use crate::world::swarm::{Swarm, Weights};
+use crate::world::swarm::{NEVER, Swarm, Weights};
 use crate::world::{Progress, World};
 
 /// Members of the groups that are compared.
@@ -46,8 +46,6 @@ const STEPS_MAX: u32 = 3000;
 const STALE: u32 = 150;
 /// Worlds that are kept to go on from.
 const KEPT: usize = 256;
-/// Longer than any run.
-const NEVER: Duration = Duration::from_micros(1 << 50);
 
 type Kind = [Class; MEMBERS];
 
@@ -94,7 +92,12 @@ impl Coverage {
             return None;
         }
         let renamings = renamings(MEMBERS);
-        let mut space = RaftSpace::new(profile, Sabotage::None, 0);
+        // All shapes count, also of states that become one because nobody can tell them apart.
+        let whole = Profile {
+            reduction: Reduction::None,
+            ..profile
+        };
+        let mut space = RaftSpace::new(whole, Sabotage::None, 0);
         let beginning = space.beginning();
         let mut shapes = HashMap::new();
         let mut known: Vec<Option<(Prints, Class)>> = Vec::new();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use clocks::Instant;
 use raft_core::{EntryId, HardState, LogIndex, Raft, Recovered};
 
-use super::names::{Lens, Renaming, key_of, place_of, print_of};
+use super::names::{Lens, Renaming, Without, key_of, place_of, print_of};
 use super::node::{Log, Machine, config};
 use super::prefix::Prefixes;
 
@@ -58,8 +58,10 @@ impl Disks {
         &self.all[id as usize]
     }
 
-    pub(super) fn print(&self, id: u32, renaming: usize) -> u64 {
-        self.prints[id as usize * self.renamings.len() + renaming]
+    /// The fingerprint under a renaming, with or without the vote.
+    pub(super) fn print(&self, id: u32, renaming: usize, has_vote: bool) -> u64 {
+        let row = id as usize * 2 + usize::from(!has_vote);
+        self.prints[row * self.renamings.len() + renaming]
     }
 
     /// The number of a content, if a machine can come back from it.
@@ -75,10 +77,12 @@ impl Disks {
         let key = key_of(|word| machine.canonical(&plain, word));
         let id = *self.known.entry(key).or_insert(next);
         if id == next {
-            for renaming in &self.renamings {
-                let lens = Lens::new(renaming);
-                let print = print_of(self.seed ^ 0xd, |word| machine.canonical(&lens, word));
-                self.prints.push(print);
+            for without in &Without::ALL[..2] {
+                for renaming in &self.renamings {
+                    let lens = Lens::without(renaming, *without);
+                    let print = print_of(self.seed ^ 0xd, |word| machine.canonical(&lens, word));
+                    self.prints.push(print);
+                }
             }
             let hard = machine.hard_state();
             self.all.push(Disk {

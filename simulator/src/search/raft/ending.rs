@@ -44,7 +44,7 @@ impl RaftSpace {
         let mut past = self.pasts.get(state.past).clone();
         past.phase = phase;
         let after = State {
-            past: self.pasts.intern(past, &self.nodes.prefixes),
+            past: self.pasts.intern(past, self.term, &self.nodes.prefixes),
             ..*state
         };
         steps.push(Step {

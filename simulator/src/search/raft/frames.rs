@@ -12,7 +12,20 @@ pub(super) struct Frame {
     pub(super) from: u8,
     pub(super) to: u8,
     pub(super) term: u32,
+    pub(super) kind: Kind,
     pub(super) bytes: Vec<u8>,
+}
+
+/// What a frame is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    PreVote,
+    PreVoteReply,
+    Vote,
+    VoteReply,
+    /// Entries, or a piece of a snapshot.
+    Entries,
+    Ack,
 }
 
 /// All frames met so far.
@@ -64,6 +77,14 @@ impl Frames {
             from: key.0,
             to: key.1,
             term: message.term.value(),
+            kind: match message.body {
+                Body::PreVote(_) => Kind::PreVote,
+                Body::PreVoteReply(_) => Kind::PreVoteReply,
+                Body::Vote(_) => Kind::Vote,
+                Body::VoteReply(_) => Kind::VoteReply,
+                Body::Append(_) | Body::Chunk(_) => Kind::Entries,
+                Body::Ack(_) => Kind::Ack,
+            },
             bytes: key.2.clone(),
         });
         self.attempts.push(attempt);

@@ -49,6 +49,7 @@ pub(super) struct Past {
 pub(super) struct Pasts {
     known: HashMap<Past, u32>,
     all: Vec<Past>,
+    oldest: Vec<u32>,
     prints: Vec<u64>,
     renamings: Vec<Renaming>,
     seed: u64,
@@ -59,17 +60,29 @@ impl Pasts {
         Pasts {
             known: HashMap::new(),
             all: Vec::new(),
+            oldest: Vec::new(),
             prints: Vec::new(),
             renamings: renamings.to_vec(),
             seed,
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
     pub(super) fn get(&self, id: u32) -> &Past {
         &self.all[id as usize]
     }
 
-    pub(super) fn intern(&mut self, past: Past, prefixes: &Prefixes) -> u32 {
+    /// The lowest term that a past remembers anything of.
+    #[inline]
+    pub(super) fn oldest(&self, id: u32) -> u32 {
+        self.oldest[id as usize]
+    }
+
+    /// The number of a past in a group that began in the term `first`.
+    pub(super) fn intern(&mut self, past: Past, first: u32, prefixes: &Prefixes) -> u32 {
         if let Some(id) = self.known.get(&past) {
             return *id;
         }
@@ -99,6 +112,7 @@ impl Pasts {
             }
             self.prints.push(print);
         }
+        self.oldest.push(past.oldest(first));
         self.all.push(past.clone());
         self.known.insert(past, id);
         id

@@ -20,6 +20,9 @@ pub(super) const NONE: u32 = u32::MAX;
 /// The most renamings: those of three nodes.
 const RENAMINGS_MAX: usize = 6;
 
+/// About what is kept of a node's state: the machine, its disk, its fingerprints.
+const LOCAL_BYTES: usize = 6 << 10;
+
 type Sums = [u64; RENAMINGS_MAX];
 
 #[inline]
@@ -65,7 +68,7 @@ pub struct RaftSpace {
     initial: State,
     pub(super) count: usize,
     renamings: usize,
-    term: u32,
+    pub(super) term: u32,
     index: u32,
     left_out: u64,
     /// A step from the state that was expanded last was left out.
@@ -77,6 +80,7 @@ impl RaftSpace {
     pub fn new(profile: Profile, sabotage: Sabotage, seed: u64) -> Self {
         let seed = mix(seed);
         let equals = profile.members - usize::from(profile.changes > 0);
+        let equals = if profile.is_symmetric { equals } else { 1 };
         let renamings = renamings(equals.min(3));
         let formed = prelude::form(profile.members, profile.joiners);
         let nodes = Nodes::new(
@@ -107,7 +111,8 @@ impl RaftSpace {
         for (place, content) in formed.contents.iter().enumerate() {
             space.initial.nodes[place] = space.nodes.wake(place, content);
         }
-        space.initial.past = space.pasts.intern(Past::default(), &space.nodes.prefixes);
+        let past = Past::default();
+        space.initial.past = space.pasts.intern(past, formed.term, &space.nodes.prefixes);
         space
     }
 
@@ -227,6 +232,8 @@ impl RaftSpace {
             self.is_cut = true;
             return;
         }
+        let mut after = *state;
+        after.nodes[place] = outcome.local;
         let mut crowd = [NONE; CROWD];
         let delivered = match input {
             Input::Deliver(frame) if !self.nodes.profile.repeats => Some(frame),
@@ -236,7 +243,7 @@ impl RaftSpace {
         let kept = kept.filter(|frame| *frame != NONE && Some(*frame) != delivered);
         let mut len = 0;
         for frame in kept.chain(outcome.sent.iter().copied()) {
-            if len < CROWD && !crowd[..len].contains(&frame) {
+            if len < CROWD && !crowd[..len].contains(&frame) && !self.is_dead(&after, frame) {
                 crowd[len] = frame;
                 len += 1;
             }
@@ -253,12 +260,13 @@ impl RaftSpace {
             self.is_cut = true;
             return;
         }
-        let mut after = *state;
-        after.nodes[place] = outcome.local;
         let (past, broken) = self.enter(state, &after, place, counter);
         after.past = past;
+        after.past = self.forget(&after);
         let broken = broken.or_else(|| self.disturbance(&after));
-        let mut sums = self.node_sums(&after);
+        let heed = |all: u8, frame: &u32| all | self.heed(&after, *frame);
+        let heeded = crowd[..len].iter().fold(0, heed);
+        let mut sums = self.node_sums(&after, heeded);
         if usual <= frames_max {
             after.frames.copy_from_slice(&crowd[..FRAMES_MAX]);
             crowd[..len]
@@ -276,10 +284,16 @@ impl RaftSpace {
         for (sums, frame) in weighed.iter_mut().zip(&crowd[..len]) {
             self.add_frame(&after, *frame, sums);
         }
+        let mut heeded_sums = (heeded, sums);
         for kept in subsets(usual, frames_max) {
-            let mut sums = sums;
             after.frames = [NONE; FRAMES_MAX];
             let is_kept = |place: &usize| *place >= usual || kept & 1 << place != 0;
+            let frames = (0..len).filter(is_kept);
+            let heeded = frames.fold(0, |all, place| all | self.heed(&after, crowd[place]));
+            if heeded != heeded_sums.0 {
+                heeded_sums = (heeded, self.node_sums(&after, heeded));
+            }
+            let mut sums = heeded_sums.1;
             let survivors = (0..len).filter(is_kept);
             for (to, from) in survivors.enumerate() {
                 after.frames[to] = crowd[from];
@@ -295,18 +309,21 @@ impl RaftSpace {
     }
 
     /// For each renaming, the sum of the fingerprints of past and nodes.
-    fn node_sums(&self, state: &State) -> Sums {
+    fn node_sums(&self, state: &State, heeded: u8) -> Sums {
+        let without = self.unnoticed(state, heeded);
         let locals = &self.nodes.locals;
         let mut sums = [0; RENAMINGS_MAX];
         sums[..self.renamings].copy_from_slice(self.pasts.prints(state.past));
-        for id in &state.nodes[..self.count] {
-            let mut weight = 0;
-            for (of, attempt) in &locals.view(*id).attempts {
-                let of = locals.view(state.nodes[usize::from(*of)]);
-                weight = weight * 8 + standing_of(*attempt, of) + 1;
-            }
-            for (sum, print) in sums.iter_mut().zip(locals.prints(*id)) {
-                *sum = sum.wrapping_add(weigh(*print, weight));
+        for (id, without) in state.nodes[..self.count].iter().zip(without) {
+            let attempts = &locals.view(*id).attempts;
+            for (which, print) in locals.prints(*id, without).iter().enumerate() {
+                let mut weight = 0;
+                for (of, attempt) in attempts {
+                    let place = usize::from(*of);
+                    let standing = standing_of(*attempt, locals.view(state.nodes[place]));
+                    weight += (standing + 1) << (16 * locals.renaming(which)[place]);
+                }
+                sums[which] = sums[which].wrapping_add(weigh(*print, weight));
             }
         }
         sums
@@ -336,7 +353,7 @@ impl RaftSpace {
     }
 
     /// Whether a frame arrives before anything else happens, or never.
-    fn is_urgent(&self, frame: u32, phase: Phase) -> bool {
+    pub(super) fn is_urgent(&self, frame: u32, phase: Phase) -> bool {
         phase == Phase::Calm
             || (self.nodes.profile.swift_elections && self.nodes.frames.is_electoral(frame))
     }
@@ -352,6 +369,9 @@ impl RaftSpace {
             if phase == Phase::Calm {
                 continue;
             }
+            if self.nodes.profile.is_reduced() {
+                continue;
+            }
             let mut after = *state;
             after.frames[place..].rotate_left(1);
             after.frames[FRAMES_MAX - 1] = NONE;
@@ -364,6 +384,9 @@ impl RaftSpace {
                 print: self.fingerprint(&after),
                 broken: None,
             });
+        }
+        if self.nodes.profile.is_reduced() && phase != Phase::Calm {
+            self.lose_all(state, phase, steps);
         }
     }
 
@@ -403,7 +426,7 @@ impl RaftSpace {
             index: self.index,
         };
         let broken = group.enter(place, old, &mut past).err();
-        (self.pasts.intern(past, &nodes.prefixes), broken)
+        (self.pasts.intern(past, self.term, &nodes.prefixes), broken)
     }
 }
 
@@ -441,14 +464,20 @@ impl Space for RaftSpace {
     }
 
     fn fingerprint(&self, state: &State) -> u64 {
-        let mut sums = self.node_sums(state);
-        let frames = state.frames.iter().filter(|frame| **frame != NONE);
-        frames.for_each(|frame| self.add_frame(state, *frame, &mut sums));
+        let frames = || state.frames.iter().filter(|frame| **frame != NONE);
+        let heeded = frames().fold(0, |all, frame| all | self.heed(state, *frame));
+        let mut sums = self.node_sums(state, heeded);
+        frames().for_each(|frame| self.add_frame(state, *frame, &mut sums));
         self.print(&sums)
     }
 
     fn describe(&self, before: &State, action: Action) -> String {
         super::words::describe(&self.nodes, before.nodes[usize::from(action.place)], action)
+    }
+
+    fn bytes(&self) -> u64 {
+        let (locals, frames, steps) = self.sizes();
+        (locals * LOCAL_BYTES + (frames + self.pasts.len()) * 512 + steps * 128) as u64
     }
 
     fn left_out(&self) -> u64 {

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use quorum::NodeId;
-use raft_core::canonical::Names;
+use raft_core::canonical::{Detail, Names};
 
 use crate::search::space::fold;
 
@@ -48,6 +48,42 @@ pub(super) struct Lens<'a> {
     renaming: &'a Renaming,
     pub(super) own_attempt: Cell<(u32, bool)>,
     pub(super) attempts: RefCell<Vec<(u8, u32)>>,
+    pub(super) without: Without,
+}
+
+/// What of a node nobody can notice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Without {
+    pub(super) vote: bool,
+    pub(super) asking: bool,
+}
+
+impl Without {
+    pub(super) const NOTHING: Without = Without {
+        vote: false,
+        asking: false,
+    };
+    /// All of them, by number.
+    pub(super) const ALL: [Without; 4] = [
+        Without::NOTHING,
+        Without {
+            vote: true,
+            asking: false,
+        },
+        Without {
+            vote: false,
+            asking: true,
+        },
+        Without {
+            vote: true,
+            asking: true,
+        },
+    ];
+
+    #[inline]
+    pub(super) fn number(self) -> usize {
+        usize::from(self.vote) + 2 * usize::from(self.asking)
+    }
 }
 
 impl<'a> Lens<'a> {
@@ -56,6 +92,14 @@ impl<'a> Lens<'a> {
             renaming,
             own_attempt: Cell::new((0, false)),
             attempts: RefCell::default(),
+            without: Without::NOTHING,
+        }
+    }
+
+    pub(super) fn without(renaming: &'a Renaming, without: Without) -> Self {
+        Lens {
+            without,
+            ..Lens::new(renaming)
         }
     }
 }
@@ -76,6 +120,13 @@ impl Names for Lens<'_> {
         let place = place_of(node) as u8;
         self.attempts.borrow_mut().push((place, attempt));
         0
+    }
+
+    fn keeps(&self, detail: Detail) -> bool {
+        match detail {
+            Detail::Vote => !self.without.vote,
+            Detail::Asking => !self.without.asking,
+        }
     }
 
     fn room(&self, bytes: u32) -> u32 {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use clocks::{Duration, Instant};
 use raft_core::{Config, LogIndex, Raft, Role, Ticket};
 
-use super::disks::Disks;
-use super::names::{Lens, NODES_MAX, Renaming, key_of, name, place_of, print_of};
+use super::disks::{Disk, Disks};
+use super::names::{Lens, NODES_MAX, Renaming, Without, key_of, name, place_of, print_of};
 use super::prefix::{Prefixes, ROOT};
 use crate::search::space::fold;
 
@@ -101,6 +101,11 @@ pub(super) struct View {
     /// Whom it follows.
     pub(super) leader: Option<u8>,
     pub(super) is_asking: bool,
+    pub(super) is_candidate: bool,
+    /// The term on its disk.
+    pub(super) durable_term: u32,
+    /// Its term and vote are on its disk, and nothing is being written.
+    pub(super) is_settled: bool,
     pub(super) commit: u32,
     pub(super) log: Log,
     pub(super) disk: u32,
@@ -154,11 +159,17 @@ impl Locals {
         &self.views[id as usize]
     }
 
-    /// The fingerprints under each renaming.
     #[inline]
-    pub(super) fn prints(&self, id: u32) -> &[u64] {
+    pub(super) fn renaming(&self, which: usize) -> &Renaming {
+        &self.renamings[which]
+    }
+
+    /// The fingerprints under each renaming, without what nobody can notice.
+    #[inline]
+    pub(super) fn prints(&self, id: u32, without: Without) -> &[u64] {
         let width = self.renamings.len();
-        &self.prints[id as usize * width..][..width]
+        let row = id as usize * Without::ALL.len() + without.number();
+        &self.prints[row * width..][..width]
     }
 
     /// The number of a node's state. Attempts are counted in the frames under way too, so
@@ -181,20 +192,23 @@ impl Locals {
         let next = self.all.len() as u32;
         let id = *self.known.entry(key).or_insert(next);
         if id == next {
-            for (which, renaming) in self.renamings.iter().enumerate() {
-                let lens = Lens::new(renaming);
-                let print = print_of(self.seed, |word| {
-                    local.machine.canonical(&lens, word);
-                    word(disks.print(local.disk, which));
-                    if let Some(writing) = &local.writing {
-                        word(disks.print(writing.after, which));
-                        word(writing.cuts.len() as u64);
-                    }
-                });
-                self.prints.push(print);
+            for without in Without::ALL {
+                for (which, renaming) in self.renamings.iter().enumerate() {
+                    let lens = Lens::without(renaming, without);
+                    let print = print_of(self.seed, |word| {
+                        local.machine.canonical(&lens, word);
+                        word(disks.print(local.disk, which, !without.vote));
+                        if let Some(writing) = &local.writing {
+                            word(disks.print(writing.after, which, !without.vote));
+                            word(writing.cuts.len() as u64);
+                        }
+                    });
+                    self.prints.push(print);
+                }
             }
             let attempts = plain.attempts.borrow().clone();
-            let view = view_of(&local, plain.own_attempt.get(), attempts, prefixes);
+            let disk = disks.get(local.disk);
+            let view = view_of(&local, disk, plain.own_attempt.get(), attempts, prefixes);
             self.views.push(view);
             self.all.push(local);
         }
@@ -204,6 +218,7 @@ impl Locals {
 
 fn view_of(
     local: &Local,
+    disk: &Disk,
     attempt: (u32, bool),
     attempts: Vec<(u8, u32)>,
     prefixes: &mut Prefixes,
@@ -224,6 +239,11 @@ fn view_of(
         is_established: machine.is_established(),
         leader: machine.leader().map(|leader| place_of(leader) as u8),
         is_asking: matches!(machine.role(), Role::PreCandidate | Role::Candidate),
+        is_candidate: machine.role() == Role::Candidate,
+        durable_term: disk.term,
+        is_settled: local.writing.is_none()
+            && machine.durable_hard_state() == machine.hard_state()
+            && disk.hard == machine.hard_state(),
         commit: machine.commit().value() as u32,
         log: Log::of(machine, prefixes),
         disk: local.disk,

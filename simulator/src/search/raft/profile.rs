@@ -55,6 +55,22 @@ pub struct Profile {
     pub ending: Ending,
     /// Writes that fail, of those that take time.
     pub failures: u8,
+    /// What is left out of the states because nobody can notice it.
+    pub reduction: Reduction,
+    /// Whether groups that are renamings of each other count once. Fairness speaks of nodes by name,
+    /// so that no promise about it can be checked then.
+    pub is_symmetric: bool,
+}
+
+/// What is left out of the states.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reduction {
+    /// Nothing.
+    None,
+    /// What nobody can notice any more.
+    Sound,
+    /// A seeded fault: votes, always.
+    Rash,
 }
 
 const BASE: Profile = Profile {
@@ -76,6 +92,8 @@ const BASE: Profile = Profile {
     slow_disks: false,
     ending: Ending::None,
     failures: 0,
+    reduction: Reduction::Sound,
+    is_symmetric: true,
 };
 
 /// The profiles, for a scale: 1 closes in seconds to minutes, 2 and above are for campaigns.
@@ -140,6 +158,7 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
             frames: 1,
             swift_elections: true,
             ending: Ending::Calm,
+            is_symmetric: false,
             ..BASE
         },
         Profile {
@@ -171,6 +190,12 @@ pub fn profile(name: &str, scale: u8) -> Option<Profile> {
 }
 
 impl Profile {
+    /// Whether anything is left out.
+    #[inline]
+    pub(super) fn is_reduced(&self) -> bool {
+        self.reduction != Reduction::None
+    }
+
     /// The same world with one bound changed: its name as [`bounds`](Profile::bounds) writes it.
     pub fn with(mut self, bound: &str, value: u8) -> Option<Profile> {
         match bound {
@@ -184,6 +209,11 @@ impl Profile {
             "rounds" => self.rounds = value,
             "frames" => self.frames = usize::from(value),
             "failures" => self.failures = value,
+            "reduced" => {
+                let all = [Reduction::None, Reduction::Sound, Reduction::Rash];
+                self.reduction = *all.get(usize::from(value))?;
+            }
+            "symmetric" => self.is_symmetric = value > 0,
             _ => return None,
         }
         Some(self)
@@ -223,6 +253,12 @@ impl Profile {
         }
         if self.slow_disks {
             words.push_str(&format!(", writes take time, failures {}", self.failures));
+        }
+        if self.reduction != Reduction::Sound {
+            words.push_str(&format!(", reduced: {:?}", self.reduction));
+        }
+        if !self.is_symmetric {
+            words.push_str(", names count");
         }
         words
     }

@@ -26,6 +26,8 @@ pub enum Input {
     Deliver(u32),
     /// A frame is lost.
     Lose(u32),
+    /// All frames of elections under way are lost.
+    LoseAll,
     /// The ending begins; with this leader and this follower, if it is about a majority.
     End(u8, u8),
     /// It has waited so long that every deadline has passed.
@@ -62,6 +64,7 @@ impl Input {
             Input::Compact => 1 << 31 | 5,
             Input::Stored => 1 << 31 | 6,
             Input::End(..) => 1 << 31 | 7,
+            Input::LoseAll => 1 << 31 | 8,
             Input::Crash(cut) => 1 << 31 | 1 << 8 | part(cut),
             Input::Failed(cut) => 1 << 31 | 2 << 8 | part(cut),
         }
@@ -287,7 +290,7 @@ impl Acting<'_> {
         match input {
             Input::Deliver(frame) => self.deliver(frame),
             // Nobody notices.
-            Input::Lose(_) | Input::End(..) => {}
+            Input::Lose(_) | Input::LoseAll | Input::End(..) => {}
             Input::Wait => self.pass(now.saturating_add(LONG)),
             Input::Calm => self.calm(),
             Input::Beat => {

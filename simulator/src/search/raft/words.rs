@@ -11,6 +11,7 @@ pub(super) fn describe(nodes: &Nodes, local: u32, action: Action) -> String {
     let what = match action.input {
         Input::Deliver(frame) => return deliver(nodes, frame),
         Input::Lose(frame) => return format!("lost: {}", deliver(nodes, frame)),
+        Input::LoseAll => return "what is left of the election under way is lost".into(),
         Input::End(leader, follower) if leader == follower => return "the storm stops".into(),
         Input::End(leader, follower) => {
             return format!("nodes {} and {} stay in touch", leader + 1, follower + 1);
