@@ -88,7 +88,8 @@ impl Oracles {
             self.court.judge(Oracle::Patience, found)?;
         }
         if after.role == Role::Candidate && before.role != Role::Candidate {
-            let found = self.vote_quorum.on_candidate(host, &shadow.members);
+            let members = members.as_ref().unwrap_or(&self.shadows[host].members);
+            let found = self.vote_quorum.on_candidate(host, members);
             self.court.judge(Oracle::VoteQuorum, found)?;
         }
         let stored = hosts[host].disk.last().index;
