@@ -341,3 +341,39 @@ fn recovered_state_names_its_snapshot() {
     let snapshot = recovered.snapshot();
     assert_eq!((snapshot.last, snapshot.size), (entry_id((7, 2)), 5));
 }
+
+/// A heartbeat moves the election timeout without moving the timer: a driver that has set an alarm need not set it again.
+#[test]
+fn heartbeats_do_not_move_the_alarm() {
+    let mut solo = Past::new(2).term(1).start();
+    solo.say(1, 1, append((0, 0), 0, 1, &[]));
+    let alarm = solo.raft.poll_timeout();
+    for round in 2..9 {
+        solo.pass(5);
+        solo.say(1, 1, append((0, 0), 0, round, &[]));
+        assert_eq!(solo.raft.poll_timeout(), alarm);
+    }
+    solo.wake();
+    assert_eq!(solo.raft.role(), Role::Follower);
+    assert!(solo.raft.poll_timeout() > alarm, "it was heard since");
+}
+
+/// What the window says of its bytes fits together.
+#[test]
+fn bytes_of_the_log_stay_below_their_limit() {
+    let mut solo = Past::new(1).window(4096).establish();
+    let max = solo.raft.log_bytes_max();
+    assert!(max < 4096 && max >= solo.raft.payload_bytes_max());
+    while solo.raft.propose(&[7; 40]).is_ok() {}
+    assert!(solo.raft.log_bytes() <= max && solo.raft.log_bytes() > max / 2);
+}
+
+/// Whose fault a foreign ticket is can be read.
+#[test]
+fn foreign_ticket_says_what_it_is() {
+    let text = raft_core::error::HandleError::ForeignTicket.to_string();
+    assert!(
+        text.contains("ticket") && text.contains("another node"),
+        "{text}"
+    );
+}
