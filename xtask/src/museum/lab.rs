@@ -171,8 +171,10 @@ impl<'a> Lab<'a> {
     fn trial(&self, patch: &Patch, trial: &Trial<'_>) -> Result<Option<Finding>> {
         let identity = hash([&patch.diff]);
         let poisoned = |_| anyhow!("another worker panicked");
-        let known = self.findings.lock().map_err(poisoned)?;
-        let known = known.find(identity, trial);
+        let known = {
+            let findings = self.findings.lock().map_err(poisoned)?;
+            findings.find(identity, trial)
+        };
         if known.is_some() || self.arguments.is_known_only {
             return Ok(known);
         }
