@@ -111,7 +111,7 @@ mod tests {
         let name = (Term::new(9), Round::ZERO.next());
         oracle.on_round(0, name, at(450));
         oracle.on_round(0, name, at(500));
-        assert!(woken(&mut oracle, 401).is_some_and(|found| found.is_err()));
+        assert!(woken(&mut oracle, 501).is_some_and(|found| found.is_err()));
         // It counts from its opening.
         oracle.on_answer(0, 2, name);
         assert_eq!(woken(&mut oracle, 850), Some(Ok(())));
