@@ -1,50 +1,13 @@
 //! Nothing allocates: not a proposal, not a message, not a write, over ten thousand committed entries in a group of
 //! three whose windows and frames are arrays.
-// The one place where the crate's tests need it: a global allocator that counts.
-#![allow(unsafe_code)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "support/counting.rs"]
+mod counting;
 
 use clocks::{Duration, Instant};
+use counting::counted;
 use quorum::NodeId;
 use raft_core::{Change, Committed, Config, LogIndex, RECORD_HEADER_BYTES_MAX, Raft, Ready, wire};
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Counts what its thread asks for, and leaves the work to the system.
-struct Counting;
-
-fn count() {
-    // A thread that ends has nowhere to count any more.
-    let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
-}
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count();
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const NODES: usize = 3;
 const WINDOW: usize = 8 * 1024;
@@ -193,7 +156,7 @@ impl Trio {
 fn ten_thousand_entries_commit_without_an_allocation() {
     // A large value, which only a test builds on its stack.
     let mut trio = Box::new(Trio::new());
-    let before = ALLOCATIONS.get();
+    let before = counted();
     let mut proposed = 0;
     while trio.applied.iter().any(|applied| *applied < ENTRIES) {
         // Several in flight, then none: both the batch and the single entry.
@@ -205,7 +168,7 @@ fn ten_thousand_entries_commit_without_an_allocation() {
         trio.settle();
         trio.tick();
     }
-    let allocations = ALLOCATIONS.get() - before;
+    let allocations = counted() - before;
     println!(
         "{allocations} allocations, {} frames, {} bytes written",
         trio.sent, trio.written
@@ -218,7 +181,7 @@ fn ten_thousand_entries_commit_without_an_allocation() {
 /// A counter that counts nothing would prove nothing.
 #[test]
 fn the_counter_counts() {
-    let before = ALLOCATIONS.get();
+    let before = counted();
     drop(std::hint::black_box(vec![1_u8; 100]));
-    assert_eq!(ALLOCATIONS.get() - before, 2);
+    assert_eq!(counted() - before, 2);
 }

@@ -1,54 +1,13 @@
 //! A world that has warmed up asks for no memory: not to run, not to begin another seed, not to
 //! become a copy of another world.
-// The one place where the crate's tests need it: a global allocator that counts.
-#![allow(unsafe_code)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../../raft-core/tests/support/counting.rs"]
+mod counting;
 
+use counting::counted;
 use simulator::world::stats::Count;
 use simulator::world::{Progress, Share};
 use simulator::{Options, World};
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Counts what its thread asks for, and leaves the work to the system.
-struct Counting;
-
-fn count() {
-    // A thread that ends has nowhere to count any more.
-    let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
-}
-
-fn counted() -> u64 {
-    ALLOCATIONS.with(Cell::get)
-}
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count();
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Runs seeds one after the other until there were so many events; every now and then `fork`
 /// becomes a copy of the world and runs on beside it.

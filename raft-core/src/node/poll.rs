@@ -376,18 +376,7 @@ impl Node {
             self.delivered = self.window.base().index;
             return Some(Committed::Snapshot(self.snapshot));
         }
-        if self.delivered >= deliverable || self.fault.is_some() {
-            return None;
-        }
-        self.next_committed(memory, deliverable)
-    }
-
-    fn next_committed<'m>(
-        &mut self,
-        memory: &'m [u8],
-        deliverable: LogIndex,
-    ) -> Option<Committed<'m>> {
-        while self.delivered < deliverable {
+        while self.delivered < deliverable && self.fault.is_none() {
             let index = self.delivered.next();
             let Some(entry) = self.window.entry(memory, index) else {
                 self.fail(Fault::WindowDamaged);

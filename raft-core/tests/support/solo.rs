@@ -1,4 +1,7 @@
 //! One machine alone with the test, which plays all the others: says a thing, sees every output.
+//!
+//! It is no driver to be shared with the simulator: a test looks at each write before it is reported and at each
+//! message before it leaves, in the words of [`Said`].
 
 use clocks::{Duration, Instant};
 use quorum::NodeId;

@@ -1,7 +1,8 @@
 //! A driver for whoever has a medium and no driver yet, or wants the medium examined alone.
 //!
 //! It does what every driver does, in the order that `raft-core` documents. With a [`Flaw`] it
-//! does one thing wrong, which the tester must find.
+//! does one thing wrong, which the tester must find. Fuzz targets and the tests of `raft-core` drive
+//! a machine step by step, in other orders, and therefore themselves.
 
 use std::collections::VecDeque;
 
