@@ -44,7 +44,7 @@ pub(super) const STATIONS: &[Station] = &[
     Station {
         name: "explore",
         slice: |context, number| {
-            let words = format!("explore --first {} --seconds 60", first(number));
+            let words = format!("explore --first {} --seconds 40", first(number));
             Some(simulator(context, RELEASE, &words))
         },
     },
@@ -78,14 +78,14 @@ pub(super) const STATIONS: &[Station] = &[
         slice: |context, number| {
             // Other seeds than without the checks.
             let first = first(number) + SEEDS_APART / 2;
-            let words = format!("hostile --first {first} --seconds 60");
+            let words = format!("hostile --first {first} --seconds 40");
             Some(simulator(context, CHECKED, &words))
         },
     },
     Station {
         name: "traitor",
         slice: |context, number| {
-            let words = format!("hostile --traitor --first {} --seconds 30", first(number));
+            let words = format!("hostile --traitor --first {} --seconds 20", first(number));
             Some(simulator(context, RELEASE, &words))
         },
     },
@@ -93,7 +93,7 @@ pub(super) const STATIONS: &[Station] = &[
         name: "crash-points",
         slice: |context, number| {
             let first = first(number);
-            let words = format!("crash-points --first {first} --seeds {SEEDS_APART} --seconds 60");
+            let words = format!("crash-points --first {first} --seeds {SEEDS_APART} --seconds 40");
             Some(simulator(context, RELEASE, &words))
         },
     },
