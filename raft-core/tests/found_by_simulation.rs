@@ -260,3 +260,23 @@ fn pre_vote_of_an_earlier_start_counted() {
     solo.say(2, 3, granted(after));
     assert_eq!(solo.raft.role(), Role::Candidate);
 }
+
+/// A stranger that had asked and then became a member was owed an answer in either place: one that helped, from before it
+/// asked again, and one that refused.
+#[test]
+fn stranger_that_became_a_member_was_answered_twice() {
+    let mut solo = Past::new(2).term(1).start();
+    let ask = Said::PreVote {
+        last: (9, 1),
+        attempt: 6,
+    };
+    solo.hear(4, 1, &ask);
+    let with_4 = (1, Item::Seats(voters(&[1, 2, 3, 4])));
+    solo.hear(1, 1, &append((0, 0), 0, 1, &[with_4]));
+    solo.hear(4, 1, &ask);
+    let refused = Said::PreVoteReply {
+        attempt: 6,
+        granted: false,
+    };
+    assert_eq!(solo.drain().to(4), [refused]);
+}

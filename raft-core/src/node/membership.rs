@@ -9,12 +9,12 @@
 
 use quorum::{Joint, Member, MemberSet};
 
-use super::{Current, Node, Role, Timer};
+use super::{Current, Guest, Node, Role, Timer};
 use crate::configuration::{Change, Encoded, Encoder, Seat, Standing, configuration_bytes_max};
 use crate::entry::{ENTRY_HEADER_BYTES, EntryKind};
 use crate::error::{Fault, ReconfigureError};
 use crate::event::Event;
-use crate::slot::{Progress, Replies, Slot};
+use crate::slot::{Progress, Slot};
 use crate::types::{EntryId, LogIndex};
 use crate::wire::APPEND_HEADER_BYTES;
 
@@ -106,10 +106,14 @@ impl Node {
                 continue;
             }
             let Seat { identity, standing } = seat;
+            // What it is owed as a guest it is owed as a member, and once.
+            let is_it = |guest: &Guest| guest.identity == identity;
+            let guest = self.guests.iter().position(is_it);
+            let replies = guest.map(|place| self.guests.remove(place).replies);
             let slot = Slot {
                 identity,
                 standing,
-                replies: Replies::default(),
+                replies: replies.unwrap_or_default(),
                 progress: fresh,
             };
             self.slots.push(slot).map_err(|_| Fault::WindowDamaged)?;
