@@ -334,9 +334,10 @@ impl World {
         if gain == 0 || (gain < self.swarm.compact_after && !is_needed) {
             return Ok(false);
         }
-        // A snapshot that is being sent starts over when a later one takes its place.
+        // A snapshot that is being sent starts over when a later one takes its place. Thirty
+        // election timeouts are what the longest takes over the slowest links to the slowest disks.
         let is_sending = self.now < host.sent_piece.plus(self.swarm.part(100))
-            && self.now < host.compacted.plus(self.swarm.part(1000));
+            && self.now < host.compacted.plus(self.swarm.part(3000));
         if is_sending {
             return Ok(false);
         }
