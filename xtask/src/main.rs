@@ -38,7 +38,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         word: "mutants",
-        what: "every operator and every body replaced, and which the tests notice: [--shard I/N]",
+        what: "every operator and every body replaced, and which the tests notice: [--shard I/N] [--only TEXT]",
         run: mutants::main,
     },
 ];

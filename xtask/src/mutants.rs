@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::museum::{Arms, Copy, Findings, Kind, Patch, TESTS, Trial, hash, hunks};
 use crate::tools::{self, Context};
 
-const USAGE: &str = "cargo xtask mutants [--shard I/N] [--list]";
+const USAGE: &str = "cargo xtask mutants [--shard I/N] [--only TEXT]... [--list]";
 const PAGE: &str = "docs/mutants.md";
 
 /// What is mutated: the modules that decide.
@@ -47,21 +47,28 @@ const ROUNDS: u32 = 20;
 
 /// The command.
 pub(crate) fn main(context: &Context, words: &[String]) -> Result<()> {
-    let (mut shard, mut lists) = ((0, 1), false);
+    let (mut shard, mut lists, mut only) = ((0, 1), false, Vec::new());
     let mut words = words.iter();
     while let Some(word) = words.next() {
+        let mut value = || {
+            words
+                .next()
+                .with_context(|| format!("{word} wants a value; {USAGE}"))
+        };
         match word.as_str() {
-            "--shard" => {
-                let value = words
-                    .next()
-                    .with_context(|| format!("--shard I/N; {USAGE}"))?;
-                shard = tools::shard(value)?;
-            }
+            "--shard" => shard = tools::shard(value()?)?,
+            "--only" => only.push(value()?),
             "--list" => lists = true,
             _ => bail!("{word}? {USAGE}"),
         }
     }
     let mut patches = list(context)?;
+    // Those alone whose title has one of these in it: a few are built soon.
+    if !only.is_empty() {
+        let is_meant = |title: &str| only.iter().any(|text| title.contains(text.as_str()));
+        patches.retain(|patch| is_meant(&without_place(&patch.title)));
+        ensure!(!patches.is_empty(), "no mutant is called {only:?}");
+    }
     if lists {
         for patch in &patches {
             println!("{:>5}  {}", patch.number, patch.title);
