@@ -235,14 +235,71 @@ fn leader_alone(frame_bytes_max: usize) -> Raft<Vec<u8>, 64> {
     raft
 }
 
-/// That the window is full is told when it is: not whenever something was not applied yet.
+/// That the window is full is told when compaction would help: not whenever something was not compacted yet, and not when
+/// nothing was applied that could go.
 #[test]
-fn full_window_is_told_only_when_it_is_full() {
+fn full_window_is_told_when_compaction_would_help() {
+    let full = |e: &Event| matches!(e, Event::WindowFull);
     let mut solo = Past::new(2).log(&[1, 1, 1, 1]).start();
     let outcome = solo.say(1, 1, append((4, 1), 4, 1, &[]));
     assert_eq!(outcome.applied.len(), 4);
-    let full = |e: &Event| matches!(e, Event::WindowFull);
-    assert!(!outcome.events.iter().any(full), "{outcome:?}");
+    let outcome = solo.say(1, 1, append((4, 1), 4, 2, &[]));
+    assert!(
+        !outcome.events.iter().any(full),
+        "there is room: {outcome:?}"
+    );
+
+    let mut solo = Past::new(2).window(2048).term(1).start();
+    let (mut prev, mut round) = ((0, 0), 1);
+    loop {
+        solo.say(1, 1, append(prev, 0, round, &[(1, Item::NoOp)]));
+        round += 1;
+        if solo.last() == prev {
+            break;
+        }
+        prev = solo.last();
+    }
+    let outcome = solo.say(1, 1, append(prev, 0, round, &[]));
+    assert!(
+        !outcome.events.iter().any(full),
+        "nothing was applied: {outcome:?}"
+    );
+    solo.say(1, 1, append(prev, 1, round + 1, &[]));
+    let outcome = solo.say(1, 1, append(prev, 1, round + 2, &[]));
+    assert!(
+        outcome.events.iter().any(full),
+        "one entry could go: {outcome:?}"
+    );
+}
+
+/// Where a command finds room that is as long as any configuration, a change of the members finds it.
+#[test]
+fn change_of_members_needs_the_room_of_its_configuration() {
+    let mut solo = Past::new(1).window(2048).establish();
+    let change = [Change::AddLearner(support::past::identity(4))];
+    let mut checked = 0;
+    while solo.clone().raft.propose(&[7; 200]).is_ok() {
+        // Room for 200 bytes, hardly for many more.
+        if solo.clone().raft.propose(&[7; 400]).is_err() {
+            assert!(solo.clone().raft.reconfigure(&change).is_ok());
+            checked += 1;
+        }
+        solo.raft.propose(&[7; 10]).unwrap();
+    }
+    assert!(checked > 0);
+}
+
+/// The last index at which a snapshot may end, and the one after it.
+#[test]
+fn last_index_of_a_snapshot() {
+    for (index, expected) in [
+        (u64::MAX / 2, None),
+        (u64::MAX / 2 + 1, Some(DropReason::BeyondLog)),
+    ] {
+        let mut solo = Past::new(2).term(1).start();
+        let outcome = solo.say(1, 1, support::solo::chunk((index, 1), b"x", 1));
+        assert_eq!(outcome.dropped(), expected, "{index}");
+    }
 }
 
 /// The same snapshot of another leader waits too while a piece is being stored; its own piece again does not.
