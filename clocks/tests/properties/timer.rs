@@ -130,6 +130,15 @@ fn table_prints_the_timers_that_are_set() {
     assert_eq!(format!("{table:?}"), "{Timer(2): Instant { micros: 7 }}");
 }
 
+#[test]
+fn tables_with_other_deadlines_have_other_hashes() {
+    let (mut one, mut other) = (Table::new(), Table::new());
+    one.set(Timer(2), at(7));
+    assert_ne!(hash_of(&one), hash_of(&other));
+    other.set(Timer(2), at(7));
+    assert_eq!(hash_of(&one), hash_of(&other));
+}
+
 /// Keys that claim indexes outside the table and do not know any of their own.
 #[derive(Clone, Copy)]
 struct Liar(usize);

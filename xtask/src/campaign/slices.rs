@@ -143,9 +143,9 @@ const RELEASE: &str = "release";
 const CHECKED: &str = "checked";
 const DEBUG: &str = "debug";
 
-/// The profiles of `simulator search`, and for how many seconds each may be explored: at most 25
-/// minutes in each of two shards, which take every other one, and less than 8 GiB in each slice.
-const PROFILES: [(&str, u32); 8] = [
+/// The profiles of `simulator search`, and for how many seconds each may be explored: two shards take
+/// every other one, and each slice less than 8 GiB.
+const PROFILES: [(&str, u32); 10] = [
     ("figure-8", 800),
     ("replication", 600),
     ("elections", 300),
@@ -154,6 +154,11 @@ const PROFILES: [(&str, u32); 8] = [
     ("calm", 300),
     ("snapshots", 100),
     ("undisturbed", 300),
+    ("replication --bound replication.proposals=3", 900),
+    (
+        "joining-and-leaving --bound joining-and-leaving.terms=4",
+        600,
+    ),
 ];
 
 /// Into how many slices all graphs on five nodes fall: of four minutes each.
