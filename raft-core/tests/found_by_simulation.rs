@@ -5,7 +5,7 @@ mod support;
 use clocks::Duration;
 use quorum::NodeId;
 use raft_core::{Body, Change, EntryKind, Event, LogIndex, Role, Standing};
-use support::past::{Item, Past, seats, voters};
+use support::past::{Item, Past, commands, seats, voters};
 use support::solo::{Said, Solo, ack, append};
 use support::{Frame, WINDOW, World, config};
 
@@ -279,4 +279,42 @@ fn stranger_that_became_a_member_was_answered_twice() {
         granted: false,
     };
     assert_eq!(solo.drain().to(4), [refused]);
+}
+
+/// A limit of Raft rather than a bug. Node 4 led term 2, gave its entry to the learner, and does not
+/// come back. Node 2 was told to make the learner a voter, so it needs that vote, and the learner refuses it for its newer
+/// log; node 3 needs node 2, whose log is longer; the learner itself does not stand.
+#[test]
+fn learner_with_the_newest_log_is_needed_by_who_knows_it_as_a_voter() {
+    let standings = |first| {
+        seats(&[
+            (1, first),
+            (2, Standing::Voter),
+            (3, Standing::Voter),
+            (4, Standing::Voter),
+        ])
+    };
+    let learner = standings(Standing::Learner);
+    let known = || commands(1, &[1]);
+    let promoted = [
+        known(),
+        vec![(1, Item::Seats(standings(Standing::Incoming)))],
+    ]
+    .concat();
+    let later = [known(), vec![(2, Item::NoOp)]].concat();
+    let past = |id, log: &[(u32, Item)]| Past::new(id).members(learner.clone()).items(log);
+    let mut world = World::of(&[
+        past(1, &later),
+        past(2, &promoted).term(2),
+        past(3, &known()).term(2),
+        past(4, &later),
+    ]);
+    for other in 1..=3 {
+        world.cut.extend([(4, other), (other, 4)]);
+    }
+    world.run(Duration::from_millis(5000));
+    assert_eq!(world.leader(), None);
+    world.cut.clear();
+    world.run(Duration::from_millis(1000));
+    assert!(world.leader().is_some(), "one more and all is well");
 }

@@ -1,12 +1,12 @@
 //! The end of a history: the storm is over, and the group must become well; then, in some
 //! histories, it falls apart altogether, and must do nothing.
 
-use raft_core::Standing;
+use raft_core::{LogIndex, Standing, Term};
 
 use crate::oracle::{Liveness, NoMajority, Oracle, Recovery, Violation};
 use crate::world::World;
 use crate::world::decision::{Decision, Illness};
-use crate::world::host::host_of;
+use crate::world::host::{Host, Machine, host_of};
 use crate::world::queue::Due;
 use crate::world::stats::Count;
 
@@ -125,24 +125,47 @@ impl World {
         }
     }
 
-    /// Whether every configuration in force has its majorities without the frozen hosts.
+    /// Whether the hosts that are not frozen can be asked to become well: every configuration in
+    /// force has its majorities among them, and one of them can win an election.
+    ///
+    /// The second does not follow from the first. A learner that got entries of the latest leader
+    /// refuses its vote to whoever lacks them, and does not stand itself; and somebody may need its
+    /// vote, whose log makes it a voter. Where the latest leader does not come back that is the end.
     pub(crate) fn live_quorums(&self) -> bool {
         let mut rafts = self.hosts.iter().filter_map(|host| host.raft.as_ref());
-        rafts.all(|raft| {
-            let majority = |is_in: fn(Standing) -> bool| {
-                let voters = raft.members().filter(|seat| is_in(seat.standing));
-                let (mut all, mut live) = (0, 0);
-                for seat in voters {
-                    let host = host_of(seat.identity.node).and_then(|at| self.hosts.get(at));
-                    all += 1;
-                    live += usize::from(host.is_some_and(|host| {
-                        !host.is_frozen && host.identity == Some(seat.identity)
-                    }));
-                }
-                all == 0 || live > all / 2
-            };
-            majority(Standing::is_in_incoming)
-                && (!raft.is_joint() || majority(Standing::is_in_outgoing))
-        })
+        let is_well = |host: &Host| !host.is_frozen;
+        rafts.all(|raft| self.has_majorities(raft, is_well))
+            && self.hosts.iter().filter(|host| is_well(host)).any(|host| {
+                let raft = host.raft.as_ref().filter(|raft| raft.is_voter());
+                raft.is_some_and(|raft| {
+                    let votes = |other: &Host| is_well(other) && end(other) <= end(host);
+                    self.has_majorities(raft, votes)
+                })
+            })
     }
+
+    /// Whether those hosts are majorities of the configuration that is in force in this machine.
+    fn has_majorities(&self, raft: &Machine, is_one: impl Fn(&Host) -> bool) -> bool {
+        let has_majority = |is_in: fn(Standing) -> bool| {
+            let voters = raft.members().filter(|seat| is_in(seat.standing));
+            let (mut all, mut ours) = (0, 0);
+            for seat in voters {
+                let host = host_of(seat.identity.node).and_then(|at| self.hosts.get(at));
+                all += 1;
+                ours += usize::from(
+                    host.is_some_and(|host| host.identity == Some(seat.identity) && is_one(host)),
+                );
+            }
+            all == 0 || ours > all / 2
+        };
+        has_majority(Standing::is_in_incoming)
+            && (!raft.is_joint() || has_majority(Standing::is_in_outgoing))
+    }
+}
+
+/// Where the log of a host ends: logs are compared by term, then by index.
+fn end(host: &Host) -> (Term, LogIndex) {
+    let raft = host.raft.as_ref();
+    let last = raft.map_or_else(|| host.disk.last(), |raft| raft.last());
+    (last.term, last.index)
 }
