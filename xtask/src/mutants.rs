@@ -107,7 +107,9 @@ fn judge<'p>(
             dropped: &[],
         };
         let identity = hash([&patch.title, &patch.diff]);
-        let finding = match findings.find(identity, &trial) {
+        // A survivor is tried again: a test may have come since.
+        let known = findings.find(identity, &trial);
+        let finding = match known.filter(|finding| finding.by.is_some()) {
             Some(finding) => finding,
             None => {
                 let finding = arms.hunt(&trial)?;
