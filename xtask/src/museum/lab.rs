@@ -35,7 +35,7 @@ const INDEPENDENT: usize = 2;
 pub(super) fn budget(arguments: &Arguments) -> String {
     let long = arguments.seconds_max;
     format!(
-        "{} trials, {} mutants at a time; of processor time {} s for each checker in its first trial, and {long} s in the \
+        "trials: {}, mutants at a time: {}; of processor time {} s for each checker in its first trial, and {long} s in the \
          others if it noticed, or where nobody did, or of a mutant against safety only one; {} s without an oracle",
         arguments.trials,
         arguments.jobs,
