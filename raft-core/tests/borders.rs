@@ -15,6 +15,13 @@ use support::past::{GROUP, Item, Past, commands, encode_entries, encode_seats, s
 use support::said::entry_id;
 use support::solo::{Said, Solo, ack, append};
 
+/// The voters {1, 2, 3} and these learners.
+fn three_and(learners: &[u64]) -> Vec<raft_core::Seat> {
+    let voters = (1..=3).map(|id| (id, Standing::Voter));
+    let learners = learners.iter().map(|id| (*id, Standing::Learner));
+    seats(&voters.chain(learners).collect::<Vec<_>>())
+}
+
 /// A follower of which this room is left is not sent more, what is under way counted.
 #[test]
 fn entries_under_way_take_up_the_room_of_a_follower() {
@@ -85,13 +92,8 @@ fn granted_pre_vote_of_a_later_term_is_not_entered() {
 /// After a restart, too, a learner does not stand because others voted in the configuration before.
 #[test]
 fn learner_did_not_vote_in_the_configuration_before() {
-    let with = |learners: &[u64]| {
-        let voters = (1..=3).map(|id| (id, Standing::Voter));
-        let learners = learners.iter().map(|id| (*id, Standing::Learner));
-        seats(&voters.chain(learners).collect::<Vec<_>>())
-    };
-    let past = Past::new(4).members(with(&[4]));
-    let mut solo = past.items(&[(1, Item::Seats(with(&[4, 5])))]).start();
+    let past = Past::new(4).members(three_and(&[4]));
+    let mut solo = past.items(&[(1, Item::Seats(three_and(&[4, 5])))]).start();
     solo.raft.campaign(solo.now).unwrap();
     assert_eq!(solo.raft.role(), Role::Follower);
     assert!(solo.drain().sent.is_empty());
@@ -127,13 +129,10 @@ fn configuration_of_no_bytes_is_malformed() {
 /// A cut right behind a configuration leaves it in force, and nobody is told that it changed.
 #[test]
 fn cut_behind_a_configuration_does_not_touch_it() {
-    let with_4 = seats(&[
-        (1, Standing::Voter),
-        (2, Standing::Voter),
-        (3, Standing::Voter),
-        (4, Standing::Learner),
-    ]);
-    let log = [vec![(1, Item::Seats(with_4))], commands(2, &[1, 1])];
+    let log = [
+        vec![(1, Item::Seats(three_and(&[4])))],
+        commands(2, &[1, 1]),
+    ];
     let mut solo = Past::new(2).items(&log.concat()).start();
     let outcome = solo.say(3, 2, append((1, 1), 0, 1, &commands(2, &[2])));
     assert_eq!(solo.last(), (2, 2));
@@ -176,13 +175,7 @@ fn group_sizes_that_no_set_holds_are_refused() {
 /// A learner has no vote to give up, so it goes in one step.
 #[test]
 fn learner_is_removed_in_one_step() {
-    let with_4 = seats(&[
-        (1, Standing::Voter),
-        (2, Standing::Voter),
-        (3, Standing::Voter),
-        (4, Standing::Learner),
-    ]);
-    let mut solo = Past::new(1).members(with_4).establish();
+    let mut solo = Past::new(1).members(three_and(&[4])).establish();
     let before = solo.last().0;
     solo.raft
         .reconfigure(&[Change::Remove(NodeId::new(4))])
