@@ -224,6 +224,7 @@ impl Form<'_> {
             Body::Vote(request) => {
                 self.put(3);
                 self.entry_id(request.last);
+                self.flag(request.is_transfer);
             }
             Body::VoteReply(reply) => {
                 self.put(4);
@@ -261,6 +262,18 @@ impl Form<'_> {
                     ChunkData::Wanted(len) => self.put(u64::from(len) | 1 << 63),
                 }
             }
+            Body::ReadRequest(request) => {
+                self.put(8);
+                self.put(request.nonce);
+                self.put(request.number);
+            }
+            Body::ReadReply(reply) => {
+                self.put(9);
+                self.put(reply.nonce);
+                self.put(reply.number);
+                self.index(reply.index);
+            }
+            Body::TimeoutNow => self.put(10),
         }
     }
 }

@@ -22,6 +22,7 @@ pub struct Config {
     pub(crate) heartbeat_interval: Duration,
     pub(crate) persist_timeout: Duration,
     pub(crate) frame_bytes_max: usize,
+    pub(crate) lease_drift_ppm: Option<u32>,
 }
 
 impl Config {
@@ -36,6 +37,7 @@ impl Config {
                 heartbeat_interval: Duration::from_millis(100),
                 persist_timeout: Duration::from_millis(10_000),
                 frame_bytes_max: 1 << 20,
+                lease_drift_ppm: None,
             },
         }
     }
@@ -89,6 +91,18 @@ impl ConfigBuilder {
         self
     }
 
+    /// Lets a leader answer reads without asking anybody, for as long as nobody else can lead.
+    /// `drift_ppm` is by how many millionths the clock of any member may run too fast or too slow,
+    /// as measured over an election timeout: below 1,000,000. Without this call there are no leases.
+    ///
+    /// A promise about every clock of the group: it must count the time for which a machine is
+    /// suspended, and must not be set back. If it does not hold a read can return what was
+    /// overwritten before it began; nothing else depends on it.
+    pub const fn lease(mut self, drift_ppm: u32) -> Self {
+        self.config.lease_drift_ppm = Some(drift_ppm);
+        self
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
@@ -121,6 +135,9 @@ impl ConfigBuilder {
                 needed: wire::FRAME_BYTES_MIN,
             });
         }
+        if c.lease_drift_ppm.is_some_and(|drift| drift >= 1_000_000) {
+            return Err(ConfigError::DriftTooLarge);
+        }
         Ok(self.config)
     }
 }
@@ -146,6 +163,8 @@ pub enum ConfigError {
         /// The smallest frame size that works, in bytes.
         needed: usize,
     },
+    /// A clock that may stand still measures no lease.
+    DriftTooLarge,
 }
 
 impl fmt::Display for ConfigError {
@@ -162,6 +181,9 @@ impl fmt::Display for ConfigError {
             ConfigError::PersistTimeoutZero => f.write_str("the persist timeout is zero"),
             ConfigError::FrameTooSmall { needed } => {
                 write!(f, "frames must have at least {needed} bytes")
+            }
+            ConfigError::DriftTooLarge => {
+                f.write_str("the drift for leases must be below 1,000,000 millionths")
             }
         }
     }

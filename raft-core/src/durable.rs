@@ -167,6 +167,11 @@ impl Vault {
         self.enter_term(term);
     }
 
+    /// What tells the starts of a node apart.
+    pub(crate) const fn nonce(&self) -> u64 {
+        self.nonce
+    }
+
     #[inline]
     pub(crate) const fn term(&self) -> Term {
         self.hard.term

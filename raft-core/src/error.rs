@@ -73,6 +73,12 @@ pub enum ProposeError {
         /// The leader as far as known.
         leader: Option<NodeId>,
     },
+    /// The leader is handing over its office: ask the one named here in a moment, or this one
+    /// again if that fails.
+    Transferring {
+        /// Who is to lead.
+        to: NodeId,
+    },
     /// The window is full of entries that are not compacted yet: commit, apply and
     /// [`compact`](crate::Raft::compact), or wait, then try again.
     Full,
@@ -94,6 +100,9 @@ impl fmt::Display for ProposeError {
                 write!(f, "this node is not the leader; node {leader} is")
             }
             ProposeError::NotLeader { leader: None } => f.write_str("no leader is known"),
+            ProposeError::Transferring { to } => {
+                write!(f, "the leadership is being handed to node {to}")
+            }
             ProposeError::Full => f.write_str("the log window is full: compact it or wait"),
             ProposeError::TooLarge { payload_bytes_max } => {
                 write!(f, "a payload has at most {payload_bytes_max} bytes here")
@@ -105,6 +114,73 @@ impl fmt::Display for ProposeError {
 
 impl core::error::Error for ProposeError {}
 
+/// Why a read was not begun.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ReadError {
+    /// There is nobody to ask: wait for an election, then try again.
+    NoLeader,
+    /// Too many different reads wait: fetch their outcomes, and what is committed, then try again.
+    Full,
+    /// The node has stopped for good.
+    Faulted(Fault),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReadError::NoLeader => f.write_str("no leader is known"),
+            ReadError::Full => f.write_str("too many reads wait: fetch their outcomes"),
+            ReadError::Faulted(fault) => write!(f, "the node has stopped: {fault}"),
+        }
+    }
+}
+
+impl core::error::Error for ReadError {}
+
+/// Why the leadership is not handed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum TransferError {
+    /// Only the leader hands over: ask the one named here.
+    NotLeader {
+        /// The leader as far as known.
+        leader: Option<NodeId>,
+    },
+    /// The node leads already.
+    ToItself,
+    /// The node does not vote in the configuration to come, so it could not lead.
+    NotAVoter(NodeId),
+    /// Another transfer is under way: wait until it has ended.
+    UnderWay {
+        /// To whom.
+        to: NodeId,
+    },
+    /// The node has stopped for good.
+    Faulted(Fault),
+}
+
+impl fmt::Display for TransferError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TransferError::NotLeader {
+                leader: Some(leader),
+            } => {
+                write!(f, "this node is not the leader; node {leader} is")
+            }
+            TransferError::NotLeader { leader: None } => f.write_str("no leader is known"),
+            TransferError::ToItself => f.write_str("this node leads already"),
+            TransferError::NotAVoter(node) => write!(f, "node {node} does not vote"),
+            TransferError::UnderWay { to } => {
+                write!(f, "a transfer to node {to} is under way")
+            }
+            TransferError::Faulted(fault) => write!(f, "the node has stopped: {fault}"),
+        }
+    }
+}
+
+impl core::error::Error for TransferError {}
+
 /// Why a change of the membership was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -113,6 +189,12 @@ pub enum ReconfigureError {
     NotLeader {
         /// The leader as far as known.
         leader: Option<NodeId>,
+    },
+    /// The leader is handing over its office: ask the one named here in a moment, or this one
+    /// again if that fails.
+    Transferring {
+        /// Who is to lead.
+        to: NodeId,
     },
     /// The leader has not committed an entry of its own term yet: wait for the first one.
     NotEstablished,
@@ -154,6 +236,9 @@ impl fmt::Display for ReconfigureError {
                 write!(f, "this node is not the leader; node {leader} is")
             }
             ReconfigureError::NotLeader { leader: None } => f.write_str("no leader is known"),
+            ReconfigureError::Transferring { to } => {
+                write!(f, "the leadership is being handed to node {to}")
+            }
             ReconfigureError::NotEstablished => {
                 f.write_str("the leader has not committed an entry of its term yet")
             }

@@ -65,6 +65,11 @@ pub enum Event {
     PersistFailed,
     /// A snapshot cannot be sent: it leaves no room for data in a frame.
     SnapshotFrameTooSmall,
+    /// The successor did not lead in time: this leader goes on, and takes proposals again.
+    TransferFailed {
+        /// Who was to lead.
+        to: NodeId,
+    },
     /// The node has stopped for good.
     Faulted(Fault),
 }
@@ -94,7 +99,7 @@ pub enum DropReason {
     TooManyMembers,
 }
 
-const KINDS: usize = 12;
+const KINDS: usize = 13;
 
 /// Which event waits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -110,6 +115,7 @@ enum Kind {
     DiskStalled,
     PersistFailed,
     SnapshotFrameTooSmall,
+    TransferFailed,
     Faulted,
 }
 
@@ -128,6 +134,7 @@ pub(crate) struct Events {
     lost_below: Term,
     dropped: Option<(NodeId, DropReason)>,
     dropped_count: u32,
+    transfer_to: Option<NodeId>,
     fault: Option<Fault>,
 }
 
@@ -174,6 +181,10 @@ impl Events {
             Event::DiskStalled => Kind::DiskStalled,
             Event::PersistFailed => Kind::PersistFailed,
             Event::SnapshotFrameTooSmall => Kind::SnapshotFrameTooSmall,
+            Event::TransferFailed { to } => {
+                self.transfer_to = Some(to);
+                Kind::TransferFailed
+            }
             Event::Faulted(fault) => {
                 self.fault = Some(fault);
                 Kind::Faulted
@@ -224,6 +235,9 @@ impl Events {
             Kind::DiskStalled => Some(Event::DiskStalled),
             Kind::PersistFailed => Some(Event::PersistFailed),
             Kind::SnapshotFrameTooSmall => Some(Event::SnapshotFrameTooSmall),
+            Kind::TransferFailed => Some(Event::TransferFailed {
+                to: self.transfer_to.take()?,
+            }),
             Kind::Faulted => self.fault.take().map(Event::Faulted),
         }
     }
@@ -261,6 +275,7 @@ mod tests {
         Event::DiskStalled,
         Event::PersistFailed,
         Event::SnapshotFrameTooSmall,
+        Event::TransferFailed { to: NodeId::new(8) },
     ];
 
     #[test]

@@ -12,6 +12,7 @@ mod event;
 mod message;
 mod node;
 mod raft;
+mod read;
 mod slot;
 mod snapshot;
 #[cfg(feature = "status")]
@@ -27,12 +28,13 @@ pub use entry::{ENTRY_HEADER_BYTES, Entries, Entry, EntryIter, EntryKind, PAYLOA
 pub use error::Fault;
 pub use event::{DropReason, Event};
 pub use message::{
-    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply, Reject,
-    Transmit, Vote, VoteReply,
+    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply, ReadReply,
+    ReadRequest, Reject, Transmit, Vote, VoteReply,
 };
 pub use node::RoleName as Role;
 pub use node::poll::{Committed, Ready};
 pub use node::restore::Recovered;
 pub use raft::{Raft, Status};
+pub use read::{ReadFailure, ReadOutcome, ReadTicket};
 pub use snapshot::{Piece, Receipt};
 pub use types::{EntryId, GroupId, Identity, Incarnation, LogIndex, Round, Term};

@@ -37,6 +37,12 @@ pub enum Body<'a> {
     Ack(Ack),
     /// A piece of the leader's snapshot, `[Ongaro14 §5.3]`.
     Chunk(Chunk<'a>),
+    /// At which index may I read? `[Ongaro14 §6.4]`
+    ReadRequest(ReadRequest),
+    /// The leader's answer to that.
+    ReadReply(ReadReply),
+    /// Stand for election at once: the leader hands over its office, `[Ongaro14 §3.10]`.
+    TimeoutNow,
 }
 
 /// Asks whether a campaign would succeed, without changing anything.
@@ -68,6 +74,9 @@ pub struct PreVoteReply {
 pub struct Vote {
     /// The end of the candidate's log.
     pub last: EntryId,
+    /// The leader of the term before told the candidate to stand: nobody withholds its vote for
+    /// having heard from a leader, `[Ongaro14 §4.2.3]`.
+    pub is_transfer: bool,
 }
 
 /// Answers a vote request.
@@ -156,6 +165,30 @@ pub enum ChunkData<'a> {
     /// A piece to be sent: the driver supplies this many bytes, from the chunk's offset on, to
     /// [`wire::encode_chunk`](crate::wire::encode_chunk).
     Wanted(u32),
+}
+
+/// Asks the leader for an index to read at, for all reads that a node has gathered.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ReadRequest {
+    /// Drawn by the sender at its start: answers to an earlier life do not count.
+    pub nonce: u64,
+    /// Names the question within that life; later ones have higher numbers.
+    pub number: u64,
+}
+
+/// Answers a [`ReadRequest`]: its sender led after the question came.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ReadReply {
+    /// The question's nonce.
+    pub nonce: u64,
+    /// The question's number.
+    pub number: u64,
+    /// A state that contains this entry's effect is recent enough.
+    pub index: LogIndex,
 }
 
 /// A message and where it goes.

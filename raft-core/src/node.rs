@@ -1,7 +1,8 @@
 //! The protocol's state, and the questions one may ask it. No protocol logic stands here:
 //!
 //! - by phase of a call: [`handle`], [`timeout`], [`poll`], [`command`], [`restore`];
-//! - by concern: [`election`], [`follow`], [`lead`], [`membership`], [`snapshot`].
+//! - by concern: [`election`], [`follow`], [`lead`], [`membership`], [`read`], [`snapshot`],
+//!   [`transfer`].
 //!
 //! The member table is the last field and may be of any capacity behind a reference, so one
 //! instance of the code serves groups of every size.
@@ -15,9 +16,11 @@ mod invariant;
 mod lead;
 mod membership;
 pub(crate) mod poll;
+mod read;
 pub(crate) mod restore;
 mod snapshot;
 mod timeout;
+mod transfer;
 
 use clocks::{Duration, Instant, Jitter, TimerKey, TimerTable};
 use heapless::Vec;
@@ -28,9 +31,11 @@ use crate::durable::{Snapshot, Vault};
 use crate::error::Fault;
 use crate::event::{DropReason, Event, Events};
 use crate::message::{ChunkAck, Reject};
+use crate::read::{ReadFailure, Reads};
 use crate::slot::{Replies, Slot, Slots};
-use crate::types::{Identity, LogIndex, Round, Term, low_half};
+use crate::types::{Identity, LogIndex, Round, Term};
 use crate::window::Window;
+use transfer::Transfer;
 
 /// What a node is at the moment, `[Ongaro14 §3.3]`, with the pre-vote of `[Ongaro14 §9.6]`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -64,6 +69,8 @@ pub(crate) enum Role {
 pub(crate) struct Ballots {
     pub(crate) granted: MemberSet,
     pub(crate) refused: MemberSet,
+    /// The leader of the term before told this candidate to stand.
+    pub(crate) is_transfer: bool,
 }
 
 /// What a follower owes to the leader of its term: kept here until it is sent, so that no later
@@ -84,7 +91,7 @@ pub(crate) struct Owed {
     pub(crate) room_sent: u32,
 }
 
-/// How many rounds back the time of opening is remembered.
+/// Of how many rounds the time of opening is remembered.
 const ROUNDS_REMEMBERED: usize = 8;
 
 /// What belongs to a term of office.
@@ -94,10 +101,16 @@ pub(crate) struct Office {
     /// `[Ongaro14 §3.6.2]`.
     pub(crate) first: LogIndex,
     pub(crate) round: Round,
-    opened: [Instant; ROUNDS_REMEMBERED],
+    /// The latest round that was handed to anybody.
+    pub(crate) handed: Round,
+    /// When the latest noted rounds were opened, in no order.
+    opened: [(Round, Instant); ROUNDS_REMEMBERED],
     /// This node is out of the configuration and leaves when a majority knows the commit; its
     /// members know it once they acknowledge this round.
     pub(crate) leaving: Option<Round>,
+    pub(crate) transfer: Option<Transfer>,
+    /// Somebody may stand for election at any time: no lease holds any more in this term.
+    pub(crate) has_sent_timeout_now: bool,
 }
 
 impl Office {
@@ -105,33 +118,37 @@ impl Office {
         let mut office = Office {
             first,
             round: Round::ZERO,
-            opened: [now; ROUNDS_REMEMBERED],
+            handed: Round::ZERO,
+            opened: [(Round::ZERO, now); ROUNDS_REMEMBERED],
             leaving: None,
+            transfer: None,
+            has_sent_timeout_now: false,
         };
         office.open_round(now);
         office
     }
 
-    fn place(round: Round) -> usize {
-        low_half(round.value()) as usize % ROUNDS_REMEMBERED
-    }
-
-    /// Opens the next round.
+    /// Opens the next round and notes when, in the place of the oldest that was noted.
     fn open_round(&mut self, now: Instant) {
         self.round = self.round.next();
-        if let Some(opened) = self.opened.get_mut(Self::place(self.round)) {
-            *opened = now;
+        if let Some(oldest) = self.opened.iter_mut().min_by_key(|(round, _)| *round) {
+            *oldest = (self.round, now);
         }
     }
 
-    /// When a recent round was opened.
+    /// When the latest noted round up to this one was opened: whoever acknowledges a round still
+    /// followed then.
     #[inline]
     fn opened(&self, round: Round) -> Option<Instant> {
-        let age = self.round.value().checked_sub(round.value())?;
-        if round == Round::ZERO || age >= ROUNDS_REMEMBERED as u64 {
-            return None;
-        }
-        self.opened.get(Self::place(round)).copied()
+        let noted = self.opened.iter();
+        let (noted, at) = noted.filter(|(noted, _)| *noted <= round).max()?;
+        (*noted > Round::ZERO).then_some(*at)
+    }
+
+    /// The first noted round after this one.
+    fn noted_after(&self, round: Round) -> Option<(Round, Instant)> {
+        let noted = self.opened.iter();
+        noted.filter(|(noted, _)| *noted > round).min().copied()
     }
 }
 
@@ -177,9 +194,13 @@ pub(crate) enum Timer {
     Quorum,
     /// Time at which a write has taken too long.
     Disk,
+    /// Time at which a read has waited too long, or is asked for again.
+    Read,
+    /// Time for a leader to give up handing over its office.
+    Transfer,
 }
 
-const TIMERS: usize = 4;
+const TIMERS: usize = 6;
 
 impl TimerKey for Timer {
     const COUNT: usize = TIMERS;
@@ -190,6 +211,8 @@ impl TimerKey for Timer {
             Timer::Heartbeat => 1,
             Timer::Quorum => 2,
             Timer::Disk => 3,
+            Timer::Read => 4,
+            Timer::Transfer => 5,
         }
     }
 
@@ -199,6 +222,8 @@ impl TimerKey for Timer {
             1 => Some(Timer::Heartbeat),
             2 => Some(Timer::Quorum),
             3 => Some(Timer::Disk),
+            4 => Some(Timer::Read),
+            5 => Some(Timer::Transfer),
             _ => None,
         }
     }
@@ -244,6 +269,7 @@ pub(crate) struct Node<S: ?Sized = Slots> {
     pub(crate) reply_due: MemberSet,
     /// Where the next round of sends starts, so that no member is starved.
     pub(crate) cursor: u8,
+    pub(crate) reads: Reads,
     pub(crate) events: Events,
     pub(crate) fault: Option<Fault>,
     pub(crate) slots: S,
@@ -309,7 +335,11 @@ impl Node {
     #[inline]
     fn observe(&mut self, now: Instant) {
         // A clock that runs back counts as standing still.
-        self.now = self.now.max(now);
+        if now < self.now {
+            self.on_time_running_back();
+        } else {
+            self.now = now;
+        }
         if self.is_dirty_untimed {
             self.time_dirty();
         }
@@ -343,12 +373,15 @@ impl Node {
             Timer::Heartbeat,
             Timer::Quorum,
             Timer::Disk,
+            Timer::Read,
+            Timer::Transfer,
         ] {
             self.timers.clear(timer);
         }
         (self.append_due, self.ask_due) = (MemberSet::EMPTY, MemberSet::EMPTY);
         self.reply_due = MemberSet::EMPTY;
         self.guests.clear();
+        self.reads.fail_all(ReadFailure::Faulted(fault));
         fault
     }
 

@@ -10,12 +10,16 @@ use quorum::NodeId;
 use crate::config::Config;
 use crate::configuration::Change;
 use crate::durable::{Ticket, Write};
-use crate::error::{CompactError, HandleError, ProposeError, ReconfigureError, RestoreError};
+use crate::error::{
+    CompactError, HandleError, ProposeError, ReadError, ReconfigureError, RestoreError,
+    TransferError,
+};
 use crate::event::Event;
 use crate::message::{Message, Transmit};
 use crate::node::Node;
 use crate::node::poll::{Committed, Ready};
 use crate::node::restore::{self, Recovered};
+use crate::read::{ReadOutcome, ReadTicket};
 use crate::slot::Slot;
 use crate::snapshot::{Piece, Receipt};
 use crate::types::{EntryId, GroupId, LogIndex};
@@ -35,13 +39,15 @@ pub use questions::Status;
 ///   [`handle_persist_failed`](Raft::handle_persist_failed),
 ///   [`handle_stored`](Raft::handle_stored), [`handle_unreachable`](Raft::handle_unreachable).
 /// - *The application wants*: [`propose`](Raft::propose), [`reconfigure`](Raft::reconfigure),
-///   [`compact`](Raft::compact), [`campaign`](Raft::campaign).
+///   [`compact`](Raft::compact), [`campaign`](Raft::campaign), [`read`](Raft::read),
+///   [`transfer`](Raft::transfer).
 /// - *The machine wants, once* (drive with `while let`): [`poll_transmit`](Raft::poll_transmit),
-///   [`poll_committed`](Raft::poll_committed), [`poll_event`](Raft::poll_event).
+///   [`poll_committed`](Raft::poll_committed), [`poll_read`](Raft::poll_read),
+///   [`poll_event`](Raft::poll_event).
 /// - *The machine needs, until met* (drive with `if let`): [`poll_persist`](Raft::poll_persist),
 ///   [`poll_timeout`](Raft::poll_timeout).
 ///
-/// After any input, drain the polls: persist, transmit, committed, event. Another order is as
+/// After any input, drain the polls: persist, transmit, committed, read, event. Another order is as
 /// safe, only slower. The crate's documentation shows the loop.
 ///
 /// With owned memory a machine is `Clone`; two are equal when they mean the same, wherever in
@@ -248,10 +254,38 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     ///
     /// # Errors
     ///
-    /// [`HandleError::Faulted`] only; without a vote in the group, or in office, it is a no-op.
+    /// [`HandleError::Faulted`] only; without a vote in the group, in office, or within the
+    /// stickiness period after hearing from a leader it is a no-op.
     pub fn campaign(&mut self, now: Instant) -> Result<(), HandleError> {
         let node = self.parts().0;
         node.campaign(now).map_err(|fault| node.fail(fault).into())
+    }
+
+    /// Begins a read that sees everything acknowledged before this call (it is linearizable),
+    /// without a log entry. Every ticket ends in exactly one outcome of
+    /// [`poll_read`](Raft::poll_read): of this machine, in this life of it.
+    ///
+    /// On a leader it takes one contact with a quorum, shared by all reads that come meanwhile,
+    /// or none under a [`lease`](crate::ConfigBuilder::lease); on any other node a question to the
+    /// leader besides. No outcome takes longer than the longest election timeout, as long as
+    /// [`handle_timeout`](Raft::handle_timeout) is called and outcomes are fetched. Work: O(members).
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]; nothing changed.
+    pub fn read(&mut self, now: Instant) -> Result<ReadTicket, ReadError> {
+        self.parts().0.read(now)
+    }
+
+    /// Hands the leadership to `to`, if this node leads: brings it level, then tells it to stand
+    /// at once. Proposals are refused meanwhile. If it does not lead within the longest election
+    /// timeout this node goes on, with [`Event::TransferFailed`].
+    ///
+    /// # Errors
+    ///
+    /// [`TransferError`]; nothing changed.
+    pub fn transfer(&mut self, now: Instant, to: NodeId) -> Result<(), TransferError> {
+        self.parts().0.transfer(now, to)
     }
 
     // ----- the machine wants -----
@@ -270,6 +304,13 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     pub fn poll_committed(&mut self) -> Option<Committed<'_>> {
         let (node, memory) = (&mut self.node as &mut Node, self.memory.as_ref());
         node.poll_committed(memory)
+    }
+
+    /// The next read that ended. Fetch them after [`poll_committed`](Raft::poll_committed),
+    /// because a read can wait for what that hands over. Work: O(members).
+    #[inline]
+    pub fn poll_read(&mut self) -> Option<ReadOutcome> {
+        self.parts().0.poll_read()
     }
 
     /// The next event, if the application cares.

@@ -36,6 +36,25 @@ pub(crate) enum Flow {
     },
 }
 
+/// A member's question for an index to read at.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Asked {
+    pub(crate) nonce: u64,
+    pub(crate) number: u64,
+    pub(crate) stage: Asking,
+}
+
+/// What a member's question waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Asking {
+    /// A round that was not handed to anybody when it came.
+    Gathering,
+    /// That a quorum acknowledges this round.
+    Round(Round),
+    /// Its answer.
+    Confirmed,
+}
+
 /// What the leader knows about a member, `[Ongaro14 §3.5]` (nextIndex, matchIndex).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Progress {
@@ -52,6 +71,8 @@ pub(crate) struct Progress {
     pub(crate) round_acked: Round,
     /// When the latest acknowledged round was opened.
     pub(crate) contact: Instant,
+    /// The latest question for an index to read at.
+    pub(crate) asked: Option<Asked>,
 }
 
 impl Progress {
@@ -66,6 +87,7 @@ impl Progress {
             round_sent: Round::ZERO,
             round_acked: Round::ZERO,
             contact: now,
+            asked: None,
         }
     }
 }

@@ -43,8 +43,12 @@ const KIND_VOTE_REPLY: u8 = 4;
 const KIND_APPEND: u8 = 5;
 const KIND_ACK: u8 = 6;
 const KIND_CHUNK: u8 = 7;
+const KIND_READ_REQUEST: u8 = 8;
+const KIND_READ_REPLY: u8 = 9;
+const KIND_TIMEOUT_NOW: u8 = 10;
 
 const FLAG_GRANTED: u8 = 1;
+const FLAG_TRANSFER: u8 = 1;
 const FLAG_REJECT: u8 = 1;
 const FLAG_CHUNK: u8 = 2;
 

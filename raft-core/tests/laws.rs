@@ -251,6 +251,14 @@ fn any_said() -> impl Strategy<Value = Said> {
         (0_u32..3, any::<bool>())
             .prop_map(|(attempt, granted)| Said::PreVoteReply { attempt, granted }),
         id.clone().prop_map(|last| Said::Vote { last }),
+        id.clone().prop_map(|last| Said::SuccessorVote { last }),
+        Just(Said::TimeoutNow),
+        (0_u64..2, 0_u64..3).prop_map(|(nonce, number)| Said::ReadRequest { nonce, number }),
+        (0_u64..2, 0_u64..3, any::<u64>()).prop_map(|(nonce, number, index)| Said::ReadReply {
+            nonce,
+            number,
+            index
+        }),
         any::<bool>().prop_map(Said::VoteReply),
         (id.clone(), 0_u64..12, 0_u64..5, entries)
             .prop_map(|(prev, commit, round, entries)| append(prev, commit, round, &entries)),
@@ -294,6 +302,8 @@ enum Step {
     Reconfigure(u8),
     Compact,
     Unreachable(u64),
+    Read,
+    Transfer(u64),
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
@@ -313,7 +323,9 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Campaign),
         1 => (0_u8..6).prop_map(Step::Reconfigure),
         1 => Just(Step::Compact),
-        1 => from.prop_map(Step::Unreachable),
+        1 => from.clone().prop_map(Step::Unreachable),
+        1 => Just(Step::Read),
+        1 => from.prop_map(Step::Transfer),
     ]
 }
 
@@ -372,6 +384,12 @@ fn perform(solo: &mut Solo, outstanding: &mut Option<raft_core::Ticket>, step: S
         }
         Step::Compact => {
             let _ = solo.raft.compact(solo.raft.delivered(), 3, 0);
+        }
+        Step::Read => {
+            let _ = solo.raft.read(solo.now);
+        }
+        Step::Transfer(to) => {
+            let _ = solo.raft.transfer(solo.now, NodeId::new(to));
         }
         Step::Unreachable(peer) => {
             solo.raft

@@ -70,6 +70,7 @@ fn vote_for_a_new_life_was_denied_to_it() {
         solo.now,
         Body::Vote(Vote {
             last: EntryId::ZERO,
+            is_transfer: false,
         }),
     );
     let message = Message {

@@ -7,8 +7,8 @@ use quorum::NodeId;
 use raft_core::error::Fault;
 use raft_core::{
     Ack, Change, ChunkAck, Config, DropReason, EntryId, Event, GroupId, HardState, Identity,
-    Incarnation, LogIndex, PreVote, PreVoteReply, Reject, Role, Round, Seat, Snapshot, Standing,
-    Status, Term, Vote, VoteReply,
+    Incarnation, LogIndex, PreVote, PreVoteReply, ReadReply, ReadRequest, Reject, Role, Round,
+    Seat, Snapshot, Standing, Status, Term, Vote, VoteReply,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -72,7 +72,19 @@ fn messages_return() {
         attempt: 4,
         is_granted: true,
     });
-    assert_returns(Vote { last: entry_id() });
+    assert_returns(Vote {
+        last: entry_id(),
+        is_transfer: true,
+    });
+    assert_returns(ReadRequest {
+        nonce: 1 << 60,
+        number: 3,
+    });
+    assert_returns(ReadReply {
+        nonce: 1 << 60,
+        number: 3,
+        index,
+    });
     assert_returns(VoteReply { is_granted: false });
     let reject = Some(Reject {
         prev: index,

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use raft_core::wire::{self, DecodeError, EncodeError};
 use raft_core::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, EntryId, GroupId, Incarnation,
-    LogIndex, Message, PreVote, PreVoteReply, Reject, Round, Snapshot, Term, Vote, VoteReply,
+    LogIndex, Message, PreVote, PreVoteReply, ReadReply, ReadRequest, Reject, Round, Snapshot,
+    Term, Vote, VoteReply,
 };
 
 /// A message together with the bytes that its body borrows.
@@ -116,7 +117,20 @@ fn body() -> impl Strategy<Value = OwnedBody> {
                 is_granted
             })
             .prop_map(|reply| OwnedBody::Plain(Body::PreVoteReply(reply))),
-        entry_id().prop_map(|last| OwnedBody::Plain(Body::Vote(Vote { last }))),
+        (entry_id(), any::<bool>())
+            .prop_map(|(last, is_transfer)| Vote { last, is_transfer })
+            .prop_map(|vote| OwnedBody::Plain(Body::Vote(vote))),
+        (any::<u64>(), any::<u64>())
+            .prop_map(|(nonce, number)| ReadRequest { nonce, number })
+            .prop_map(|request| OwnedBody::Plain(Body::ReadRequest(request))),
+        (any::<u64>(), any::<u64>(), index())
+            .prop_map(|(nonce, number, index)| ReadReply {
+                nonce,
+                number,
+                index
+            })
+            .prop_map(|reply| OwnedBody::Plain(Body::ReadReply(reply))),
+        Just(OwnedBody::Plain(Body::TimeoutNow)),
         any::<bool>()
             .prop_map(|is_granted| VoteReply { is_granted })
             .prop_map(|reply| OwnedBody::Plain(Body::VoteReply(reply))),
@@ -166,7 +180,7 @@ proptest! {
 
     /// Whatever decodes says the same once it is encoded again.
     #[test]
-    fn decoding_is_total(mut frame in vec(any::<u8>(), 0..120), kind in 0..10_u8, flags in 0..5_u8) {
+    fn decoding_is_total(mut frame in vec(any::<u8>(), 0..120), kind in 0..13_u8, flags in 0..5_u8) {
         for shape in 0..3 {
             if let (Some(first), 1..) = (frame.get_mut(0), shape) {
                 *first = (wire::VERSION << 4) | kind;
@@ -196,7 +210,7 @@ proptest! {
 
     #[test]
     fn unknown_kinds_are_refused(owned in message(), kind in 0..16_u8) {
-        prop_assume!(!(1..=7).contains(&kind));
+        prop_assume!(!(1..=10).contains(&kind));
         let mut frame = owned.encoded();
         frame[0] = (wire::VERSION << 4) | kind;
         prop_assert_eq!(wire::decode(&frame), Err(DecodeError::UnknownKind(frame[0])));
@@ -205,9 +219,14 @@ proptest! {
     #[test]
     fn unknown_flags_are_refused(owned in message(), flags in any::<u8>()) {
         let known: u8 = match owned.message().body {
-            Body::PreVoteReply(_) | Body::VoteReply(_) => 1,
+            Body::PreVoteReply(_) | Body::Vote(_) | Body::VoteReply(_) => 1,
             Body::Ack(_) => 3,
-            Body::PreVote(_) | Body::Vote(_) | Body::Append(_) | Body::Chunk(_) => 0,
+            Body::PreVote(_)
+            | Body::Append(_)
+            | Body::Chunk(_)
+            | Body::ReadRequest(_)
+            | Body::ReadReply(_)
+            | Body::TimeoutNow => 0,
         };
         prop_assume!(flags & !known != 0);
         let mut frame = owned.encoded();

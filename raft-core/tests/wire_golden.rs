@@ -9,8 +9,8 @@ use quorum::NodeId;
 use raft_core::{
     Ack, Append, Body, Change, Chunk, ChunkAck, ChunkData, Config, Entries, EntryId, EntryKind,
     GroupId, Identity, Incarnation, LogIndex, Message, PreVote, PreVoteReply,
-    RECORD_HEADER_BYTES_MAX, Raft, Recovered, Reject, Round, Snapshot, Standing, Term, Vote,
-    VoteReply, wire,
+    RECORD_HEADER_BYTES_MAX, Raft, ReadReply, ReadRequest, Recovered, Reject, Round, Snapshot,
+    Standing, Term, Vote, VoteReply, wire,
 };
 
 const DOCUMENT: &str = include_str!("../../docs/WIRE.md");
@@ -93,7 +93,36 @@ fn messages() -> Vec<(&'static str, Body<'static>)> {
                 is_granted: true,
             }),
         ),
-        ("vote", Body::Vote(Vote { last: id(1000, 5) })),
+        (
+            "vote",
+            Body::Vote(Vote {
+                last: id(1000, 5),
+                is_transfer: false,
+            }),
+        ),
+        (
+            "vote-transfer",
+            Body::Vote(Vote {
+                last: id(1000, 5),
+                is_transfer: true,
+            }),
+        ),
+        (
+            "read-request",
+            Body::ReadRequest(ReadRequest {
+                nonce: 0x0102_0304_0506_0708,
+                number: 12,
+            }),
+        ),
+        (
+            "read-reply",
+            Body::ReadReply(ReadReply {
+                nonce: 0x0102_0304_0506_0708,
+                number: 12,
+                index: LogIndex::new(1000),
+            }),
+        ),
+        ("timeout-now", Body::TimeoutNow),
         (
             "vote-reply",
             Body::VoteReply(VoteReply { is_granted: true }),

@@ -4,8 +4,7 @@ use clocks::Duration;
 
 use super::{Ballots, Incoming, Node, Office, Owed, Role, RoleName, Timer};
 use crate::canonical::{Detail, Form, next_by_name};
-use crate::slot::{Flow, Replies};
-use crate::types::Round;
+use crate::slot::{Asking, Flow, Replies};
 use quorum::{Member, MemberSet, NodeId};
 
 impl Node {
@@ -34,6 +33,7 @@ impl Node {
             form.identity(guest.identity);
             guest.replies.canonical(guest.identity.node, form);
         }
+        self.reads.canonical(self.now, form);
         self.canonical_role(form);
     }
 
@@ -49,6 +49,9 @@ impl Node {
             form.put(time.as_micros());
         }
         form.put(config.frame_bytes_max as u64);
+        form.option(config.lease_drift_ppm, |form, drift| {
+            form.put(u64::from(drift))
+        });
     }
 
     fn canonical_log(&self, memory: &[u8], form: &mut Form<'_>) {
@@ -110,7 +113,12 @@ impl Node {
             Role::PreCandidate(ballots) | Role::Candidate(ballots) => {
                 self.canonical_wait(form);
                 form.flag(self.timers.is_set(Timer::Heartbeat));
-                let Ballots { granted, refused } = *ballots;
+                let Ballots {
+                    granted,
+                    refused,
+                    is_transfer,
+                } = *ballots;
+                form.flag(is_transfer);
                 self.canonical_sets(&[granted, refused, self.ask_due], form);
             }
             Role::Leader(office) => {
@@ -133,8 +141,14 @@ impl Node {
     fn canonical_office(&self, office: &Office, form: &mut Form<'_>) {
         form.index(office.first);
         form.round(office.round);
+        form.flag(office.handed < office.round);
         form.option(office.leaving, Form::round);
-        for timer in [Timer::Heartbeat, Timer::Quorum] {
+        form.option(office.transfer, |form, transfer| {
+            form.node(transfer.to);
+            form.flag(transfer.sent);
+        });
+        form.flag(office.has_sent_timeout_now);
+        for timer in [Timer::Heartbeat, Timer::Quorum, Timer::Transfer] {
             form.option(self.timers.deadline(timer), |form, deadline| {
                 form.put(deadline.saturating_since(self.now).as_micros());
             });
@@ -146,9 +160,10 @@ impl Node {
             is_peer.then_some(slot.progress.round_acked)
         });
         let mut round = acked.min().unwrap_or(office.round);
-        while round < office.round {
-            round = Round::new(round.value().saturating_add(1));
-            form.option(office.opened(round), |form, at| self.age(at, form));
+        while let Some((noted, at)) = office.noted_after(round) {
+            round = noted;
+            form.round(noted);
+            self.age(at, form);
         }
     }
 
@@ -186,6 +201,15 @@ impl Node {
             form.index(progress.commit_sent);
             form.round(progress.round_sent);
             form.round(progress.round_acked);
+            form.option(progress.asked, |form, asked| {
+                form.put(asked.nonce);
+                form.put(asked.number);
+                match asked.stage {
+                    Asking::Gathering => form.put(0),
+                    Asking::Round(round) => form.round(round),
+                    Asking::Confirmed => form.put(u64::MAX),
+                }
+            });
             self.age(progress.contact, form);
         }
     }

@@ -21,6 +21,9 @@ impl Node {
                 leader: self.leader,
             });
         }
+        if let Some(to) = self.transferring_to() {
+            return Err(ProposeError::Transferring { to });
+        }
         let payload_bytes_max = self.payload_bytes_max();
         if payload.len() > payload_bytes_max {
             return Err(ProposeError::TooLarge { payload_bytes_max });
@@ -54,7 +57,9 @@ impl Node {
         self.live()?;
         self.observe(now);
         let is_asking = self.is_role(RoleName::PreCandidate) || self.is_role(RoleName::Candidate);
-        if self.is_electable() && !self.is_leader() && !self.is_stalled && !is_asking {
+        // The vote of whoever has just heard from a leader, which may count on it, is its own too.
+        let may_stand = self.is_electable() && !self.is_sticky();
+        if may_stand && !self.is_stalled && !is_asking {
             self.arm_election();
             self.become_pre_candidate();
         }

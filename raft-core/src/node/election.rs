@@ -67,6 +67,7 @@ impl Node {
         self.change_role(Role::Follower(None));
         self.timers.clear(Timer::Heartbeat);
         self.timers.clear(Timer::Quorum);
+        self.timers.clear(Timer::Transfer);
         (self.append_due, self.ask_due) = (MemberSet::EMPTY, MemberSet::EMPTY);
         self.set_leader(None);
         if !self.timers.is_set(Timer::Election) {
@@ -105,6 +106,7 @@ impl Node {
     pub(super) fn set_leader(&mut self, leader: Option<quorum::NodeId>) {
         if self.leader != leader {
             self.leader = leader;
+            self.fail_reads();
             self.events.push(Event::LeaderChanged {
                 leader,
                 term: self.term(),
@@ -130,12 +132,7 @@ impl Node {
 
     /// Asks everyone whether a campaign would succeed.
     pub(super) fn become_pre_candidate(&mut self) {
-        if !self.window.has_room_for_office() {
-            self.events.push(Event::NoRoomToCampaign);
-            return;
-        }
-        if self.term().next().is_none_or(|term| term == Term::MAX) {
-            self.events.push(Event::TermsExhausted);
+        if !self.may_take_office() {
             return;
         }
         self.attempt = self.attempt.wrapping_add(1);
@@ -144,9 +141,32 @@ impl Node {
         self.change_role(Role::PreCandidate(Ballots {
             granted,
             refused: MemberSet::EMPTY,
+            is_transfer: false,
         }));
         self.ask_voters();
         self.count_pre_votes();
+    }
+
+    /// Whether there is room for a leader's first entry, and a term for it; says so if not.
+    pub(super) fn may_take_office(&mut self) -> bool {
+        if !self.window.has_room_for_office() {
+            self.events.push(Event::NoRoomToCampaign);
+            return false;
+        }
+        if self.term().next().is_none_or(|term| term == Term::MAX) {
+            self.events.push(Event::TermsExhausted);
+            return false;
+        }
+        true
+    }
+
+    /// Stands at once, because the leader wants it.
+    pub(super) fn become_successor(&mut self) {
+        self.become_follower();
+        self.become_candidate();
+        if let Role::Candidate(ballots) = &mut self.role {
+            ballots.is_transfer = true;
+        }
     }
 
     fn ask_voters(&mut self) {
@@ -279,7 +299,7 @@ impl Node {
         let can_vote = matches!(self.role, Role::Follower(None) | Role::PreCandidate(_));
         // A node may have learned the term elsewhere, and have heard from its leader just now.
         if can_vote
-            && !self.is_sticky()
+            && (request.is_transfer || !self.is_sticky())
             && self.vault.vote().is_none()
             && request.last.is_up_to_date_with(self.window.last())
         {

@@ -46,6 +46,9 @@ impl Node {
             Body::PreVoteReply(reply) => self.on_pre_vote_reply(sender, reply),
             Body::Vote(request) => self.on_vote(sender, request),
             Body::VoteReply(reply) => self.on_vote_reply(memory, sender, reply)?,
+            Body::ReadRequest(request) => self.on_read_request(sender, request),
+            Body::ReadReply(reply) => self.on_read_reply(sender, reply),
+            Body::TimeoutNow => self.on_timeout_now(sender),
             Body::Chunk(chunk) => match self.on_chunk(memory, sender, chunk)? {
                 Ok(piece) => return Ok(piece),
                 Err(reason) => Some(reason),
@@ -84,13 +87,16 @@ impl Node {
             }
             Body::PreVoteReply(reply) if reply.is_granted => false,
             // Whoever has heard from a leader does not help to replace it, [Ongaro14 §4.2.3].
-            Body::Vote(_) if self.is_sticky() => false,
+            Body::Vote(vote) if !vote.is_transfer && self.is_sticky() => false,
             Body::Vote(_)
             | Body::PreVoteReply(_)
             | Body::VoteReply(_)
             | Body::Append(_)
             | Body::Ack(_)
-            | Body::Chunk(_) => {
+            | Body::Chunk(_)
+            | Body::ReadRequest(_)
+            | Body::ReadReply(_)
+            | Body::TimeoutNow => {
                 self.enter_term(message.term);
                 true
             }
@@ -111,7 +117,11 @@ impl Node {
                     self.drop_message(sender.node, reason);
                 }
             }
-            Body::VoteReply(_) | Body::Ack(_) => {}
+            Body::VoteReply(_)
+            | Body::Ack(_)
+            | Body::ReadRequest(_)
+            | Body::ReadReply(_)
+            | Body::TimeoutNow => {}
         }
     }
 

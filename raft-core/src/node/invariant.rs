@@ -1,6 +1,7 @@
 //! What must hold in every state: checked by tests and the simulator after every step.
 
 use super::{Node, Role};
+use crate::read::Stage;
 use crate::types::LogIndex;
 
 impl Node {
@@ -34,6 +35,7 @@ impl Node {
             self.vault.hard_durable().get().term <= self.term(),
             "the term never falls",
         )?;
+        self.check_reads()?;
         self.check_role(last.index)
     }
 
@@ -62,11 +64,36 @@ impl Node {
         check(is_latest, "the configuration in force is the latest")
     }
 
+    fn check_reads(&self) -> Result<(), &'static str> {
+        let check = |holds: bool, law: &'static str| if holds { Ok(()) } else { Err(law) };
+        let batches = self.reads.batches();
+        let mut end = 0;
+        for (place, batch) in batches.iter().enumerate() {
+            check(batch.count > 0, "no record of reads is empty")?;
+            check(batch.first >= end, "reads are in order")?;
+            end = batch.first.saturating_add(u64::from(batch.count));
+            match batch.stage {
+                Stage::Gathering => {
+                    check(place + 1 == batches.len(), "only the last record gathers")?;
+                    check(self.leader.is_some(), "reads gather for a leader")?;
+                }
+                Stage::Round { .. } => check(self.is_leader(), "only a leader waits for rounds")?,
+                Stage::Asked => check(!self.is_leader(), "a leader asks nobody")?,
+                Stage::Confirmed { .. } | Stage::Failed(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     fn check_role(&self, last: LogIndex) -> Result<(), &'static str> {
         let check = |holds: bool, law: &'static str| if holds { Ok(()) } else { Err(law) };
         match &self.role {
             Role::Leader(office) => {
                 check(office.first <= last, "a leader's log holds its first entry")?;
+                check(
+                    office.handed <= office.round,
+                    "no later round was handed out",
+                )?;
                 let me = self.vault.identity;
                 for slot in self.slots.iter() {
                     let progress = &slot.progress;

@@ -90,9 +90,23 @@ impl Node {
                     }
                 }
                 self.append_due = self.peers();
+                self.on_next_heartbeat();
             }
             Role::PreCandidate(_) | Role::Candidate(_) => self.ask_again(),
             Role::Follower(_) => {}
+        }
+    }
+
+    /// A round was opened that reads may count on; a successor that was told may not have heard.
+    fn on_next_heartbeat(&mut self) {
+        if let Role::Leader(office) = &mut self.role
+            && let Some(transfer) = &mut office.transfer
+        {
+            transfer.sent = false;
+            self.mark_transfer();
+        }
+        if self.reads.is_waiting {
+            self.advance_reads();
         }
     }
 
@@ -168,12 +182,13 @@ impl Node {
         if ack.verified > last || ack.round > office.round {
             return Ok(Some(DropReason::BeyondLog));
         }
-        let is_leaving = office.leaving.is_some();
+        let is_ending = office.leaving.is_some() || office.transfer.is_some();
         let Some(slot) = self.slots.get_mut(member.index()) else {
             return Ok(None);
         };
         let progress = &mut slot.progress;
-        if ack.round > progress.round_acked {
+        let is_next_round = ack.round > progress.round_acked;
+        if is_next_round {
             progress.round_acked = ack.round;
             if let Some(opened) = office.opened(ack.round) {
                 progress.contact = progress.contact.max(opened);
@@ -207,8 +222,12 @@ impl Node {
         if advanced && ack.verified > self.commit {
             self.maybe_commit(memory)?;
         }
-        if is_leaving {
+        if is_ending {
             self.maybe_leave();
+            self.mark_transfer();
+        }
+        if is_next_round && self.reads.is_waiting {
+            self.advance_reads();
         }
         Ok(None)
     }
@@ -265,6 +284,10 @@ impl Node {
         }
         self.commit = agreed;
         self.append_due = self.append_due.union(self.peers());
+        if self.reads.is_waiting {
+            // It may be the first commit of this leader.
+            self.advance_reads();
+        }
         if self.current.index <= agreed {
             self.on_configuration_committed(memory)?;
         }
@@ -284,6 +307,10 @@ impl Node {
             return;
         }
         let Some(round) = office.leaving else { return };
+        if office.transfer.is_some() {
+            // Its successor makes it go, or fails to.
+            return;
+        }
         let knows = |slot: &crate::slot::Slot| {
             slot.progress.round_acked >= round && slot.progress.matched >= self.current.index
         };

@@ -39,6 +39,10 @@ impl Node {
             // A leader that was alone has members now.
             self.arm_heartbeat();
         }
+        if self.reads.is_waiting {
+            // Other members decide.
+            self.advance_reads();
+        }
         Ok(())
     }
 
@@ -165,6 +169,9 @@ impl Node {
                 leader: self.leader,
             });
         };
+        if let Some(to) = self.transferring_to() {
+            return Err(ReconfigureError::Transferring { to });
+        }
         if self.commit < office.first {
             return Err(ReconfigureError::NotEstablished);
         }

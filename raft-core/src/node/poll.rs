@@ -62,7 +62,7 @@ impl Node {
         if !self.vault.is_term_durable() || self.fault.is_some() {
             return None;
         }
-        if !self.reply_due.is_empty() || !self.guests.is_empty() {
+        if !self.reply_due.is_empty() || !self.guests.is_empty() || self.reads.ask_due {
             let reply = self.next_reply(ready);
             if reply.is_some() {
                 return reply;
@@ -100,8 +100,12 @@ impl Node {
                 if let Some(body) = self.vault.reply(&mut slot.replies, to) {
                     return self.transmit(to.node, body);
                 }
-            } else {
+            } else if !self.is_owed_by_leader(member) {
                 self.reply_due.remove(member);
+            } else if ready.has(to.node)
+                && let Some(body) = self.take_owed_by_leader(member)
+            {
+                return self.transmit(to.node, body);
             }
         }
         for guest in self.guests.iter_mut() {
@@ -114,7 +118,32 @@ impl Node {
                 return self.transmit(to.node, body);
             }
         }
-        None
+        self.next_read_request(ready)
+    }
+
+    /// Whether a leader owes this member more than entries.
+    fn is_owed_by_leader(&self, member: Member) -> bool {
+        self.is_leader() && (self.is_read_confirmed(member) || self.is_to_be_told(member))
+    }
+
+    fn take_owed_by_leader(&mut self, member: Member) -> Option<Body<'static>> {
+        match self.take_read_reply(member) {
+            Some(reply) => Some(Body::ReadReply(reply)),
+            None => self.take_timeout_now(member).then_some(Body::TimeoutNow),
+        }
+    }
+
+    /// The question to the leader for an index to read at.
+    fn next_read_request<'m>(&mut self, ready: Ready<'_>) -> Option<Transmit<'m>> {
+        let Role::Follower(Some(owed)) = &self.role else {
+            return None;
+        };
+        let to = owed.leader.node;
+        if !self.reads.ask_due || !ready.has(to) {
+            return None;
+        }
+        let request = self.take_read_request()?;
+        self.transmit(to, Body::ReadRequest(request))
     }
 
     /// The acknowledgement to the leader: its round at once, its entries when they are durable.
@@ -166,7 +195,10 @@ impl Node {
                 last,
                 attempt: self.attempt,
             }),
-            Role::Candidate(_) => Body::Vote(Vote { last }),
+            Role::Candidate(ref ballots) => Body::Vote(Vote {
+                last,
+                is_transfer: ballots.is_transfer,
+            }),
             Role::Follower(_) | Role::Leader(_) => return None,
         };
         self.transmit(to, body)
@@ -210,7 +242,7 @@ impl Node {
         member: Member,
         to: NodeId,
     ) -> Option<Transmit<'m>> {
-        let Role::Leader(office) = &self.role else {
+        let Role::Leader(office) = &mut self.role else {
             return None;
         };
         let round = office.round;
@@ -264,6 +296,7 @@ impl Node {
             // Everything there is has been said.
             self.append_due.remove(member);
         }
+        office.handed = round;
         self.transmit(
             to,
             Body::Append(Append {
@@ -282,7 +315,7 @@ impl Node {
         member: Member,
         to: NodeId,
     ) -> Option<Transmit<'m>> {
-        let Role::Leader(office) = &self.role else {
+        let Role::Leader(office) = &mut self.role else {
             return None;
         };
         let (round, snapshot) = (office.round, self.snapshot);
@@ -315,6 +348,7 @@ impl Node {
             .unwrap_or(u32::MAX)
             .min(u32::try_from(room).unwrap_or(u32::MAX));
         progress.round_sent = round;
+        office.handed = round;
         let data = ChunkData::Wanted(len);
         self.transmit(
             to,

@@ -12,6 +12,7 @@ use crate::durable::{HardState, RECORD_VERSION, RecordHeader, Snapshot, Vault};
 use crate::entry::{ENTRY_HEADER_BYTES, Entries, EntryKind};
 use crate::error::RestoreError;
 use crate::event::Events;
+use crate::read::Reads;
 use crate::slot::Slot;
 use crate::types::{GroupId, Identity, Incarnation, LogIndex, Term, low_half};
 use crate::window::Window;
@@ -291,6 +292,7 @@ fn blank<const N: usize>(
         ask_due: MemberSet::EMPTY,
         reply_due: MemberSet::EMPTY,
         cursor: 0,
+        reads: Reads::new(),
         events: Events::default(),
         fault: None,
         slots: Vec::new(),

@@ -22,6 +22,8 @@ impl Node {
                 Timer::Heartbeat => self.on_heartbeat_timeout(),
                 Timer::Quorum => self.on_quorum_timeout(),
                 Timer::Disk => self.on_disk_timeout(),
+                Timer::Read => self.on_read_timeout(),
+                Timer::Transfer => self.on_transfer_timeout(),
             }
         }
         Ok(())

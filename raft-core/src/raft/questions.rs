@@ -206,6 +206,16 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
         self.node.window.capacity() as usize
     }
 
+    /// How many tickets of [`read`](Raft::read) have no outcome yet, or one that was not fetched.
+    pub fn reads(&self) -> u64 {
+        self.node.reads.count()
+    }
+
+    /// On a leader that is handing over: to whom.
+    pub fn transferring_to(&self) -> Option<NodeId> {
+        self.view().transferring_to()
+    }
+
     /// Why the node has stopped, if it has.
     pub fn fault(&self) -> Option<Fault> {
         self.node.fault

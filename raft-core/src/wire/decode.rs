@@ -4,8 +4,8 @@ use super::*;
 use crate::durable::Snapshot;
 use crate::entry::Entries;
 use crate::message::{
-    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply, Reject, Vote,
-    VoteReply,
+    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply, ReadReply,
+    ReadRequest, Reject, Vote, VoteReply,
 };
 use crate::types::{EntryId, GroupId, Incarnation, LogIndex, Round, Term};
 
@@ -39,13 +39,24 @@ pub fn decode(frame: &[u8]) -> Result<Message<'_>, DecodeError> {
             attempt: reader.u32()?,
             is_granted: flags & FLAG_GRANTED != 0,
         }),
-        (KIND_VOTE, 0) => Body::Vote(Vote {
+        (KIND_VOTE, 0..=1) => Body::Vote(Vote {
             last: reader.entry_id()?,
+            is_transfer: flags & FLAG_TRANSFER != 0,
         }),
         (KIND_VOTE_REPLY, 0..=1) => Body::VoteReply(VoteReply {
             is_granted: flags & FLAG_GRANTED != 0,
         }),
         (KIND_CHUNK, 0) => Body::Chunk(reader.chunk(round)?),
+        (KIND_READ_REQUEST, 0) => Body::ReadRequest(ReadRequest {
+            nonce: reader.u64()?,
+            number: reader.u64()?,
+        }),
+        (KIND_READ_REPLY, 0) => Body::ReadReply(ReadReply {
+            nonce: reader.u64()?,
+            number: reader.u64()?,
+            index: LogIndex::new(reader.u64()?),
+        }),
+        (KIND_TIMEOUT_NOW, 0) => Body::TimeoutNow,
         _ => return Err(DecodeError::UnknownKind(version_kind)),
     };
     if !reader.rest.is_empty() {

@@ -1,7 +1,7 @@
 //! From a message to bytes.
 
 use super::*;
-use crate::message::{Ack, Append, Body, Chunk, ChunkData, Message};
+use crate::message::{Ack, Append, Body, Chunk, ChunkData, Message, ReadReply, ReadRequest};
 use crate::types::{EntryId, Round};
 
 /// How many bytes [`encode()`] makes of this message.
@@ -10,7 +10,9 @@ pub fn encoded_len(message: &Message<'_>) -> usize {
         Body::PreVote(_) => HEADER_BYTES + 16,
         Body::PreVoteReply(_) => HEADER_BYTES + 4,
         Body::Vote(_) => HEADER_BYTES + 12,
-        Body::VoteReply(_) => HEADER_BYTES,
+        Body::VoteReply(_) | Body::TimeoutNow => HEADER_BYTES,
+        Body::ReadRequest(_) => HEADER_BYTES + 16,
+        Body::ReadReply(_) => HEADER_BYTES + 24,
         Body::Append(append) => APPEND_HEADER_BYTES + append.entries.len(),
         Body::Ack(ack) => ack_len(ack),
         Body::Chunk(chunk) => {
@@ -121,10 +123,13 @@ fn encode_with<'f>(
                 },
             )
         }
-        Body::Vote(vote) => fill(message, KIND_VOTE, 0, none, 32, frame, |body| {
-            put_entry_id(body.first_chunk_mut::<12>()?, 0, vote.last);
-            Some(())
-        }),
+        Body::Vote(vote) => {
+            let flags = u8::from(vote.is_transfer) * FLAG_TRANSFER;
+            fill(message, KIND_VOTE, flags, none, 32, frame, |body| {
+                put_entry_id(body.first_chunk_mut::<12>()?, 0, vote.last);
+                Some(())
+            })
+        }
         Body::VoteReply(reply) => {
             let flags = u8::from(reply.is_granted) * FLAG_GRANTED;
             fill(message, KIND_VOTE_REPLY, flags, none, 20, frame, |_| {
@@ -137,7 +142,39 @@ fn encode_with<'f>(
                 put_chunk(body, chunk, data)
             })
         }
+        Body::ReadRequest(request) => encode_read_request(message, request, frame),
+        Body::ReadReply(reply) => encode_read_reply(message, reply, frame),
+        Body::TimeoutNow => fill(message, KIND_TIMEOUT_NOW, 0, none, 20, frame, |_| Some(())),
     }
+}
+
+#[inline(never)]
+fn encode_read_request<'f>(
+    message: &Message<'_>,
+    request: &ReadRequest,
+    frame: &'f mut [u8],
+) -> Result<&'f [u8], EncodeError> {
+    let (kind, none) = (KIND_READ_REQUEST, Round::ZERO);
+    fill(message, kind, 0, none, 36, frame, |body| {
+        put_at(body, 0, request.nonce.to_le_bytes());
+        put_at(body, 8, request.number.to_le_bytes());
+        Some(())
+    })
+}
+
+#[inline(never)]
+fn encode_read_reply<'f>(
+    message: &Message<'_>,
+    reply: &ReadReply,
+    frame: &'f mut [u8],
+) -> Result<&'f [u8], EncodeError> {
+    let (kind, none) = (KIND_READ_REPLY, Round::ZERO);
+    fill(message, kind, 0, none, 44, frame, |body| {
+        put_at(body, 0, reply.nonce.to_le_bytes());
+        put_at(body, 8, reply.number.to_le_bytes());
+        put_at(body, 16, reply.index.value().to_le_bytes());
+        Some(())
+    })
 }
 
 /// Takes `needed` bytes of the frame, writes the header that every kind has, and lets `put_body`

@@ -96,6 +96,8 @@ pub struct Past {
     pub window: usize,
     pub frame: usize,
     pub stickiness_micros: u64,
+    /// Leases are on, for clocks that are wrong by so many millionths.
+    pub lease: Option<u32>,
 }
 
 impl Past {
@@ -113,6 +115,7 @@ impl Past {
             window: WINDOW,
             frame: FRAME,
             stickiness_micros: STICKINESS_MICROS,
+            lease: None,
         }
     }
 
@@ -180,25 +183,33 @@ impl Past {
         self
     }
 
+    pub fn lease(mut self, drift_ppm: u32) -> Past {
+        self.lease = Some(drift_ppm);
+        self
+    }
+
     pub fn stickiness(mut self, micros: u64) -> Past {
         self.stickiness_micros = micros;
         self
     }
 
     pub fn config(&self) -> raft_core::Config {
-        if self.frame == FRAME {
+        if self.frame == FRAME && self.lease.is_none() {
             return config(self.id);
         }
-        raft_core::Config::builder(NodeId::new(self.id))
+        let builder = raft_core::Config::builder(NodeId::new(self.id))
             .election_timeout(
                 clocks::Duration::from_millis(100),
                 clocks::Duration::from_millis(200),
             )
             .heartbeat_interval(clocks::Duration::from_millis(20))
             .persist_timeout(clocks::Duration::from_millis(1000))
-            .frame_bytes_max(self.frame)
-            .build()
-            .unwrap()
+            .frame_bytes_max(self.frame);
+        let builder = match self.lease {
+            Some(drift_ppm) => builder.lease(drift_ppm),
+            None => builder,
+        };
+        builder.build().unwrap()
     }
 
     /// The one record that holds all of it.

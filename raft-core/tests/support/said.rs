@@ -2,8 +2,8 @@
 
 use raft_core::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, Entry, EntryId, EntryKind, GroupId,
-    Incarnation, LogIndex, Message, PreVote, PreVoteReply, Reject, Round, Seat, Snapshot, Term,
-    Vote, VoteReply,
+    Incarnation, LogIndex, Message, PreVote, PreVoteReply, ReadReply, ReadRequest, Reject, Round,
+    Seat, Snapshot, Term, Vote, VoteReply,
 };
 
 use super::past::{GROUP, Item, STICKINESS_MICROS, encode_entries, encode_seats, voters};
@@ -20,6 +20,10 @@ pub enum Said {
         granted: bool,
     },
     Vote {
+        last: (u64, u32),
+    },
+    /// A vote for whom the leader told to stand.
+    SuccessorVote {
         last: (u64, u32),
     },
     VoteReply(bool),
@@ -43,6 +47,16 @@ pub enum Said {
         data: Vec<u8>,
         configuration: Vec<u8>,
     },
+    ReadRequest {
+        nonce: u64,
+        number: u64,
+    },
+    ReadReply {
+        nonce: u64,
+        number: u64,
+        index: u64,
+    },
+    TimeoutNow,
 }
 
 pub fn ack(verified: u64, round: u64) -> Said {
@@ -113,6 +127,11 @@ impl Said {
             }),
             Said::Vote { last } => Body::Vote(Vote {
                 last: entry_id(*last),
+                is_transfer: false,
+            }),
+            Said::SuccessorVote { last } => Body::Vote(Vote {
+                last: entry_id(*last),
+                is_transfer: true,
             }),
             Said::VoteReply(granted) => Body::VoteReply(VoteReply {
                 is_granted: *granted,
@@ -167,6 +186,20 @@ impl Said {
                 offset: *offset,
                 data: ChunkData::Received(data),
             }),
+            Said::ReadRequest { nonce, number } => Body::ReadRequest(ReadRequest {
+                nonce: *nonce,
+                number: *number,
+            }),
+            Said::ReadReply {
+                nonce,
+                number,
+                index,
+            } => Body::ReadReply(ReadReply {
+                nonce: *nonce,
+                number: *number,
+                index: LogIndex::new(*index),
+            }),
+            Said::TimeoutNow => Body::TimeoutNow,
         };
         then(Message {
             group: GroupId::new(GROUP),
@@ -186,6 +219,9 @@ impl Said {
             Body::PreVoteReply(reply) => Said::PreVoteReply {
                 attempt: reply.attempt,
                 granted: reply.is_granted,
+            },
+            Body::Vote(request) if request.is_transfer => Said::SuccessorVote {
+                last: pair(request.last),
             },
             Body::Vote(request) => Said::Vote {
                 last: pair(request.last),
@@ -218,6 +254,16 @@ impl Said {
                 },
                 configuration: chunk.configuration.to_vec(),
             },
+            Body::ReadRequest(request) => Said::ReadRequest {
+                nonce: request.nonce,
+                number: request.number,
+            },
+            Body::ReadReply(reply) => Said::ReadReply {
+                nonce: reply.nonce,
+                number: reply.number,
+                index: reply.index.value(),
+            },
+            Body::TimeoutNow => Said::TimeoutNow,
         }
     }
 }

@@ -6,7 +6,8 @@
 use clocks::{Duration, Instant};
 use quorum::NodeId;
 use raft_core::{
-    Committed, Event, LogIndex, Message, RECORD_HEADER_BYTES_MAX, Ready, Role, Ticket, Transmit,
+    Committed, Event, LogIndex, Message, RECORD_HEADER_BYTES_MAX, ReadOutcome, Ready, Role, Ticket,
+    Transmit,
 };
 
 use super::Machine;
@@ -208,6 +209,11 @@ impl Solo {
             assert!(sent.len() < 10_000, "sending does not end");
         }
         sent
+    }
+
+    /// The reads that have ended.
+    pub fn ended(&mut self) -> Vec<ReadOutcome> {
+        std::iter::from_fn(|| self.raft.poll_read()).collect()
     }
 
     pub fn events(&mut self) -> Vec<Event> {
