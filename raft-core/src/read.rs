@@ -235,10 +235,14 @@ impl Reads {
         Some(ReadTicket { nonce, number })
     }
 
-    /// Whether the last place is taken: then what gathers there goes on gathering, so that whoever
-    /// comes finds a record to join.
     pub(crate) fn is_full(&self) -> bool {
         self.batches.is_full()
+    }
+
+    /// Whether there is a place besides, or will be when outcomes are fetched. Otherwise what
+    /// gathers in the last place goes on gathering, so that whoever comes finds a record to join.
+    pub(crate) fn has_place(&self, delivered: LogIndex) -> bool {
+        !self.is_full() || self.batches.iter().any(|batch| !batch.is_open(delivered))
     }
 
     /// Ends what waits for a leader; what is confirmed stays so.

@@ -94,9 +94,13 @@ fn a_snapshot_that_is_stored_during_a_campaign_ends_the_campaign() {
     let piece = piece.expect("no fault").expect("to be stored");
     world.host(3).snapshot = piece.data().to_vec();
     let receipt = piece.into_receipt();
-    world.raft(3).campaign(now).expect("no fault");
+    let later = now.saturating_add(Duration::from_millis(100));
+    world.raft(3).campaign(later).expect("no fault");
     assert_eq!(world.role(3), Role::PreCandidate);
-    world.raft(3).handle_stored(now, receipt).expect("no fault");
+    world
+        .raft(3)
+        .handle_stored(later, receipt)
+        .expect("no fault");
     assert_eq!(world.role(3), Role::Follower);
     assert!(world.raft(3).base().index > LogIndex::ZERO);
     world.run(Duration::from_millis(600));

@@ -171,7 +171,7 @@ impl Node {
                 .as_ref()
                 .is_some_and(|asked| asked.stage == Asking::Gathering)
         };
-        let is_own = !self.reads.is_full()
+        let is_own = self.reads.has_place(self.delivered)
             && self
                 .reads
                 .batches()
@@ -224,8 +224,16 @@ impl Node {
 
     // ----- on whoever does not lead -----
 
-    /// The leader is to be asked, if something waits for that.
+    /// The leader is to be asked for what gathered, unless a question is under way.
     fn mark_ask(&mut self) {
+        let batches = self.reads.batches();
+        if !batches.iter().any(|batch| batch.stage == Stage::Asked) {
+            self.mark_ask_again();
+        }
+    }
+
+    /// The leader is to be asked, once more or for the first time, if something waits for that.
+    fn mark_ask_again(&mut self) {
         let is_following = matches!(self.role, Role::Follower(Some(_)));
         let batches = self.reads.batches();
         let waits = |stage: &Stage| matches!(stage, Stage::Gathering | Stage::Asked);
@@ -308,7 +316,7 @@ impl Node {
         if self.is_leader() {
             self.advance_reads();
         } else {
-            self.mark_ask();
+            self.mark_ask_again();
         }
         self.arm_read();
     }

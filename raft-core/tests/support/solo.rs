@@ -266,6 +266,11 @@ impl Solo {
             self.tick(0);
         } else {
             self.raft.campaign(self.now).expect("never faulted");
+            if self.raft.role() != Role::PreCandidate {
+                // It has just heard from a leader, or come back, and waits.
+                self.pass(100);
+                self.raft.campaign(self.now).expect("never faulted");
+            }
         }
         self.drain();
         assert_eq!(self.raft.role(), Role::PreCandidate);
