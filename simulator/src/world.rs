@@ -19,6 +19,7 @@ pub mod memory;
 pub mod network;
 pub mod queue;
 pub mod random;
+mod reads;
 pub mod reuse;
 pub mod sabotage;
 pub mod stats;

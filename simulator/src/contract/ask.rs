@@ -65,7 +65,10 @@ impl Stage<'_> {
             for candidate in (1..3).filter(|who| node(*who) != first) {
                 // With a log that is surely as up to date as that of the node.
                 let last = EntryId::new(LogIndex::new(1 << 20), term);
-                let request = Vote { last };
+                let request = Vote {
+                    last,
+                    is_transfer: false,
+                };
                 for answer in self.ask(candidate, term, Body::Vote(request)) {
                     let Ok(message) = wire::decode(&answer) else {
                         continue;

@@ -181,7 +181,12 @@ impl Witness {
                 }
                 Ok(())
             }
-            Body::VoteReply(_) | Body::PreVote(_) | Body::PreVoteReply(_) => Ok(()),
+            Body::VoteReply(_)
+            | Body::PreVote(_)
+            | Body::PreVoteReply(_)
+            | Body::ReadRequest(_)
+            | Body::ReadReply(_)
+            | Body::TimeoutNow => Ok(()),
         }
     }
 

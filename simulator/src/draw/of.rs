@@ -185,7 +185,9 @@ fn cause(decision: &Decision) -> Cause {
         Decision::Wipe(_) => Cause::Other("is wiped, joins anew".into()),
         Decision::Propose(_, 1, _) => Cause::Asked("propose".into()),
         Decision::Propose(_, count, _) => Cause::Asked(format!("propose {count}")),
+        Decision::Read(_, count) => Cause::Asked(format!("read {count}")),
         Decision::Campaign(_) => Cause::Asked("campaign".into()),
+        Decision::Transfer(_, to) => Cause::Asked(format!("transfer to n{}", to + 1)),
         Decision::Reconfigure(..) => {
             let words = decision.to_string();
             let changes = words.split_whitespace().skip(2).collect::<Vec<_>>();
@@ -265,6 +267,9 @@ fn label(name: &FrameName, words: &str) -> (Kind, String) {
         FrameKind::Ack if words.contains("chunk") => (Kind::Ack, "piece stored".to_owned()),
         FrameKind::Ack => (Kind::Ack, format!("ack {first}")),
         FrameKind::Chunk => (Kind::Snapshot, format!("snapshot {first}, from {second}")),
+        FrameKind::ReadRequest => (Kind::Ack, "read?".to_owned()),
+        FrameKind::ReadReply => (Kind::Append, "read at".to_owned()),
+        FrameKind::TimeoutNow => (Kind::Election, "stand now".to_owned()),
     }
 }
 

@@ -423,7 +423,9 @@ fn must_refuse(
     }
     let is_counted_answer = match &message.body {
         Body::VoteReply(_) => message.term == subject.view.hard.term,
-        Body::Ack(_) => message.term == subject.view.hard.term && subject.is_leader(),
+        Body::Ack(_) | Body::ReadRequest(_) => {
+            message.term == subject.view.hard.term && subject.is_leader()
+        }
         Body::PreVoteReply(_) => message.term <= subject.view.hard.term,
         _ => false,
     };

@@ -5,7 +5,8 @@ use std::fmt;
 use quorum::NodeId;
 use raft_core::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, EntryId, GroupId, Incarnation,
-    LogIndex, Message, PreVote, PreVoteReply, Reject, Round, Snapshot, Term, Vote, VoteReply,
+    LogIndex, Message, PreVote, PreVoteReply, ReadReply, ReadRequest, Reject, Round, Snapshot,
+    Term, Vote, VoteReply,
 };
 
 use super::draw::Draw;
@@ -117,11 +118,22 @@ pub fn message<'p>(
             attempt: draw.number_u32(subject.heard.attempt),
             is_granted: !draw.one_in(3),
         }),
+        2 if draw.one_in(16) => Body::TimeoutNow,
         2 => Body::Vote(Vote {
             last: id(draw, subject),
+            is_transfer: draw.one_in(4),
         }),
         3 => Body::VoteReply(VoteReply {
             is_granted: !draw.one_in(3),
+        }),
+        4 if draw.one_in(8) => Body::ReadRequest(ReadRequest {
+            nonce: u64::from(draw.below(3)),
+            number: draw.wild(1),
+        }),
+        4 if draw.one_in(8) => Body::ReadReply(ReadReply {
+            nonce: u64::from(draw.below(3)),
+            number: draw.wild(1),
+            index: index(draw, subject),
         }),
         4 => Body::Ack(ack(draw, subject)),
         5 => Body::Chunk(chunk(draw, subject, term, parts)),

@@ -144,7 +144,12 @@ pub fn covered(before: LogIndex, after: LogIndex, body: &Body<'_>) -> Result<(),
         }
         Body::Chunk(chunk) => chunk.snapshot.last.index,
         Body::Ack(_) | Body::VoteReply(_) => return Ok(()),
-        Body::PreVote(_) | Body::PreVoteReply(_) | Body::Vote(_) => before,
+        Body::PreVote(_)
+        | Body::PreVoteReply(_)
+        | Body::Vote(_)
+        | Body::ReadRequest(_)
+        | Body::ReadReply(_)
+        | Body::TimeoutNow => before,
     };
     check(after <= bound.max(before), Rule::Covered, || {
         format!("the commit rose from {before} to {after} by {body:?}")
@@ -184,7 +189,8 @@ pub fn said(stored: &Stored, transmit: &Transmit<'_>) -> Result<(), Broken> {
             let end = chunk.offset.checked_add(u64::from(len));
             stored.role == Role::Leader && end.is_some_and(|end| end <= stored.snapshot)
         }
-        Body::Append(_) => stored.role == Role::Leader,
+        Body::Append(_) | Body::ReadReply(_) | Body::TimeoutNow => stored.role == Role::Leader,
+        Body::ReadRequest(_) => stored.role == Role::Follower,
         Body::PreVote(_) | Body::PreVoteReply(_) => true,
     };
     let is_own =

@@ -297,7 +297,12 @@ impl Subject {
                         self.heard.stored = chunk.stored;
                     }
                 }
-                Body::Vote(_) | Body::VoteReply(_) | Body::PreVoteReply(_) => {}
+                Body::Vote(_)
+                | Body::VoteReply(_)
+                | Body::PreVoteReply(_)
+                | Body::ReadRequest(_)
+                | Body::ReadReply(_)
+                | Body::TimeoutNow => {}
             }
             if self.is_watched {
                 frame(&transmit.message)?;

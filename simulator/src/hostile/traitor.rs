@@ -138,6 +138,7 @@ fn other<'m>(
         }
         Body::Vote(mut request) => {
             request.last = id(draw, request.last);
+            request.is_transfer ^= !draw.is_tame();
             Body::Vote(request)
         }
         Body::VoteReply(mut reply) => {
@@ -147,6 +148,18 @@ fn other<'m>(
         Body::Ack(said) => Body::Ack(ack(draw, said, stale)),
         Body::Append(said) => Body::Append(append(draw, said, stale, scratch)),
         Body::Chunk(said) => Body::Chunk(chunk(draw, said)),
+        Body::ReadRequest(mut request) => {
+            request.nonce = draw.number(request.nonce);
+            request.number = draw.number(request.number);
+            Body::ReadRequest(request)
+        }
+        Body::ReadReply(mut reply) => {
+            reply.nonce = draw.number(reply.nonce);
+            reply.number = draw.number(reply.number);
+            reply.index = index(draw, reply.index);
+            Body::ReadReply(reply)
+        }
+        Body::TimeoutNow => Body::TimeoutNow,
     };
     Message {
         term,

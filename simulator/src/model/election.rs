@@ -32,7 +32,13 @@ fn higher_term_is_taken(step: &Step<'_>) -> Result<(), String> {
     };
     let term = u64::from(message.term.value());
     let is_binding = match message.body {
-        Body::Append(_) | Body::Ack(_) | Body::Chunk(_) | Body::VoteReply(_) => true,
+        Body::Append(_)
+        | Body::Ack(_)
+        | Body::Chunk(_)
+        | Body::VoteReply(_)
+        | Body::ReadRequest(_)
+        | Body::ReadReply(_)
+        | Body::TimeoutNow => true,
         Body::PreVoteReply(reply) => !reply.is_granted,
         Body::PreVote(_) | Body::Vote(_) => false,
     };
@@ -77,8 +83,18 @@ fn new_term(step: &Step<'_>) -> Result<(), String> {
         let answered = asked && !alone && before.grants.contains(&member);
         member == before.me || answered || pre_granted(step) == Some(member)
     };
-    must(before.configuration.is_quorum(would), || {
+    must(is_told(step) || before.configuration.is_quorum(would), || {
         "§9.6: a node stands without a quorum of pre-votes".into()
+    })
+}
+
+/// Whether the leader tells the node to stand at once, `[Ongaro14 §3.10]`.
+fn is_told(step: &Step<'_>) -> bool {
+    step.message().is_some_and(|(from, message)| {
+        matches!(message.body, Body::TimeoutNow)
+            && u64::from(message.term.value()) == step.before.term
+            && step.before.role == Role::Follower
+            && step.before.leader == Some(from)
     })
 }
 

@@ -27,6 +27,8 @@ pub struct History {
     votes: BTreeMap<(u64, Identity), Identity>,
     /// Pre-votes that a node may grant: who asks, in which attempt.
     pre_votes: BTreeSet<(Identity, NodeId, u32)>,
+    /// Nodes that were told to stand, and in which term.
+    told: BTreeSet<(Identity, u64)>,
     /// The leaders by term.
     offices: BTreeMap<u64, Office>,
 }
@@ -112,7 +114,13 @@ impl History {
         self.sent.insert(fingerprint(state.me.node, to, message));
         let term = u64::from(message.term.value());
         match &message.body {
-            Body::Vote(_) => self.vote(term, state.me, state.me),
+            Body::Vote(request) => {
+                let told = (state.me, term.saturating_sub(1));
+                must(!request.is_transfer || self.told.contains(&told), || {
+                    format!("§3.10: {:?} was not told to stand", state.me)
+                })?;
+                self.vote(term, state.me, state.me)
+            }
             Body::VoteReply(reply) if reply.is_granted => match state.durable.vote {
                 Some(candidate) => self.vote(term, state.me, candidate),
                 None => Err("§3.4: a vote is given to nobody".into()),
@@ -131,7 +139,10 @@ impl History {
             | Body::PreVote(_)
             | Body::PreVoteReply(_)
             | Body::Append(_)
-            | Body::Chunk(_) => Ok(()),
+            | Body::Chunk(_)
+            | Body::ReadRequest(_)
+            | Body::ReadReply(_)
+            | Body::TimeoutNow => Ok(()),
         }
     }
 
@@ -183,6 +194,10 @@ impl History {
             && Id::from(request.last) >= state.last()
         {
             self.pre_votes.insert((state.me, from, request.attempt));
+        }
+        if let Body::TimeoutNow = &message.body {
+            self.told
+                .insert((state.me, u64::from(message.term.value())));
         }
         Ok(())
     }

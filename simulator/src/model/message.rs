@@ -23,6 +23,7 @@ pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result
         format!("§3.8: term {term} is spoken of before it is durable")
     })?;
     let last = state.last();
+    let is_followed = state.role == Role::Follower && state.leader == Some(to);
     let own_vote = state.vote == Some(state.me) && state.durable.vote == Some(state.me);
     match &message.body {
         Body::PreVote(request) => must(
@@ -66,7 +67,6 @@ pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result
             })
         }
         Body::Ack(ack) => {
-            let is_followed = state.role == Role::Follower && state.leader == Some(to);
             must(is_followed, || {
                 format!(
                     "§3.5: node {to} is answered, the leader is {:?}",
@@ -100,6 +100,34 @@ pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result
             let known = state.log.base_configuration.as_ref();
             must(known.is_none() || configuration.as_ref() == known, || {
                 format!("§5.3: {configuration:?} goes with a snapshot of {known:?}")
+            })
+        }
+        Body::ReadRequest(_) => must(is_followed, || {
+            format!(
+                "§6.4: node {to} is asked, the leader is {:?}",
+                state.leader
+            )
+        }),
+        Body::ReadReply(reply) => {
+            must(state.role == Role::Leader, || {
+                format!("§6.4: {:?} answers a read", state.role)
+            })?;
+            must(state.log.term(state.commit) == Some(state.term), || {
+                "§6.4: a read is answered before a commit of the leader's term".into()
+            })?;
+            must(reply.index.value() <= state.commit, || {
+                format!("§6.4: a read is answered as of {}", reply.index)
+            })
+        }
+        Body::TimeoutNow => {
+            must(state.role == Role::Leader, || {
+                format!("§3.10: {:?} tells another to stand", state.role)
+            })?;
+            let mut members = state.matched.iter();
+            let is_level = members
+                .any(|(member, matched)| member.node == to && *matched == last.index);
+            must(is_level, || {
+                format!("§3.10: node {to} is told to stand and is not level")
             })
         }
     }

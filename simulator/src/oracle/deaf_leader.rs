@@ -12,8 +12,9 @@ use super::view::{Members, View};
 use super::words::words;
 use crate::world::swarm::HOSTS_MAX;
 
-/// So many rounds of each leader are remembered: more than a machine does.
-const ROUNDS: usize = 16;
+/// So many rounds of each leader are remembered: more than a machine does, and more than reads
+/// open while a member answers.
+const ROUNDS: usize = 32;
 
 /// A round of a term.
 type Name = (Term, Round);

@@ -84,10 +84,12 @@ impl Oracles {
         self.court
             .judge(Oracle::Monotonic, monotonic::check(&before, &after))?;
         let oracle = &mut self.patience;
+        let is_ordered = oracle.is_ordered(host);
         if let Some(found) = oracle.on_change(host, &before, &after, &hosts[host]) {
             self.court.judge(Oracle::Patience, found)?;
         }
-        if after.role == Role::Candidate && before.role != Role::Candidate {
+        let stands = after.role == Role::Candidate && before.role != Role::Candidate;
+        if stands && !is_ordered {
             let members = members.as_ref().unwrap_or(&self.shadows[host].members);
             let found = self.vote_quorum.on_candidate(host, members);
             self.court.judge(Oracle::VoteQuorum, found)?;

@@ -219,6 +219,10 @@ impl Oracles {
                 self.up_to_date_vote
                     .on_request(from, message.term, vote.last);
                 self.vote_quorum.on_vote(from, message.term, from);
+                if vote.is_transfer {
+                    let found = self.patience.on_successor(from, message.term);
+                    self.court.judge(Oracle::Patience, found)?;
+                }
                 let found = self.one_vote.on_vote(from, message.term, from);
                 self.court.judge(Oracle::OneVote, found)
             }
@@ -245,7 +249,14 @@ impl Oracles {
                     persist_before_send::check_ack(from, to, ack.verified, &durable.log, leader);
                 self.court.judge(Oracle::PersistBeforeSend, found)
             }
-            Body::PreVoteReply(_) | Body::VoteReply(_) => Ok(()),
+            Body::TimeoutNow => {
+                self.patience.on_order(to, message.term);
+                Ok(())
+            }
+            Body::PreVoteReply(_)
+            | Body::VoteReply(_)
+            | Body::ReadRequest(_)
+            | Body::ReadReply(_) => Ok(()),
         }
     }
 

@@ -5,13 +5,15 @@
 //! one may have been heard, no vote and no pre-vote is given. A campaign begins only when so long
 //! nobody was heard, voted for or campaigned for, and not while the own vote is being written:
 //! another term would begin that wait anew. Nothing of this is safety, and each omission costs a
-//! group its leader now and then, which no bound on recovery notices.
+//! group its leader now and then, which no bound on recovery notices. A vote does not wait if the
+//! candidate says that the leader told it to stand, `[Ongaro14 §3.10]`; it says so only if a leader
+//! of the term before did.
 //!
 //! Times are those that a machine was told: its clock, which stands still for it where it is set
 //! back.
 
 use clocks::{Duration, Instant};
-use raft_core::{Body, HardState, Message, Role};
+use raft_core::{Body, HardState, Message, Role, Term};
 
 use super::view::{Members, View};
 use super::words::words;
@@ -25,8 +27,10 @@ struct Wait {
     heard: Option<Instant>,
     /// Since when it may wait for its election timeout.
     since: Option<Instant>,
-    /// It was told to stand.
+    /// It was told to stand by its operator.
     is_told: bool,
+    /// It was told to stand by its leader just now.
+    is_ordered: bool,
     /// Attempts for which it owes a refusal, by who asks.
     refuses: [Option<u32>; HOSTS_MAX],
 }
@@ -35,7 +39,12 @@ struct Wait {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Patience {
     waits: [Wait; HOSTS_MAX],
+    /// The latest terms whose leaders told each host to stand.
+    orders: [[Term; ORDERS]; HOSTS_MAX],
 }
+
+/// So many orders to stand are remembered of each host.
+const ORDERS: usize = 8;
 
 impl Patience {
     /// A host came up. What it has stored tells whether it was there before, its configuration
@@ -67,6 +76,32 @@ impl Patience {
         self.waits[host].is_told = true;
     }
 
+    /// A leader tells a host to stand.
+    pub(super) fn on_order(&mut self, host: usize, term: Term) {
+        let orders = &mut self.orders[host];
+        if !orders.contains(&term) {
+            orders.rotate_right(1);
+            orders[0] = term;
+        }
+    }
+
+    /// A candidate says that it was told to stand.
+    pub(super) fn on_successor(&self, host: usize, term: Term) -> Result<(), String> {
+        let before = Term::new(term.value().saturating_sub(1));
+        if self.orders[host].contains(&before) {
+            return Ok(());
+        }
+        Err(words!(
+            "host {} asks for votes of term {term} as a successor, and nobody told it to stand",
+            host + 1
+        ))
+    }
+
+    /// Whether the host was told to stand by its leader, with the message it was given last.
+    pub(super) fn is_ordered(&self, host: usize) -> bool {
+        self.waits[host].is_ordered
+    }
+
     /// A machine was given a message; `before` is what it was, and whether it was in a group.
     pub(super) fn on_received(
         &mut self,
@@ -79,6 +114,7 @@ impl Patience {
         let (raft, wait) = (host.raft.as_ref()?, &mut self.waits[number]);
         let (told, patience) = (host.told, host.waits.election_min);
         let is_early = wait.is_sticky(told, patience);
+        (wait.is_told, wait.is_ordered) = (false, false);
         match &message.body {
             Body::Append(_) | Body::Chunk(_) => {
                 let is_followed = raft.term() == message.term && raft.leader() == Some(node(from));
@@ -93,13 +129,13 @@ impl Patience {
                 wait.refuses[from] = is_refused.then_some(request.attempt);
                 None
             }
-            Body::Vote(_) => {
+            Body::Vote(request) => {
                 let voted = votes_for(raft, from) && raft.hard_state() != before.hard;
                 if !voted {
                     return None;
                 }
                 wait.since = Some(told);
-                if !is_early {
+                if !is_early || request.is_transfer {
                     return Some(Ok(()));
                 }
                 Some(Err(words!(
@@ -109,7 +145,16 @@ impl Patience {
                     wait.heard
                 )))
             }
-            Body::PreVoteReply(_) | Body::VoteReply(_) | Body::Ack(_) => None,
+            Body::TimeoutNow => {
+                let is_leader = before.leader == Some(node(from));
+                wait.is_ordered = is_leader && before.hard.term == message.term;
+                None
+            }
+            Body::PreVoteReply(_)
+            | Body::VoteReply(_)
+            | Body::Ack(_)
+            | Body::ReadRequest(_)
+            | Body::ReadReply(_) => None,
         }
     }
 
@@ -145,8 +190,14 @@ impl Patience {
         if after.role == Role::Candidate && before.role != Role::Candidate {
             wait.since = Some(host.told);
         }
-        if !begins || is_told {
+        if core::mem::take(&mut wait.is_ordered) || !begins {
             return None;
+        }
+        if is_told {
+            // An operator is obeyed, unless a leader was heard: its own vote is not its alone.
+            let is_early = wait.is_sticky(host.told, host.waits.election_min);
+            let (told, heard) = (host.told, wait.heard);
+            return is_early.then(|| Err(words_of_haste(number, told, heard)));
         }
         let earliest = since.map(|since| since.saturating_add(host.waits.election_min));
         if earliest.is_some_and(|earliest| host.told < earliest) {
@@ -173,6 +224,13 @@ impl Wait {
         self.heard
             .is_some_and(|heard| told < heard.saturating_add(patience))
     }
+}
+
+fn words_of_haste(number: usize, told: Instant, heard: Option<Instant>) -> String {
+    words!(
+        "host {} stands at {told:?} because it was told to, and has heard a leader at {heard:?}",
+        number + 1
+    )
 }
 
 fn votes_for(raft: &Machine, host: usize) -> bool {

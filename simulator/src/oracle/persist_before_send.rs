@@ -51,7 +51,10 @@ pub(super) fn check(
         | Body::PreVote(_)
         | Body::PreVoteReply(_)
         | Body::Append(_)
-        | Body::Chunk(_) => Ok(()),
+        | Body::Chunk(_)
+        | Body::ReadRequest(_)
+        | Body::ReadReply(_)
+        | Body::TimeoutNow => Ok(()),
     }
 }
 

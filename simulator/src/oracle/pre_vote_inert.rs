@@ -13,9 +13,14 @@ pub(super) fn applies(message: &Message<'_>) -> bool {
     match &message.body {
         Body::PreVote(_) => true,
         Body::PreVoteReply(reply) => reply.is_granted,
-        Body::Vote(_) | Body::VoteReply(_) | Body::Append(_) | Body::Ack(_) | Body::Chunk(_) => {
-            false
-        }
+        Body::Vote(_)
+        | Body::VoteReply(_)
+        | Body::Append(_)
+        | Body::Ack(_)
+        | Body::Chunk(_)
+        | Body::ReadRequest(_)
+        | Body::ReadReply(_)
+        | Body::TimeoutNow => false,
     }
 }
 

@@ -103,6 +103,8 @@ pub struct Knobs {
     pub persist_timeout: clocks::Duration,
     /// How fast or slow a clock may run, in millionths.
     pub clock_rate: i64,
+    /// Leases are on, for clocks that are wrong by so many millionths.
+    pub lease: Option<u32>,
     /// What is broken on purpose.
     pub sabotage: Sabotage,
     /// After how many borrows memory rots, if that is what is broken.
@@ -146,6 +148,7 @@ impl Default for Knobs {
             heartbeat: clocks::Duration::from_millis(25),
             persist_timeout: clocks::Duration::from_millis(2000),
             clock_rate: 0,
+            lease: None,
             sabotage: Sabotage::None,
             rot: crate::world::ROT_AFTER,
             members: 0,
@@ -169,6 +172,7 @@ impl Knobs {
             heartbeat: swarm.heartbeat,
             persist_timeout: swarm.persist_timeout,
             clock_rate: swarm.clock_rate_ppm,
+            lease: swarm.lease_drift_ppm,
             sabotage,
             ..Knobs::default()
         }
@@ -190,6 +194,7 @@ impl Knobs {
             heartbeat: self.heartbeat,
             persist_timeout: self.persist_timeout,
             clock_rate_ppm: self.clock_rate,
+            lease_drift_ppm: self.lease,
             // Nothing strikes by itself.
             storm: millis(1 << 40),
             fault_interval: millis(1 << 40),

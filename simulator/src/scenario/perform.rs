@@ -219,7 +219,15 @@ impl Teller {
                 }
                 world.propose_to(host.into(), count.into(), bytes as usize)?;
             }
+            Decision::Read(host, count) => world.read_at(host.into(), count.into())?,
             Decision::Campaign(host) => world.campaign(host.into())?,
+            Decision::Transfer(host, to) => {
+                let raft = world.hosts[usize::from(host)].raft.as_ref();
+                if !raft.is_some_and(|raft| raft.is_leader()) {
+                    return Ok(false);
+                }
+                world.transfer_at(host.into(), to.into())?;
+            }
             Decision::Reconfigure(host, ref all) => {
                 let changes = self.changes(all);
                 let raft = self.world.hosts[usize::from(host)].raft.as_ref();

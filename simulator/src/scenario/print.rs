@@ -70,6 +70,9 @@ impl fmt::Display for Knobs {
         if self.clock_rate != standard.clock_rate {
             writeln!(f, "clock-rate {}", self.clock_rate)?;
         }
+        if let Some(lease) = self.lease {
+            writeln!(f, "lease {lease}")?;
+        }
         if self.election_timeout != standard.election_timeout {
             let micros = self.election_timeout.as_micros();
             writeln!(f, "election-timeout {}", time(micros))?;
@@ -139,7 +142,9 @@ impl fmt::Display for Decision {
             Decision::Propose(host, count, bytes) => {
                 write!(f, "propose n{} {count} x {bytes} bytes", n(host))
             }
+            Decision::Read(host, count) => write!(f, "read n{} {count}", n(host)),
             Decision::Campaign(host) => write!(f, "campaign n{}", n(host)),
+            Decision::Transfer(from, to) => write!(f, "transfer {}->{}", n(from), n(to)),
             Decision::Reconfigure(host, all) => {
                 write!(f, "reconfigure n{}", n(host))?;
                 for alteration in all {

@@ -79,13 +79,14 @@ pub(super) fn knobs(minimiser: &mut Minimiser) {
     let steps = minimiser.best().steps.iter();
     let named = steps.flat_map(|step| step.decision.hosts()).max();
     let hosts = named.map_or(1, |host| host + 1);
-    let all: [fn(&mut Knobs, &Knobs); 8] = [
+    let all: [fn(&mut Knobs, &Knobs); 9] = [
         |knobs, usual| {
             knobs.election_timeout = usual.election_timeout;
             knobs.heartbeat = usual.heartbeat;
             knobs.persist_timeout = usual.persist_timeout;
         },
         |knobs, usual| knobs.clock_rate = usual.clock_rate,
+        |knobs, usual| knobs.lease = usual.lease,
         |knobs, usual| knobs.padding = usual.padding,
         |knobs, usual| knobs.compact = usual.compact,
         |knobs, usual| knobs.window = usual.window,

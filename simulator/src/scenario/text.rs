@@ -115,6 +115,7 @@ impl Knobs {
             "heartbeat" => self.heartbeat = words.duration()?,
             "persist-timeout" => self.persist_timeout = words.duration()?,
             "clock-rate" => self.clock_rate = words.number()?,
+            "lease" => self.lease = Some(words.number()?),
             "rot" => self.rot = words.number()?,
             "sabotage" => {
                 let name = words.word()?;
@@ -190,7 +191,12 @@ fn step(words: &mut Words<'_>) -> Result<Step, String> {
         "restart" => Decision::Restart(words.host()?),
         "wipe" => Decision::Wipe(words.host()?),
         "propose" => words.proposal()?,
+        "read" => Decision::Read(words.host()?, words.number()?),
         "campaign" => Decision::Campaign(words.host()?),
+        "transfer" => {
+            let (from, to) = words.link()?;
+            Decision::Transfer(from, to)
+        }
         "reconfigure" => Decision::Reconfigure(words.host()?, words.alterations()?),
         "unreachable" => {
             let (from, to) = words.link()?;

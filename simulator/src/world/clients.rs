@@ -11,7 +11,7 @@
 
 use std::collections::VecDeque;
 
-use raft_core::{EntryId, LogIndex};
+use raft_core::{EntryId, LogIndex, ReadTicket};
 
 use crate::linear::{Action, Operation};
 use crate::world::app::{Answer, Command};
@@ -61,6 +61,8 @@ pub struct Clients {
     asked: Vec<Asked>,
     /// Which proposals each host will answer, in the order of the log.
     waiting: [VecDeque<(EntryId, u64)>; HOSTS_MAX],
+    /// The reads that each host has begun and will answer.
+    reading: [VecDeque<(ReadTicket, u64)>; HOSTS_MAX],
     /// The last entry of which anybody had an answer.
     answered: LogIndex,
 }
@@ -68,6 +70,7 @@ pub struct Clients {
 copies_in_place!(Clients {
     asked,
     waiting,
+    reading,
     answered
 });
 
@@ -83,6 +86,10 @@ impl Clients {
             waiting.clear();
             waiting.reserve(1 << 10);
         }
+        for reading in &mut self.reading {
+            reading.clear();
+            reading.reserve(1 << 10);
+        }
         self.answered = LogIndex::ZERO;
     }
 
@@ -94,6 +101,35 @@ impl Clients {
             outcome: Outcome::Unknown,
         });
         self.asked.len() as u64
+    }
+
+    /// A client is about to read: the number of the next command that does. The numbers between
+    /// are of clients that change their mind.
+    pub fn ask_to_read(&mut self, now: Moment) -> u64 {
+        loop {
+            let number = self.ask(now);
+            if Command::new(number).is_read {
+                return number;
+            }
+            self.on_refused(number);
+        }
+    }
+
+    /// The host has begun the read of this number.
+    pub fn on_reading(&mut self, host: usize, number: u64, ticket: ReadTicket) {
+        self.reading[host].push_back((ticket, number));
+    }
+
+    /// The read of this ticket has ended at the host; says its number.
+    pub fn on_read(&mut self, host: usize, ticket: ReadTicket) -> Option<u64> {
+        let reading = &mut self.reading[host];
+        let place = reading.iter().position(|(other, _)| *other == ticket)?;
+        reading.remove(place).map(|(_, number)| number)
+    }
+
+    /// How many reads a host has begun that have not ended.
+    pub fn reading(&self, host: usize) -> usize {
+        self.reading[host].len()
     }
 
     /// What is known of a command.
@@ -123,6 +159,7 @@ impl Clients {
     /// The host will not answer any more.
     pub fn on_crash(&mut self, host: usize) {
         self.waiting[host].clear();
+        self.reading[host].clear();
     }
 
     /// The host applied the entry `id`; says whom it answers.

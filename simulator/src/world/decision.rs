@@ -27,11 +27,17 @@ pub enum FrameKind {
     Ack,
     /// A piece of a snapshot.
     Chunk,
+    /// Asks for an index to read at.
+    ReadRequest,
+    /// The answer.
+    ReadReply,
+    /// Tells another to stand for election.
+    TimeoutNow,
 }
 
 impl FrameKind {
     /// All of them, with their words.
-    pub const ALL: [(&'static str, FrameKind); 7] = [
+    pub const ALL: [(&'static str, FrameKind); 10] = [
         ("pre-vote", FrameKind::PreVote),
         ("pre-vote-reply", FrameKind::PreVoteReply),
         ("vote", FrameKind::Vote),
@@ -39,6 +45,9 @@ impl FrameKind {
         ("append", FrameKind::Append),
         ("ack", FrameKind::Ack),
         ("chunk", FrameKind::Chunk),
+        ("read-request", FrameKind::ReadRequest),
+        ("read-reply", FrameKind::ReadReply),
+        ("timeout-now", FrameKind::TimeoutNow),
     ];
 
     /// Its word.
@@ -88,6 +97,9 @@ impl FrameName {
             }
             Body::Ack(m) => (FrameKind::Ack, (m.verified.value(), 0)),
             Body::Chunk(m) => (FrameKind::Chunk, (m.snapshot.last.index.value(), m.offset)),
+            Body::ReadRequest(_) => (FrameKind::ReadRequest, (0, 0)),
+            Body::ReadReply(_) => (FrameKind::ReadReply, (0, 0)),
+            Body::TimeoutNow => (FrameKind::TimeoutNow, (0, 0)),
         };
         FrameName {
             kind,
@@ -254,8 +266,12 @@ pub enum Decision {
     Wipe(u8),
     /// A host is given so many commands of so many bytes.
     Propose(u8, u32, u32),
+    /// A host is asked to answer so many reads.
+    Read(u8, u32),
     /// A host is told to start an election.
     Campaign(u8),
+    /// A host is told to hand its office to another.
+    Transfer(u8, u8),
     /// A host is told to change the membership.
     Reconfigure(u8, Vec<Alteration>),
     /// A transport tells a host that it does not reach another.
@@ -311,7 +327,9 @@ impl Decision {
             | Decision::Restart(host)
             | Decision::Wipe(host)
             | Decision::Propose(host, ..)
+            | Decision::Read(host, _)
             | Decision::Campaign(host)
+            | Decision::Transfer(host, _)
             | Decision::Reconfigure(host, _)
             | Decision::Unreachable(host, _)
             | Decision::Busy(host, _)
@@ -339,7 +357,9 @@ impl Decision {
         let other = match self {
             Decision::Deliver(pattern) => Some(pattern.from),
             Decision::Lose(pattern) | Decision::Hold(pattern) => Some(pattern.to),
-            Decision::Unreachable(_, peer) | Decision::Cut(_, peer) => Some(*peer),
+            Decision::Unreachable(_, peer)
+            | Decision::Cut(_, peer)
+            | Decision::Transfer(_, peer) => Some(*peer),
             _ => None,
         };
         self.host().into_iter().chain(other.map(usize::from))

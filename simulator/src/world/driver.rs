@@ -36,6 +36,7 @@ impl World {
         self.persist(host)?;
         self.transmit(host, busy)?;
         self.apply(host)?;
+        self.answer_reads(host)?;
         self.hear_events(host)?;
         if self.compact(host)? {
             self.persist(host)?;
@@ -423,6 +424,7 @@ impl World {
             | Event::TermsExhausted
             | Event::PersistFailed
             | Event::SnapshotFrameTooSmall
+            | Event::TransferFailed { .. }
             | Event::Faulted(_) => {
                 self.trace.say(self.now, number, || format!("{event:?}"));
             }

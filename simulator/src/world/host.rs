@@ -129,11 +129,16 @@ impl Default for Host {
 
 fn config(number: usize, swarm: &Swarm) -> Config {
     let (min, max) = swarm.election_timeout;
-    Config::builder(node(number))
+    let builder = Config::builder(node(number))
         .election_timeout(min, max)
         .heartbeat_interval(swarm.heartbeat)
         .persist_timeout(swarm.persist_timeout)
-        .frame_bytes_max(swarm.frame_bytes)
+        .frame_bytes_max(swarm.frame_bytes);
+    let builder = match swarm.lease_drift_ppm {
+        Some(drift_ppm) => builder.lease(drift_ppm),
+        None => builder,
+    };
+    builder
         .build()
         .expect("every option of a swarm is a sound setting")
 }

@@ -149,7 +149,10 @@ impl Sabotage {
             (Sabotage::RaisesClaims, Body::Vote(_)) => {
                 let term = Term::new(message.term.value().saturating_sub(1));
                 let last = EntryId::new(LogIndex::new(1 << 20), term);
-                let body = Body::Vote(Vote { last });
+                let body = Body::Vote(Vote {
+                    last,
+                    is_transfer: false,
+                });
                 *bytes = encode(&Message { body, ..message }, len);
             }
             (Sabotage::ChangesCommands, Body::Append(append)) => {

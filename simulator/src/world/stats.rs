@@ -32,6 +32,16 @@ counts! {
     Applied = "commands applied";
     /// A command was proposed.
     Proposed = "commands proposed";
+    /// A leader answered a read after a round of contacts.
+    ReadByRound = "reads answered by a round";
+    /// A leader answered a read by its lease.
+    ReadByLease = "reads answered by a lease";
+    /// A host that does not lead answered a read.
+    ReadElsewhere = "reads answered by others than the leader";
+    /// A read ended without an answer.
+    ReadFailed = "reads that failed";
+    /// A leader began to hand over its office.
+    Transfer = "transfers begun";
     /// A proposal found no room.
     ProposalRefused = "proposals refused for lack of room";
     /// Uncommitted entries gave way.

@@ -71,6 +71,8 @@ pub struct Swarm {
     pub has_kept_writes: bool,
     /// How fast or slow a clock may run, in millionths.
     pub clock_rate_ppm: i64,
+    /// Leases are on, for clocks that are wrong by so many millionths.
+    pub lease_drift_ppm: Option<u32>,
     /// The mean time between proposals.
     pub propose_interval: Duration,
     /// Commands proposed at once, at most.
@@ -205,6 +207,7 @@ impl Swarm {
             has_torn_writes: false,
             has_kept_writes: false,
             clock_rate_ppm: 0,
+            lease_drift_ppm: None,
             propose_interval: NEVER,
             burst: 1,
             payload_bytes_max: 0,
@@ -242,7 +245,7 @@ impl Swarm {
             (part(1), part(40)),
         ]);
         let heartbeat = random.pick(&[part(15), part(25), part(50)]);
-        Swarm {
+        let swarm = Swarm {
             election_timeout: (shortest, shortest.saturating_mul(2)),
             hosts,
             founders,
@@ -286,7 +289,20 @@ impl Swarm {
             has_frozen_minority: random.chance(500),
             falls_apart: random.chance(250),
             corruption: random.pick(&[0, 0, 5, 50]),
+            lease_drift_ppm: None,
+        };
+        Swarm {
+            lease_drift_ppm: swarm.lease_allowed(),
+            ..swarm
         }
+    }
+
+    /// The drift that covers all clocks, if none is set or stands still. A little more, because
+    /// clocks show whole microseconds.
+    fn lease_allowed(&self) -> Option<u32> {
+        let is_steady = self.weights.clock_step == 0 && self.weights.clock_stop == 0;
+        let drift = u32::try_from(self.clock_rate_ppm.saturating_add(20)).ok()?;
+        is_steady.then_some(drift)
     }
 
     /// So many hundredths of the shortest election timeout.

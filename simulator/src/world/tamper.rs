@@ -43,7 +43,10 @@ pub fn tamper(sabotage: Sabotage, message: &Message<'_>, bytes: &[u8]) -> Tamper
         }
         (Sabotage::HardensPreVotes, Body::PreVote(request)) => {
             let term = message.term.next().unwrap_or(message.term);
-            let body = Body::Vote(Vote { last: request.last });
+            let body = Body::Vote(Vote {
+                last: request.last,
+                is_transfer: false,
+            });
             change(
                 &Message {
                     term,

@@ -182,6 +182,7 @@ pub fn describe(message: &Message<'_>) -> String {
     let what = match &message.body {
         Body::PreVote(m) => format!("pre-vote? last {} attempt {}", id(m.last), m.attempt),
         Body::PreVoteReply(m) => format!("pre-vote {} attempt {}", yes(m.is_granted), m.attempt),
+        Body::Vote(m) if m.is_transfer => format!("vote? last {}, as successor", id(m.last)),
         Body::Vote(m) => format!("vote? last {}", id(m.last)),
         Body::VoteReply(m) => format!("vote {}", yes(m.is_granted)),
         Body::Append(m) => format!(
@@ -212,6 +213,9 @@ pub fn describe(message: &Message<'_>) -> String {
             m.offset,
             m.round.value()
         ),
+        Body::ReadRequest(m) => format!("read? {}", m.number),
+        Body::ReadReply(m) => format!("read {} at {}", m.number, m.index),
+        Body::TimeoutNow => "stand now".into(),
     };
     format!("term {}: {what}", message.term)
 }

@@ -37,6 +37,12 @@ impl World {
         if !self.is_calm && self.work_random.chance(8) {
             self.campaign_somewhere()?;
         }
+        if !self.is_calm && self.work_random.chance(15) {
+            self.transfer_somewhere()?;
+        }
+        if self.work_random.chance(500) {
+            self.read_somewhere()?;
+        }
         let mut leaders = 0_u64;
         for (number, host) in self.hosts.iter().enumerate() {
             let is_leader = host.raft.as_ref().is_some_and(|raft| raft.is_leader());

@@ -147,6 +147,7 @@ fn id(index: u64, term: u64) -> EntryId {
 fn vote(index: u64, term: u64) -> Body<'static> {
     Body::Vote(Vote {
         last: id(index, term),
+        is_transfer: false,
     })
 }
 

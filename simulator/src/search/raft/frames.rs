@@ -80,17 +80,21 @@ impl Frames {
             kind: match message.body {
                 Body::PreVote(_) => Kind::PreVote,
                 Body::PreVoteReply(_) => Kind::PreVoteReply,
-                Body::Vote(_) => Kind::Vote,
+                Body::Vote(_) | Body::TimeoutNow => Kind::Vote,
                 Body::VoteReply(_) => Kind::VoteReply,
-                Body::Append(_) | Body::Chunk(_) => Kind::Entries,
-                Body::Ack(_) => Kind::Ack,
+                Body::Append(_) | Body::Chunk(_) | Body::ReadReply(_) => Kind::Entries,
+                Body::Ack(_) | Body::ReadRequest(_) => Kind::Ack,
             },
             bytes: key.2.clone(),
         });
         self.attempts.push(attempt);
         let is_other = matches!(
             message.body,
-            Body::Append(_) | Body::Ack(_) | Body::Chunk(_)
+            Body::Append(_)
+                | Body::Ack(_)
+                | Body::Chunk(_)
+                | Body::ReadRequest(_)
+                | Body::ReadReply(_)
         );
         self.electoral.push(!is_other);
         self.known.insert(key, id);

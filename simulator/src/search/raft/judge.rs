@@ -24,7 +24,13 @@ pub(super) fn release(
             voted_for(from) && vote.last.index.value() == last
         }
         Body::Ack(ack) => ack.verified.value() <= u64::from(disk.log.last()),
-        Body::PreVote(_) | Body::PreVoteReply(_) | Body::Append(_) | Body::Chunk(_) => true,
+        Body::PreVote(_)
+        | Body::PreVoteReply(_)
+        | Body::Append(_)
+        | Body::Chunk(_)
+        | Body::ReadRequest(_)
+        | Body::ReadReply(_)
+        | Body::TimeoutNow => true,
     };
     (term > disk.term || !keeps).then_some("persist-before-send")
 }

@@ -60,6 +60,9 @@ fn deliver(nodes: &Nodes, id: u32) -> String {
             None => format!("ack {}", ack.verified),
         },
         Body::Chunk(chunk) => format!("snapshot at {}", chunk.snapshot.last.index),
+        Body::ReadRequest(ask) => format!("read? {}", ask.number),
+        Body::ReadReply(reply) => format!("read {} at {}", reply.number, reply.index),
+        Body::TimeoutNow => "stand now".into(),
     };
     format!("{from} -> {to} (term {term}): {what}")
 }
