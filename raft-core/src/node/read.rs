@@ -368,7 +368,9 @@ impl Node {
     /// The clock ran back: what was measured with it is worth nothing.
     #[cold]
     pub(super) fn on_time_running_back(&mut self) {
-        self.reads.lease_after = self.now;
+        if self.config.lease_drift_ppm.is_some() {
+            self.reads.lease_after = self.now;
+        }
     }
 }
 

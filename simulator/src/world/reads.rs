@@ -87,7 +87,8 @@ impl World {
                 false => Count::ReadElsewhere,
             });
             let value = host.app.registers[Command::new(asked).register];
-            clients.answer(asked, host.app.applied, false, value, self.now);
+            // The state knows of commands only; the machine's own entries count too.
+            clients.answer(asked, raft.delivered(), false, value, self.now);
             self.oracles.on_answered(asked)?;
         }
         let (known, begun) = (raft.reads(), self.oracles.clients.reading(number));
