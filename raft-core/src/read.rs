@@ -121,6 +121,11 @@ pub(crate) struct Reads {
 }
 
 impl Batch {
+    /// The number after its last ticket's.
+    pub(crate) fn end(&self) -> u64 {
+        self.first.saturating_add(u64::from(self.count))
+    }
+
     /// Whether it waits for somebody else than the driver.
     fn is_open(&self, delivered: LogIndex) -> bool {
         match self.stage {
@@ -132,7 +137,7 @@ impl Batch {
 
     /// Takes the tickets after its own, if that delays nobody's outcome beyond its end.
     fn absorb(&mut self, later: &Batch) -> bool {
-        let is_next = self.first.saturating_add(u64::from(self.count)) == later.first;
+        let is_next = self.end() == later.first;
         let (true, Some(count)) = (is_next, self.count.checked_add(later.count)) else {
             return false;
         };
@@ -195,8 +200,15 @@ impl Reads {
     }
 
     fn is_gathering(&self) -> bool {
-        let last = self.batches.last();
-        last.is_some_and(|last| last.stage == Stage::Gathering && last.count < u32::MAX)
+        self.last_waits_for(Stage::Gathering)
+    }
+
+    /// Whether the next ticket may join the last record: it waits for this, and its numbers end
+    /// where the next one begins. They do not if a later record was fetched before it.
+    fn last_waits_for(&self, stage: Stage) -> bool {
+        self.batches.last().is_some_and(|last| {
+            last.stage == stage && last.end() == self.next && last.count < u32::MAX
+        })
     }
 
     /// Nobody has been asked about this round yet: more can join what waits for it.
@@ -204,6 +216,7 @@ impl Reads {
         if let Some(last) = self.batches.last_mut()
             && let Stage::Round { round, .. } = last.stage
             && round == unhanded
+            && last.end() == self.next
         {
             last.stage = Stage::Gathering;
         }
@@ -217,8 +230,9 @@ impl Reads {
         deadline: Instant,
     ) -> Option<ReadTicket> {
         let number = self.next;
+        let can_join = self.last_waits_for(stage);
         match self.batches.last_mut() {
-            Some(last) if last.stage == stage && last.count < u32::MAX => {
+            Some(last) if can_join => {
                 last.count = last.count.saturating_add(1);
             }
             Some(_) | None => {
@@ -378,6 +392,25 @@ mod tests {
             assert_eq!(outcome.ticket(), ticket(number));
         }
         assert_eq!((reads.pop(7, LogIndex::new(3)), reads.count()), (None, 0));
+    }
+
+    /// Found by simulation: what came later had ended before, and the numbers of the record that
+    /// was joined did not go on where they had stopped.
+    #[test]
+    fn record_from_before_one_that_ended_took_in_a_read() {
+        let mut reads = Reads::new();
+        let _ = reads.add(7, Stage::Gathering, Instant::MAX);
+        let _ = reads.add(7, confirmed(1), Instant::MAX);
+        let ended = reads.pop(7, LogIndex::new(1)).expect("by lease");
+        assert_eq!(ended.ticket().number, 1);
+        let ticket = reads.add(7, Stage::Gathering, Instant::MAX);
+        assert_eq!(ticket.map(|ticket| ticket.number), Some(2));
+        for batch in reads.batches_mut() {
+            batch.stage = confirmed(1);
+        }
+        let ended = [(); 2].map(|()| reads.pop(7, LogIndex::new(1)));
+        let numbers = ended.map(|outcome| outcome.map(|outcome| outcome.ticket().number));
+        assert_eq!(numbers, [Some(0), Some(2)]);
     }
 
     #[test]

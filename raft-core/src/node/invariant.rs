@@ -71,7 +71,7 @@ impl Node {
         for (place, batch) in batches.iter().enumerate() {
             check(batch.count > 0, "no record of reads is empty")?;
             check(batch.first >= end, "reads are in order")?;
-            end = batch.first.saturating_add(u64::from(batch.count));
+            end = batch.end();
             match batch.stage {
                 Stage::Gathering => {
                     // On a leader a read by lease may come after one that waits for a round.

@@ -83,9 +83,10 @@ fn new_term(step: &Step<'_>) -> Result<(), String> {
         let answered = asked && !alone && before.grants.contains(&member);
         member == before.me || answered || pre_granted(step) == Some(member)
     };
-    must(is_told(step) || before.configuration.is_quorum(would), || {
-        "§9.6: a node stands without a quorum of pre-votes".into()
-    })
+    must(
+        is_told(step) || before.configuration.is_quorum(would),
+        || "§9.6: a node stands without a quorum of pre-votes".into(),
+    )
 }
 
 /// Whether the leader tells the node to stand at once, `[Ongaro14 §3.10]`.

@@ -103,10 +103,7 @@ pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result
             })
         }
         Body::ReadRequest(_) => must(is_followed, || {
-            format!(
-                "§6.4: node {to} is asked, the leader is {:?}",
-                state.leader
-            )
+            format!("§6.4: node {to} is asked, the leader is {:?}", state.leader)
         }),
         Body::ReadReply(reply) => {
             must(state.role == Role::Leader, || {
@@ -124,8 +121,8 @@ pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result
                 format!("§3.10: {:?} tells another to stand", state.role)
             })?;
             let mut members = state.matched.iter();
-            let is_level = members
-                .any(|(member, matched)| member.node == to && *matched == last.index);
+            let is_level =
+                members.any(|(member, matched)| member.node == to && *matched == last.index);
             must(is_level, || {
                 format!("§3.10: node {to} is told to stand and is not level")
             })
