@@ -391,7 +391,10 @@ impl Rules {
             | Body::PreVote(_)
             | Body::PreVoteReply(_)
             | Body::Append(_)
-            | Body::Chunk(_) => {}
+            | Body::Chunk(_)
+            | Body::ReadRequest(_)
+            | Body::ReadReply(_)
+            | Body::TimeoutNow => {}
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use raft_core::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, EntryId, Incarnation, LogIndex,
-    Message, PreVote, PreVoteReply, Reject, Round, Snapshot, Term, Vote, VoteReply,
+    Message, PreVote, PreVoteReply, ReadReply, ReadRequest, Reject, Round, Snapshot, Term, Vote,
+    VoteReply,
 };
 
 use crate::bytes::Bytes;
@@ -40,7 +41,7 @@ pub(crate) fn invent<'p>(
     };
     let message_term = term(bytes, raft.term());
     let round = |bytes: &mut Bytes<'_>| Round::new(bytes.number(1));
-    let body = match bytes.below(10) {
+    let body = match bytes.below(13) {
         0 => Body::PreVote(PreVote {
             last: id(bytes),
             attempt: bytes.number(1) as u32,
@@ -49,10 +50,23 @@ pub(crate) fn invent<'p>(
             attempt: bytes.number(1) as u32,
             is_granted: bytes.one_in(2),
         }),
-        2 => Body::Vote(Vote { last: id(bytes) }),
+        2 => Body::Vote(Vote {
+            last: id(bytes),
+            is_transfer: bytes.one_in(4),
+        }),
         3 => Body::VoteReply(VoteReply {
             is_granted: bytes.one_in(2),
         }),
+        10 => Body::ReadRequest(ReadRequest {
+            nonce: bytes.number(0),
+            number: bytes.number(0),
+        }),
+        11 => Body::ReadReply(ReadReply {
+            nonce: bytes.number(0),
+            number: bytes.number(0),
+            index: near(bytes),
+        }),
+        12 => Body::TimeoutNow,
         4 | 5 => {
             let (verified, round) = (near(bytes), round(bytes));
             let flags = bytes.u8();

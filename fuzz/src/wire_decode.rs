@@ -30,7 +30,13 @@ pub fn wire_decode(data: &[u8]) {
         }
         Body::Ack(_) | Body::Chunk(_) => {}
         // The specification says that these two bytes are not looked at.
-        Body::PreVote(_) | Body::PreVoteReply(_) | Body::Vote(_) | Body::VoteReply(_) => {
+        Body::PreVote(_)
+        | Body::PreVoteReply(_)
+        | Body::Vote(_)
+        | Body::VoteReply(_)
+        | Body::ReadRequest(_)
+        | Body::ReadReply(_)
+        | Body::TimeoutNow => {
             before[2..4].fill(0);
         }
     }

@@ -487,7 +487,7 @@ fn stopped_node_kept_its_readers_waiting() {
     let now = clocks::Instant::from_micros(1);
     let mut raft = Raft::<_, 3>::found(config(1), memory, 7, now).unwrap();
     raft.handle_timeout(now).unwrap();
-    let mut store = |raft: &mut Raft<Memory, 3>| {
+    let store = |raft: &mut Raft<Memory, 3>| {
         while let Some(write) = raft.poll_persist() {
             let ticket = write.into_ticket();
             raft.handle_persisted(now, ticket).unwrap();

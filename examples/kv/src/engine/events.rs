@@ -37,7 +37,8 @@ impl Engine {
                 | Event::NoRoomToCampaign
                 | Event::TermsExhausted
                 | Event::DiskStalled
-                | Event::SnapshotFrameTooSmall => warn!("{event:?}"),
+                | Event::SnapshotFrameTooSmall
+                | Event::TransferFailed { .. } => warn!("{event:?}"),
                 Event::PersistFailed => debug!("{event:?}"),
                 Event::Faulted(fault) => error!("{fault}"),
             }

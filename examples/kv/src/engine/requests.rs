@@ -68,7 +68,11 @@ impl Engine {
                 outbox.reply(|out| self.redirect(write.first_key(), out, protocol));
             }
             Err(ProposeError::Full) => return Taken::NoRoom,
-            Err(refused @ (ProposeError::TooLarge { .. } | ProposeError::Faulted(_))) => {
+            Err(
+                refused @ (ProposeError::TooLarge { .. }
+                | ProposeError::Transferring { .. }
+                | ProposeError::Faulted(_)),
+            ) => {
                 refuse(&format!("ERR {refused}"));
             }
         }
