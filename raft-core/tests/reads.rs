@@ -9,7 +9,7 @@ mod support;
 use clocks::Duration;
 use quorum::NodeId;
 use raft_core::error::ReadError;
-use raft_core::{Change, Fault, LogIndex, Raft, ReadFailure, ReadOutcome, ReadTicket, Ready, Role};
+use raft_core::{Change, LogIndex, ReadFailure, ReadOutcome, ReadTicket, Role};
 use support::past::{Past, identity};
 use support::solo::{Said, Solo, ack, append};
 use support::{World, config};
@@ -460,49 +460,4 @@ fn reads_made_a_slow_follower_look_dead() {
         solo.ended();
     }
     assert!(solo.raft.is_leader());
-}
-
-/// A node that stops ends what waits.
-#[test]
-fn stopped_node_kept_its_readers_waiting() {
-    use std::cell::Cell;
-    use std::rc::Rc;
-    struct Memory(Vec<u8>, Vec<u8>, Rc<Cell<bool>>);
-    impl AsRef<[u8]> for Memory {
-        fn as_ref(&self) -> &[u8] {
-            if self.2.get() { &self.1 } else { &self.0 }
-        }
-    }
-    impl AsMut<[u8]> for Memory {
-        fn as_mut(&mut self) -> &mut [u8] {
-            if self.2.get() {
-                &mut self.1
-            } else {
-                &mut self.0
-            }
-        }
-    }
-    let is_damaged = Rc::new(Cell::new(false));
-    let memory = Memory(vec![0; 4096], vec![0xff; 4096], is_damaged.clone());
-    let now = clocks::Instant::from_micros(1);
-    let mut raft = Raft::<_, 3>::found(config(1), memory, 7, now).unwrap();
-    raft.handle_timeout(now).unwrap();
-    let store = |raft: &mut Raft<Memory, 3>| {
-        while let Some(write) = raft.poll_persist() {
-            let ticket = write.into_ticket();
-            raft.handle_persisted(now, ticket).unwrap();
-        }
-    };
-    store(&mut raft);
-    raft.propose(b"x").unwrap();
-    store(&mut raft);
-    let ticket = raft.read(now).unwrap();
-    is_damaged.set(true);
-    assert!(raft.poll_committed().is_none());
-    let fault = Fault::WindowDamaged;
-    let reason = ReadFailure::Faulted(fault);
-    assert_eq!(raft.poll_read(), Some(failed(ticket, reason)));
-    assert_eq!(raft.poll_read(), None);
-    assert_eq!(raft.read(now), Err(ReadError::Faulted(fault)));
-    assert!(raft.poll_transmit(now, Ready::All).is_none());
 }

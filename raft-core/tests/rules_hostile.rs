@@ -10,10 +10,12 @@ use std::rc::Rc;
 
 use clocks::Instant;
 use quorum::NodeId;
-use raft_core::error::{CompactError, HandleError, ProposeError, ReconfigureError};
+use raft_core::error::{
+    CompactError, HandleError, ProposeError, ReadError, ReconfigureError, TransferError,
+};
 use raft_core::{
     Append, Body, Change, ChunkData, Committed, DropReason, Entries, Event, Fault, LogIndex,
-    Message, Raft, Ready, Role,
+    Message, Raft, ReadFailure, ReadOutcome, Ready, Role,
 };
 use support::config;
 use support::past::{Past, command, commands, identity};
@@ -323,12 +325,23 @@ fn faulted_node_sends_nothing_and_takes_nothing() {
     raft.propose(b"x").unwrap();
     let ticket = raft.poll_persist().unwrap().into_ticket();
     raft.handle_persisted(now, ticket.clone()).unwrap();
+    let reader = raft.read(now).unwrap();
     is_damaged.set(true);
     assert!(raft.poll_committed().is_none());
     let fault = Fault::WindowDamaged;
     assert_eq!(raft.fault(), Some(fault));
     let events: Vec<_> = std::iter::from_fn(|| raft.poll_event()).collect();
     assert!(events.contains(&Event::Faulted(fault)));
+    let failed = ReadOutcome::Failed {
+        ticket: reader,
+        reason: ReadFailure::Faulted(fault),
+    };
+    assert_eq!((raft.poll_read(), raft.poll_read()), (Some(failed), None));
+    assert_eq!(raft.read(now), Err(ReadError::Faulted(fault)));
+    assert_eq!(
+        raft.transfer(now, NodeId::new(2)),
+        Err(TransferError::Faulted(fault))
+    );
     is_damaged.set(false);
     assert_eq!(raft.handle_timeout(now), Err(HandleError::Faulted(fault)));
     assert_eq!(raft.campaign(now), Err(HandleError::Faulted(fault)));
