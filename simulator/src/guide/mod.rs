@@ -263,11 +263,15 @@ mod tests {
     #[test]
     fn forks_see_more_situations_than_chance_alone() {
         let explore = |forks| {
-            let mut explorer = Explorer::new(1, Options::default(), forks);
-            while explorer.explored().stats.count(Count::Event) < 300_000 {
-                assert!(explorer.run(), "{:?}", explorer.explored().finding);
-            }
-            explorer.explored().novelty.1
+            let seen = [1, 2, 3, 4].map(|first| {
+                let mut explorer = Explorer::new(first * 1000, Options::default(), forks);
+                while explorer.explored().stats.count(Count::Event) < 300_000 {
+                    assert!(explorer.run(), "{:?}", explorer.explored().finding);
+                }
+                explorer.explored().novelty.1
+            });
+            println!("{forks}: {seen:?}");
+            seen.iter().sum::<u64>()
         };
         assert!(explore(true) > explore(false));
     }

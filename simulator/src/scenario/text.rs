@@ -87,8 +87,8 @@ impl Scenario {
                 Ok(())
             }
             "seed" | "hosts" | "window" | "frame" | "compact" | "padding" | "election-timeout"
-            | "heartbeat" | "persist-timeout" | "clock-rate" | "sabotage" | "rot" | "members"
-            | "auto" => knobs.read(words),
+            | "heartbeat" | "persist-timeout" | "clock-rate" | "lease" | "sabotage" | "rot"
+            | "members" | "auto" => knobs.read(words),
             _ => {
                 self.steps.push(step(words)?);
                 Ok(())
