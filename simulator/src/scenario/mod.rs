@@ -31,8 +31,8 @@
 //! # Lines
 //!
 //! Options come first: `seed`, `hosts`, `window`, `frame`, `compact`, `padding`,
-//! `election-timeout`, `heartbeat`, `persist-timeout`, `clock-rate`, `lease`, `sabotage`, `rot`, `mutant`; `members n1 n2` says who is in
-//! the group before the first line, with n1 as leader; `auto network disk` lets every frame
+//! `election-timeout`, `heartbeat`, `persist-timeout`, `clock-rate`, `lease`, `sabotage`, `rot`,
+//! `mutant`; `members n1 n2` says who is in the group before the first line, with n1 as leader; `auto network disk` lets every frame
 //! arrive and every write end at once, `auto network 1->2` and `auto disk n1` only some.
 //!
 //! Then decisions. A time in milliseconds before one means "not before"; without it, it happens
