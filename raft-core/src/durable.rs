@@ -263,7 +263,7 @@ impl Vault {
     /// Everything but what tells two lives and two writes apart.
     pub(crate) fn canonical(&self, form: &mut Form<'_>) {
         form.identity(self.identity);
-        form.put(self.group.value());
+        form.group(self.group);
         form.hard(self.hard);
         form.hard(self.hard_durable.0);
         form.index(self.log_durable.0);
