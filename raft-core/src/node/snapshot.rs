@@ -49,7 +49,9 @@ impl Node {
 
     fn move_base(&mut self, memory: &mut [u8], index: LogIndex) -> Result<(), Fault> {
         let damaged = Fault::WindowDamaged;
-        if let Some(at) = self.window.last_configuration(memory, index) {
+        // No configuration stands after the one in force: mostly there is nothing to look through.
+        let latest = index.min(self.current.index);
+        if let Some(at) = self.window.last_configuration(memory, latest) {
             self.window
                 .keep_configuration(memory, at)
                 .map_err(|_| damaged)?;
