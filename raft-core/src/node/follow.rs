@@ -7,11 +7,11 @@
 
 use super::{Node, Owed, Role};
 use crate::configuration::{Encoded, Refused};
-use crate::entry::{ENTRY_HEADER_BYTES, EntryKind, Header};
+use crate::entry::{ENTRY_HEADER_BYTES, EntryKind, Header, split_entry};
 use crate::error::Fault;
 use crate::event::{DropReason, Event};
 use crate::message::{Append, Reject};
-use crate::types::{Identity, LogIndex};
+use crate::types::{EntryId, Identity, LogIndex};
 
 /// How taking an append's entries ended.
 struct Taken {
@@ -97,11 +97,7 @@ impl Node {
 
     /// The last entry that may agree, if `prev` is not here.
     #[inline]
-    fn mismatch(
-        &self,
-        memory: &[u8],
-        append: &Append<'_>,
-    ) -> Result<Option<crate::types::EntryId>, Fault> {
+    fn mismatch(&self, memory: &[u8], append: &Append<'_>) -> Result<Option<EntryId>, Fault> {
         let (prev, last, base) = (append.prev, self.window.last(), self.window.base());
         if prev == last || prev.index < base.index {
             // What is compacted is committed, and every leader has what is committed.
@@ -127,33 +123,27 @@ impl Node {
     /// Takes the entries that are new, as far as they fit.
     #[inline]
     fn take(&mut self, memory: &mut [u8], append: &Append<'_>) -> Result<Taken, Fault> {
-        let mut rest = append.entries;
         let (mut id, term) = (append.prev, self.term());
-        while let Some((header, bytes, after)) = rest.split_first() {
-            if header.term < id.term || header.term > term {
-                return Ok(Taken {
-                    verified: id.index,
-                    refused: Some(DropReason::Malformed),
-                });
-            }
-            let next = id.index.next();
-            match self.take_one(memory, next, header, bytes)? {
-                Ok(()) => {}
-                Err(refused) => {
-                    return Ok(Taken {
-                        verified: id.index,
-                        refused,
-                    });
-                }
-            }
-            (id.index, id.term) = (next, header.term);
-            rest = after;
-        }
-        let refused = (!rest.is_empty()).then_some(DropReason::Malformed);
-        Ok(Taken {
+        let taken = |id: EntryId, refused| Taken {
             verified: id.index,
             refused,
-        })
+        };
+        for mut rest in append.entries.slices() {
+            while let Some((header, bytes, after)) = split_entry(rest) {
+                if header.term < id.term || header.term > term {
+                    return Ok(taken(id, Some(DropReason::Malformed)));
+                }
+                let next = EntryId::new(id.index.next(), header.term);
+                if let Err(refused) = self.take_one(memory, next.index, header, bytes)? {
+                    return Ok(taken(id, refused));
+                }
+                (id, rest) = (next, after);
+            }
+            if !rest.is_empty() {
+                return Ok(taken(id, Some(DropReason::Malformed)));
+            }
+        }
+        Ok(taken(id, None))
     }
 
     /// Takes one entry: skips it when it is here, makes way for it when another is. The inner
