@@ -213,7 +213,7 @@ impl Node {
         let Role::Leader(office) = &self.role else {
             return None;
         };
-        let round = office.round;
+        let (round, first) = (office.round, office.first);
         let (base, last) = (self.window.base(), self.window.last());
         let progress = &mut self.slots.get_mut(member.index())?.progress;
         if progress.next <= base.index && !matches!(progress.flow, Flow::Snapshot { .. }) {
@@ -229,7 +229,13 @@ impl Node {
             Flow::Probe { sent: false } | Flow::Replicate => {}
         }
         let prev = progress.next.previous();
-        let prev = EntryId::new(prev, self.window.term(memory, prev)?);
+        // Everything from a leader's first entry on is its own.
+        let prev_term = if prev < first {
+            self.window.term(memory, prev)?
+        } else {
+            self.vault.term()
+        };
+        let prev = EntryId::new(prev, prev_term);
         let (end, entries, is_trial) = if prev.index < last.index {
             let frame = self
                 .config
