@@ -11,7 +11,7 @@ use crate::entry::{ENTRY_HEADER_BYTES, EntryKind, Header, split_entry};
 use crate::error::Fault;
 use crate::event::{DropReason, Event};
 use crate::message::{Append, Reject};
-use crate::types::{EntryId, Identity, LogIndex};
+use crate::types::{EntryId, Identity, LogIndex, Round};
 
 /// How taking an append's entries ended.
 struct Taken {
@@ -22,20 +22,38 @@ struct Taken {
 }
 
 impl Node {
-    /// Accepts the sender as the leader of this term, unless there is another one.
-    pub(super) fn recognise(&mut self, sender: Identity) -> Result<(), DropReason> {
-        match &self.role {
-            Role::Leader(_) => return Err(DropReason::SecondLeader),
-            Role::Follower(Some(owed)) if owed.leader == sender => {}
-            Role::Follower(Some(_)) => return Err(DropReason::SecondLeader),
-            Role::Follower(None) | Role::PreCandidate(_) | Role::Candidate(_) => {
-                self.follow(sender);
-            }
+    /// Accepts the sender as the leader of this term, unless there is another one, and notes the
+    /// round that it is in.
+    #[inline]
+    pub(super) fn recognise(&mut self, sender: Identity, round: Round) -> Result<(), DropReason> {
+        if !self.is_following(sender) {
+            self.follow_first(sender)?;
+        }
+        if let Some(owed) = self.owed() {
+            owed.round = owed.round.max(round);
         }
         self.mark_heard();
         Ok(())
     }
 
+    #[inline]
+    fn is_following(&self, leader: Identity) -> bool {
+        matches!(&self.role, Role::Follower(Some(owed)) if owed.leader == leader)
+    }
+
+    /// Follows the first who claims to lead in this term; there is never a second.
+    #[inline(never)]
+    fn follow_first(&mut self, sender: Identity) -> Result<(), DropReason> {
+        match &self.role {
+            Role::Leader(_) | Role::Follower(Some(_)) => Err(DropReason::SecondLeader),
+            Role::Follower(None) | Role::PreCandidate(_) | Role::Candidate(_) => {
+                self.follow(sender);
+                Ok(())
+            }
+        }
+    }
+
+    #[inline]
     pub(super) fn owed(&mut self) -> Option<&mut Owed> {
         match &mut self.role {
             Role::Follower(owed) => owed.as_mut(),
@@ -53,11 +71,8 @@ impl Node {
         if append.prev.term > self.term() {
             return Ok(Some(DropReason::Malformed));
         }
-        if let Err(reason) = self.recognise(sender) {
+        if let Err(reason) = self.recognise(sender, append.round) {
             return Ok(Some(reason));
-        }
-        if let Some(owed) = self.owed() {
-            owed.round = owed.round.max(append.round);
         }
         if let Some(hint) = self.mismatch(memory, append)? {
             if append.prev.index <= self.commit {

@@ -83,11 +83,8 @@ impl Node {
             Ok(_) | Err(Refused::Malformed) => return Ok(Err(DropReason::Malformed)),
             Err(Refused::TooLarge) => return Ok(Err(DropReason::TooManyMembers)),
         }
-        if let Err(reason) = self.recognise(sender) {
+        if let Err(reason) = self.recognise(sender, chunk.round) {
             return Ok(Err(reason));
-        }
-        if let Some(owed) = self.owed() {
-            owed.round = owed.round.max(chunk.round);
         }
         if self.has_all_of(memory, snapshot.last) {
             self.commit = self.commit.max(snapshot.last.index);
