@@ -94,15 +94,15 @@ impl Node {
                 continue;
             };
             let to = slot.identity;
-            if slot.replies.is_owed() {
-                if !ready.has(to.node) {
-                    continue;
-                }
-                if let Some(body) = self.vault.reply(&mut slot.replies, to) {
-                    return Some((to.node, body));
-                }
-            } else {
+            if slot.replies.is_owed() && !ready.has(to.node) {
+                continue;
+            }
+            let body = self.vault.reply(&mut slot.replies, to);
+            if !slot.replies.is_owed() {
                 self.reply_due.remove(member);
+            }
+            if let Some(body) = body {
+                return Some((to.node, body));
             }
         }
         for guest in self.guests.iter_mut() {
