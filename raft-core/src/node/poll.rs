@@ -175,7 +175,11 @@ impl Node {
 
     /// The next append or chunk, starting with the member after the one served last.
     #[inline]
-    fn next_append<'m>(&mut self, memory: &'m [u8], ready: Ready<'_>) -> Option<(NodeId, Body<'m>)> {
+    fn next_append<'m>(
+        &mut self,
+        memory: &'m [u8],
+        ready: Ready<'_>,
+    ) -> Option<(NodeId, Body<'m>)> {
         if self.append_due.is_empty() {
             return None;
         }
