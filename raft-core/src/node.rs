@@ -309,7 +309,9 @@ impl Node {
     #[inline]
     fn observe(&mut self, now: Instant) {
         // A clock that runs back counts as standing still.
-        self.now = self.now.max(now);
+        if now > self.now {
+            self.now = now;
+        }
         if self.is_dirty_untimed {
             self.time_dirty();
         }
