@@ -44,11 +44,14 @@ pub async fn run(node: Rc<Node>, stream: TcpStream) {
         end: 0,
         state: State::Open,
     };
-    node.with_engine(|engine| engine.counts.clients += 1);
+    node.with_engine(|engine| {
+        engine.clients += 1;
+        engine.metrics.connections.inc();
+    });
     // However it ends, there is nobody left to be told.
     let _ = poll_fn(|context| connection.poll(&node, context)).await;
     connection.outbox.close();
-    node.with_engine(|engine| engine.counts.clients -= 1);
+    node.with_engine(|engine| engine.clients -= 1);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +185,7 @@ impl Connection {
                     Served::NoRoom => return Pause::NoRoom,
                 }
                 self.start += consumed;
-                engine.counts.commands += 1;
+                engine.metrics.commands.inc();
                 self.decoder.limit(limits(&self.session));
                 if self.state == State::Closing {
                     return Pause::NothingLeft;

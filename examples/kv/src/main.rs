@@ -46,6 +46,9 @@ enum Command {
         #[arg(long, value_name = "MEGABYTES", default_value_t = 64,
               value_parser = clap::value_parser!(u16).range(4..=2048))]
         window: u16,
+        /// Where to serve `/metrics`, `/livez` and `/readyz` over HTTP.
+        #[arg(long, value_name = "ADDRESS")]
+        metrics: Option<SocketAddr>,
         #[command(flatten)]
         secret: Secret,
         /// End when the standard input is closed.
@@ -168,12 +171,14 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve {
             dir,
             window,
+            metrics,
             secret,
             exit_with_stdin,
         } => server::serve(&server::Options {
             directory: dir,
             window_len: usize::from(window) * 1024 * 1024,
             password: secret.read()?,
+            metrics,
             exits_with_stdin: exit_with_stdin,
         })?,
         Command::Demo(demo) => {

@@ -22,16 +22,15 @@ use tracing::warn;
 use crate::engine::Engine;
 use crate::storage::Done;
 use crate::transport::handshake::Hello;
-use crate::transport::{Links, incoming, outgoing};
+use crate::transport::{incoming, outgoing};
 
 /// How long the loop sleeps when nothing is due.
 const IDLE_TIME: core::time::Duration = core::time::Duration::from_secs(3600);
 
-/// The engine and the links of one server.
+/// The engine of one server, and what its tasks share.
 #[derive(Debug)]
 pub struct Node {
     engine: RefCell<Engine>,
-    links: RefCell<Links>,
     id: NodeId,
     group: GroupId,
     password: Option<String>,
@@ -51,7 +50,6 @@ impl Node {
         let (id, group) = (engine.raft().identity().node, engine.raft().group());
         Rc::new(Self {
             engine: RefCell::new(engine),
-            links: RefCell::default(),
             id,
             group,
             password,
@@ -96,6 +94,11 @@ impl Node {
         look(&self.engine.borrow())
     }
 
+    /// Why no clients should be sent here now, if so.
+    pub fn obstacle(&self) -> Option<String> {
+        self.look(Engine::obstacle)
+    }
+
     /// Makes the engine take a turn after all that is ready now.
     pub fn notify(&self) {
         if !self.is_due.replace(true)
@@ -125,6 +128,9 @@ impl Node {
     /// One of them is longer than any frame.
     pub fn receive(&self, peer: NodeId, arrived: &[u8]) -> io::Result<usize> {
         let mut engine = self.engine.borrow_mut();
+        if let Some(link) = engine.links.find(peer) {
+            link.hear();
+        }
         let mut rest = arrived;
         while let Some((frame, tail)) = incoming::split(rest)? {
             self.fail(engine.receive(peer, frame));
@@ -144,9 +150,13 @@ impl Node {
     /// the end of a machine that just vanished is never heard of.
     pub fn welcome(self: &Rc<Self>, hello: &Hello) -> oneshot::Receiver<()> {
         let peer = hello.from.node;
-        let members = self.look(|engine| engine.raft().members().count());
-        let added = self.links.borrow_mut().add_stranger(peer, members);
-        self.links.borrow().hint(peer, &hello.peer);
+        let added = {
+            let mut engine = self.engine.borrow_mut();
+            let members = engine.raft().members().count();
+            let added = engine.links.add_stranger(peer, members);
+            engine.links.hint(peer, &hello.peer);
+            added
+        };
         if let Some(link) = added {
             spawn_local(outgoing::run(Rc::clone(self), peer, link));
         }
@@ -163,7 +173,7 @@ impl Node {
 
     /// Gives up the link to a peer.
     pub fn give_up(&self, peer: NodeId) {
-        self.links.borrow_mut().remove(peer);
+        self.engine.borrow_mut().links.remove(peer);
     }
 
     /// Where a peer listens and what to say to it first.
@@ -171,7 +181,7 @@ impl Node {
         let engine = self.engine.borrow();
         let known = engine.store().address(peer.value());
         let known = known.map(|address| address.peer.clone());
-        let address = known.or_else(|| self.links.borrow().hinted(peer))?;
+        let address = known.or_else(|| engine.links.hinted(peer))?;
         let settings = engine.settings();
         let hello = Hello {
             group: self.group,
@@ -191,7 +201,7 @@ impl Node {
             others.filter(|node| *node != self.id).collect()
         });
         for member in members {
-            let added = self.links.borrow_mut().add(member);
+            let added = self.engine.borrow_mut().links.add(member);
             if let Some(link) = added {
                 spawn_local(outgoing::run(Rc::clone(self), member, link));
             }
@@ -234,7 +244,7 @@ impl Node {
             })
             .await;
             self.is_due.set(false);
-            let pumped = self.engine.borrow_mut().pump(&mut self.links.borrow_mut());
+            let pumped = self.engine.borrow_mut().pump();
             let has_room = pumped?;
             if let Some(failure) = self.failure.borrow_mut().take() {
                 return Err(failure);

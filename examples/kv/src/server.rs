@@ -1,32 +1,28 @@
 //! A running server: its ports, its tasks, and its end.
 
 use core::net::SocketAddr;
-use core::time::Duration;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant as Clock;
 
-use anyhow::Context;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_local};
-use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::engine::Engine;
+use crate::metrics::Metrics;
 use crate::node::Node;
+use crate::port::Port;
 use crate::setup;
 use crate::storage::Storage;
 use crate::transport::incoming;
-use crate::{connection, node};
+use crate::{connection, http, node};
 
 /// The most clients at a time.
 const CLIENTS_MAX: usize = 10_000;
 /// The most connections from other nodes, strangers included.
 const PEERS_MAX: usize = 256;
-/// How long to wait when the system gives no more connections.
-const ACCEPT_DELAY: Duration = Duration::from_millis(50);
 
 /// How to run a node.
 #[derive(Clone, Debug)]
@@ -37,6 +33,8 @@ pub struct Options {
     pub window_len: usize,
     /// What clients have to know, if anything.
     pub password: Option<String>,
+    /// Where to serve metrics, liveness and readiness, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// End when the standard input is closed.
     pub exits_with_stdin: bool,
 }
@@ -62,8 +60,16 @@ async fn run(options: &Options) -> anyhow::Result<Rc<Node>> {
     let origin = Clock::now();
     let found = setup::find(&options.directory, options.window_len)?;
     let settings = found.settings;
-    let clients = listen(settings.listen, "clients").await?;
-    let peers = listen(settings.peer_listen, "other nodes").await?;
+    let refusal = b"-ERR max number of clients reached\r\n";
+    let clients = Port::open(settings.listen, "clients", CLIENTS_MAX, refusal).await?;
+    let peers = Port::open(settings.peer_listen, "other nodes", PEERS_MAX, b"").await?;
+    let metrics_port = match options.metrics {
+        Some(address) => {
+            let max = http::CONNECTIONS_MAX;
+            Some(Port::open(address, "metrics", max, b"").await?)
+        }
+        None => None,
+    };
     let exposed = [settings.listen, settings.peer_listen];
     if exposed.iter().any(|address| !address.ip().is_loopback()) {
         warn!("connections from other machines are neither encrypted nor authenticated");
@@ -74,6 +80,8 @@ async fn run(options: &Options) -> anyhow::Result<Rc<Node>> {
         "node {id} of group {group}: {} keys, log up to entry {last}",
         found.store.len()
     );
+    let metrics = Rc::new(Metrics::new()?);
+    found.journal.measure(metrics.sync_time.clone());
     let (storage, reports) = Storage::start(found.journal, found.snapshots)?;
     let engine = Engine::new(
         found.raft,
@@ -82,10 +90,19 @@ async fn run(options: &Options) -> anyhow::Result<Rc<Node>> {
         origin,
         storage,
         options.window_len,
+        metrics,
     );
     let node = Node::new(engine, options.password.clone());
-    spawn_local(accept_clients(Rc::clone(&node), clients));
-    spawn_local(accept_peers(Rc::clone(&node), peers));
+    let shared = Rc::clone(&node);
+    spawn_local(clients.accept(move |stream, _| connection::run(Rc::clone(&shared), stream)));
+    let shared = Rc::clone(&node);
+    spawn_local(
+        peers.accept(move |stream, address| incoming::run(Rc::clone(&shared), stream, address)),
+    );
+    if let Some(port) = metrics_port {
+        let shared = Rc::clone(&node);
+        spawn_local(port.accept(move |stream, _| http::run(Rc::clone(&shared), stream)));
+    }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let exits_with_stdin = options.exits_with_stdin;
@@ -98,11 +115,6 @@ async fn run(options: &Options) -> anyhow::Result<Rc<Node>> {
     Ok(node)
 }
 
-async fn listen(address: SocketAddr, whom: &str) -> anyhow::Result<TcpListener> {
-    let bound = TcpListener::bind(address).await;
-    bound.with_context(|| format!("cannot listen at {address} for {whom}"))
-}
-
 /// A thread of its own reads, because a pending read of the runtime's would keep that from ending.
 async fn end_of_stdin() {
     let (ended, end) = oneshot::channel();
@@ -111,50 +123,4 @@ async fn end_of_stdin() {
         let _ = ended.send(());
     });
     let _ = end.await;
-}
-
-async fn accept_clients(node: Rc<Node>, listener: TcpListener) {
-    let count = Rc::new(());
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) if Rc::strong_count(&count) > CLIENTS_MAX => {
-                // If it cannot be told, closing says it too.
-                let _ = stream.try_write(b"-ERR max number of clients reached\r\n");
-            }
-            Ok((stream, _)) => {
-                let (node, share) = (Rc::clone(&node), Rc::clone(&count));
-                spawn_local(async move {
-                    connection::run(node, stream).await;
-                    drop(share);
-                });
-            }
-            Err(error) => {
-                warn!("cannot accept a client: {error}");
-                sleep(ACCEPT_DELAY).await;
-            }
-        }
-    }
-}
-
-async fn accept_peers(node: Rc<Node>, listener: TcpListener) {
-    let count = Rc::new(());
-    loop {
-        match listener.accept().await {
-            Ok((_, address)) if Rc::strong_count(&count) > PEERS_MAX => {
-                warn!("too many connections to the peer port, the last from {address}");
-                sleep(ACCEPT_DELAY).await;
-            }
-            Ok((stream, address)) => {
-                let (node, share) = (Rc::clone(&node), Rc::clone(&count));
-                spawn_local(async move {
-                    incoming::run(node, stream, address).await;
-                    drop(share);
-                });
-            }
-            Err(error) => {
-                warn!("cannot accept a node: {error}");
-                sleep(ACCEPT_DELAY).await;
-            }
-        }
-    }
 }

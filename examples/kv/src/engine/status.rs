@@ -3,25 +3,16 @@
 use std::rc::Rc;
 
 use quorum::NodeId;
-use raft_core::{Identity, Incarnation, Role};
+use raft_core::{Identity, Incarnation, LogIndex, Role, Standing};
 
 use super::members::Wish;
 use super::{Asker, Engine};
 use crate::command::Raft;
-use crate::info::{Facts, RaftFacts};
+use crate::info::{Facts, PeerFacts, RaftFacts};
 use crate::outbox::Outbox;
 use crate::resp::Protocol;
 use crate::resp::encode::Encoder;
 use crate::slots::{Node, Topology};
-
-/// What is counted while the node runs.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counts {
-    /// Clients connected.
-    pub(crate) clients: usize,
-    /// Requests taken.
-    pub(crate) commands: u64,
-}
 
 impl Engine {
     /// The group as clients see it.
@@ -50,8 +41,8 @@ impl Engine {
         Facts {
             uptime: self.origin.elapsed(),
             port: self.settings.listen.port(),
-            clients: self.counts.clients,
-            commands: self.counts.commands,
+            clients: self.clients,
+            commands: self.metrics.commands.get(),
             keys: self.store.len(),
             keys_expiring: self.store.expiring_len(),
             bytes_on_disk: self.storage.bytes_on_disk(),
@@ -60,7 +51,9 @@ impl Engine {
         }
     }
 
-    fn raft_facts(&self) -> RaftFacts {
+    /// The node's part in the group.
+    pub fn raft_facts(&self) -> RaftFacts {
+        let snapshot = self.raft.snapshot();
         RaftFacts {
             group: self.raft.group().value(),
             id: self.settings.id,
@@ -70,8 +63,43 @@ impl Engine {
             commit: self.raft.commit().value(),
             applied: self.raft.delivered().value(),
             last: self.raft.last().index.value(),
+            durable: self.raft.durable().value(),
             members: self.raft.members().count(),
+            is_voter: self.raft.is_voter(),
+            window_used: self.raft.log_bytes() as u64,
+            window_len: self.raft.log_bytes_max() as u64,
+            snapshot: snapshot.last.index.value(),
+            snapshot_len: snapshot.size,
+            peers: self.peers().collect(),
         }
+    }
+
+    fn peers(&self) -> impl Iterator<Item = PeerFacts> {
+        let own = self.raft.identity().node;
+        let others = self.raft.members();
+        let others = others.filter(move |seat| seat.identity.node != own);
+        others.map(|seat| {
+            let id = seat.identity.node;
+            let link = self.links.find(id);
+            let address = self.store.address(id.value());
+            PeerFacts {
+                id: id.value(),
+                is_voter: seat.standing != Standing::Learner,
+                client: address.map(|known| known.client.clone()),
+                is_connected: link.is_some_and(|link| link.is_connected()),
+                connections: link.map_or(0, |link| link.connections()),
+                failures: link.map_or(0, |link| link.failures()),
+                queued: link.map_or(0, |link| link.queued()),
+                contact: link.and_then(|link| link.contact()),
+                matched: self.raft.matched(id).map(LogIndex::value),
+            }
+        })
+    }
+
+    /// Why no clients should be sent to this node now, if so.
+    pub fn obstacle(&self) -> Option<String> {
+        let (leader, applied) = (self.raft.leader(), self.raft.delivered());
+        self.readiness.obstacle(leader, applied)
     }
 
     /// Takes a command of an operator.

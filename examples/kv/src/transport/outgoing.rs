@@ -36,6 +36,7 @@ pub async fn run(node: Rc<Node>, peer: NodeId, link: Rc<Link>) {
             Ok(Ok(stream)) => {
                 debug!("connected to node {peer}");
                 (backoff, last_refusal) = (BACKOFF_MIN, None);
+                link.connections.set(link.connections.get() + 1);
                 link.is_connected.set(true);
                 node.notify();
                 let mut sender = Sender::new(stream);
@@ -49,6 +50,7 @@ pub async fn run(node: Rc<Node>, peer: NodeId, link: Rc<Link>) {
                 }
             }
             Ok(Err(reason)) => {
+                link.failures.set(link.failures.get() + 1);
                 // Once per reason: it will not change soon.
                 if last_refusal.as_ref() != Some(&reason) {
                     warn!("node {peer} refuses this node: {reason}");
@@ -56,7 +58,10 @@ pub async fn run(node: Rc<Node>, peer: NodeId, link: Rc<Link>) {
                 }
                 backoff = BACKOFF_MAX;
             }
-            Err(error) => debug!("cannot reach node {peer}: {error}"),
+            Err(error) => {
+                link.failures.set(link.failures.get() + 1);
+                debug!("cannot reach node {peer}: {error}");
+            }
         }
         if heard.elapsed() > STRANGER_TIME_MAX && !node.is_member(peer) {
             node.give_up(peer);

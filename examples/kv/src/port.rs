@@ -1,0 +1,79 @@
+//! A port that this process listens at: so many connections at a time, each with a task of its own.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::rc::Rc;
+
+use anyhow::Context;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::spawn_local;
+use tokio::time::sleep;
+use tracing::warn;
+
+/// How long to wait when there is no room for more connections, here or in the system.
+const ACCEPT_DELAY: Duration = Duration::from_millis(50);
+
+/// An open port.
+#[derive(Debug)]
+pub struct Port {
+    listener: TcpListener,
+    /// For whom it is, in messages.
+    whom: &'static str,
+    connections_max: usize,
+    /// What is said to one connection too many.
+    farewell: &'static [u8],
+}
+
+impl Port {
+    /// Listens at an address.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn open(
+        address: SocketAddr,
+        whom: &'static str,
+        connections_max: usize,
+        farewell: &'static [u8],
+    ) -> anyhow::Result<Self> {
+        let bound = TcpListener::bind(address).await;
+        let listener = bound.with_context(|| format!("cannot listen at {address} for {whom}"))?;
+        Ok(Self {
+            listener,
+            whom,
+            connections_max,
+            farewell,
+        })
+    }
+
+    /// Lets `serve` serve each connection, for ever.
+    pub async fn accept<Serving>(self, serve: impl Fn(TcpStream, SocketAddr) -> Serving)
+    where
+        Serving: Future<Output = ()> + 'static,
+    {
+        let count = Rc::new(());
+        let whom = self.whom;
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, address)) if Rc::strong_count(&count) > self.connections_max => {
+                    warn!("too many connections to the port for {whom}, the last from {address}");
+                    // If it cannot be told, closing says it too.
+                    let _ = stream.try_write(self.farewell);
+                    drop(stream);
+                    sleep(ACCEPT_DELAY).await;
+                }
+                Ok((stream, address)) => {
+                    let share = Rc::clone(&count);
+                    let serving = serve(stream, address);
+                    spawn_local(async move {
+                        serving.await;
+                        drop(share);
+                    });
+                }
+                Err(error) => {
+                    warn!("cannot accept a connection to the port for {whom}: {error}");
+                    sleep(ACCEPT_DELAY).await;
+                }
+            }
+        }
+    }
+}
