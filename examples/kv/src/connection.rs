@@ -8,11 +8,12 @@
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll};
+use core::time::Duration;
 use std::io;
 use std::rc::Rc;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::timeout;
 
 use crate::command::{self, Command, table};
 use crate::engine::{Engine, Taken};
@@ -21,6 +22,7 @@ use crate::outbox::Outbox;
 use crate::resp::decode::{Args, Decoder, Limits};
 use crate::resp::encode::Encoder;
 use crate::session::{ClientSession, Consistency, Next};
+use crate::stream::Stream;
 
 /// The most requests of one client that may be unanswered.
 pub const WAITING_MAX: usize = 1024;
@@ -29,10 +31,13 @@ pub const KEPT_BYTES_MAX: usize = 1024 * 1024;
 /// The buffer at first, and again when a large request is done.
 const BUFFER_BYTES: usize = 16 * 1024;
 
+/// What is said to a client that does not speak TLS where it should.
+pub const NO_TLS: &[u8] = b"-ERR this port takes only TLS, as of redis-cli --tls --cacert FILE\r\n";
+/// How long the end of a connection may take.
+const END_TIME_MAX: Duration = Duration::from_secs(1);
+
 /// Serves a client until it goes.
-pub async fn run(node: Rc<Node>, stream: TcpStream) {
-    // Replies are gathered here, not by the kernel.
-    let _ = stream.set_nodelay(true);
+pub async fn run(node: Rc<Node>, stream: Stream) {
     let session = ClientSession::new(node.number_client(), node.password());
     let mut connection = Connection {
         decoder: Decoder::new(limits(&session)),
@@ -49,7 +54,9 @@ pub async fn run(node: Rc<Node>, stream: TcpStream) {
         engine.metrics.connections.inc();
     });
     // However it ends, there is nobody left to be told.
-    let _ = poll_fn(|context| connection.poll(&node, context)).await;
+    if let Ok(()) = poll_fn(|context| connection.poll(&node, context)).await {
+        let _ = timeout(END_TIME_MAX, connection.stream.shutdown()).await;
+    }
     connection.outbox.close();
     node.with_engine(|engine| engine.clients -= 1);
 }
@@ -73,7 +80,7 @@ enum Pause {
 }
 
 struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     session: ClientSession,
     decoder: Decoder,
     outbox: Rc<Outbox>,
@@ -97,6 +104,11 @@ impl Connection {
             let sent = self.outbox.poll_send(context, |context, bytes| {
                 Pin::new(&mut *stream).poll_write(context, bytes)
             });
+            // Encryption may hold back what it was given.
+            let sent = match sent {
+                Poll::Ready(Ok(())) => Pin::new(&mut self.stream).poll_flush(context),
+                unsent => unsent,
+            };
             if let Poll::Ready(Err(error)) = sent {
                 return Poll::Ready(Err(error));
             }

@@ -27,6 +27,10 @@ use crate::node::Node;
 
 /// The most connections at a time.
 pub const CONNECTIONS_MAX: usize = 64;
+/// What is said to who does not speak TLS where it should.
+pub const NO_TLS: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 36\r\n\
+    connection: close\r\n\r\nthis port takes only TLS: use https\n";
 /// How long one may last.
 const TIME_MAX: Duration = Duration::from_secs(10);
 /// How long the head of a request may be.

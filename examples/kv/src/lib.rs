@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod answer;
 pub mod command;
 pub mod connection;
@@ -27,6 +28,7 @@ pub mod node;
 pub mod operation;
 pub mod outbox;
 pub mod port;
+pub mod protection;
 pub mod resp;
 pub mod server;
 pub mod session;
@@ -34,5 +36,7 @@ pub mod setup;
 pub mod slots;
 pub mod storage;
 pub mod store;
+pub mod stream;
 pub mod timestamp;
+pub mod tls;
 pub mod transport;

@@ -9,8 +9,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
+use kv::access::Access;
+use kv::protection::{Protection, Trust};
 use kv::server;
-use kv::setup::{self, Exposure, Settings};
+use kv::setup::{self, Settings};
+use kv::tls::Files;
 
 /// A replicated key-value server that speaks the Redis protocol.
 #[derive(Debug, Parser)]
@@ -51,6 +54,8 @@ enum Command {
         metrics: Option<SocketAddr>,
         #[command(flatten)]
         secret: Secret,
+        #[command(flatten)]
+        shield: Shield,
         /// End when the standard input is closed.
         #[arg(long, hide = true)]
         exit_with_stdin: bool,
@@ -73,9 +78,8 @@ struct Place {
     /// Where to listen for the other nodes.
     #[arg(long, value_name = "ADDRESS")]
     peer_listen: SocketAddr,
-    /// Allow addresses that other machines reach, although connections are not encrypted.
-    #[arg(long)]
-    insecure: bool,
+    #[command(flatten)]
+    shield: Shield,
 }
 
 impl Place {
@@ -85,11 +89,44 @@ impl Place {
             listen: self.listen,
             peer_listen: self.peer_listen,
         };
-        settings.check(match self.insecure {
-            true => Exposure::Insecure,
-            false => Exposure::Loopback,
-        })?;
+        settings.check(&self.shield.protection())?;
         Ok(settings)
+    }
+}
+
+#[derive(Debug, Args)]
+struct Shield {
+    /// The certificate of this node, in PEM: it names node-ID.kv and the addresses that clients use.
+    #[arg(long, value_name = "FILE", requires_all = ["tls_key", "tls_ca"])]
+    tls_cert: Option<PathBuf>,
+    /// Its private key.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// The certificate of the authority that signs those of all nodes of the group, and nothing else.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_ca: Option<PathBuf>,
+    /// Allow addresses that other machines reach without certificates, and without a password.
+    #[arg(long)]
+    insecure: bool,
+}
+
+impl Shield {
+    fn protection(&self) -> Protection {
+        let files = match (&self.tls_cert, &self.tls_key, &self.tls_ca) {
+            (Some(certificate), Some(key), Some(authority)) => Some(Files {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                authority: authority.clone(),
+            }),
+            _ => None,
+        };
+        Protection {
+            files,
+            trust: match self.insecure {
+                true => Trust::Network,
+                false => Trust::Machine,
+            },
+        }
     }
 }
 
@@ -158,14 +195,24 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Init { place } => setup::init(&place.dir, &place.settings()?)?,
+        Command::Init { place } => {
+            let settings = place.settings()?;
+            // A wrong certificate is found before anything is made.
+            place.shield.protection().load(place.id)?;
+            setup::init(&place.dir, &settings)?;
+        }
         Command::Join {
             place,
             member,
             secret,
         } => {
-            let (settings, password) = (place.settings()?, secret.read()?);
-            let joined = setup::join(&place.dir, &settings, member, password.as_deref());
+            let settings = place.settings()?;
+            let tls = place.shield.protection().load(place.id)?;
+            let access = Access {
+                password: secret.read()?,
+                tls: tls.map(|tls| tls.dialer().clone()),
+            };
+            let joined = setup::join(&place.dir, &settings, member, &access);
             tokio::runtime::Runtime::new()?.block_on(joined)?;
         }
         Command::Serve {
@@ -173,11 +220,13 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             window,
             metrics,
             secret,
+            shield,
             exit_with_stdin,
         } => server::serve(&server::Options {
             directory: dir,
             window_len: usize::from(window) * 1024 * 1024,
             password: secret.read()?,
+            protection: shield.protection(),
             metrics,
             exits_with_stdin: exit_with_stdin,
         })?,

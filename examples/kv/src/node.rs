@@ -21,6 +21,7 @@ use tracing::warn;
 
 use crate::engine::Engine;
 use crate::storage::Done;
+use crate::tls::Tls;
 use crate::transport::handshake::Hello;
 use crate::transport::{incoming, outgoing};
 
@@ -34,6 +35,7 @@ pub struct Node {
     id: NodeId,
     group: GroupId,
     password: Option<String>,
+    tls: Option<Tls>,
     is_due: Cell<bool>,
     turner: RefCell<Option<Waker>>,
     /// Connections whose request found no room.
@@ -46,13 +48,14 @@ pub struct Node {
 
 impl Node {
     /// A node around its engine.
-    pub fn new(engine: Engine, password: Option<String>) -> Rc<Self> {
+    pub fn new(engine: Engine, password: Option<String>, tls: Option<Tls>) -> Rc<Self> {
         let (id, group) = (engine.raft().identity().node, engine.raft().group());
         Rc::new(Self {
             engine: RefCell::new(engine),
             id,
             group,
             password,
+            tls,
             is_due: Cell::new(true),
             turner: RefCell::default(),
             stalled: RefCell::default(),
@@ -75,6 +78,11 @@ impl Node {
     /// What clients have to know to be served.
     pub fn password(&self) -> Option<&str> {
         self.password.as_deref()
+    }
+
+    /// How this node proves who it is, if connections are encrypted.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// A number for a new client.

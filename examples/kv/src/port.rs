@@ -2,19 +2,22 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::io;
 use std::rc::Rc;
 
 use anyhow::Context;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::spawn_local;
 use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
 use tracing::warn;
+
+use crate::stream::Stream;
 
 /// How long to wait when there is no room for more connections, here or in the system.
 const ACCEPT_DELAY: Duration = Duration::from_millis(50);
 
 /// An open port.
-#[derive(Debug)]
 pub struct Port {
     listener: TcpListener,
     /// For whom it is, in messages.
@@ -22,6 +25,8 @@ pub struct Port {
     connections_max: usize,
     /// What is said to one connection too many.
     farewell: &'static [u8],
+    /// Encryption, and what is said to those who do not want it.
+    secure: Option<(TlsAcceptor, Vec<u8>)>,
 }
 
 impl Port {
@@ -42,15 +47,23 @@ impl Port {
             whom,
             connections_max,
             farewell,
+            secure: None,
         })
     }
 
+    /// Takes only connections that are encrypted; to the others, `hint` is said.
+    pub fn secure(mut self, acceptor: &TlsAcceptor, hint: &[u8]) -> Self {
+        self.secure = Some((acceptor.clone(), hint.to_vec()));
+        self
+    }
+
     /// Lets `serve` serve each connection, for ever.
-    pub async fn accept<Serving>(self, serve: impl Fn(TcpStream, SocketAddr) -> Serving)
+    pub async fn accept<Serving>(self, serve: impl Fn(Stream, SocketAddr) -> Serving + 'static)
     where
         Serving: Future<Output = ()> + 'static,
     {
         let count = Rc::new(());
+        let (serve, secure) = (Rc::new(serve), Rc::new(self.secure));
         let whom = self.whom;
         loop {
             match self.listener.accept().await {
@@ -63,9 +76,14 @@ impl Port {
                 }
                 Ok((stream, address)) => {
                     let share = Rc::clone(&count);
-                    let serving = serve(stream, address);
+                    let (serve, secure) = (Rc::clone(&serve), Rc::clone(&secure));
                     spawn_local(async move {
-                        serving.await;
+                        match accept(stream, secure.as_ref().as_ref()).await {
+                            Ok(stream) => serve(stream, address).await,
+                            Err(error) => {
+                                warn!("refused {address} on the port for {whom}: {error}");
+                            }
+                        }
                         drop(share);
                     });
                 }
@@ -75,5 +93,12 @@ impl Port {
                 }
             }
         }
+    }
+}
+
+async fn accept(stream: TcpStream, secure: Option<&(TlsAcceptor, Vec<u8>)>) -> io::Result<Stream> {
+    match secure {
+        None => Stream::accept(stream, None, b"").await,
+        Some((acceptor, hint)) => Stream::accept(stream, Some(acceptor), hint).await,
     }
 }

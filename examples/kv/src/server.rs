@@ -14,8 +14,10 @@ use crate::engine::Engine;
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::port::Port;
+use crate::protection::Protection;
 use crate::setup;
 use crate::storage::Storage;
+use crate::transport::handshake::{self, Refusal};
 use crate::transport::incoming;
 use crate::{connection, http, node};
 
@@ -33,6 +35,8 @@ pub struct Options {
     pub window_len: usize,
     /// What clients have to know, if anything.
     pub password: Option<String>,
+    /// What keeps others away.
+    pub protection: Protection,
     /// Where to serve metrics, liveness and readiness, if anywhere.
     pub metrics: Option<SocketAddr>,
     /// End when the standard input is closed.
@@ -60,18 +64,31 @@ async fn run(options: &Options) -> anyhow::Result<Rc<Node>> {
     let origin = Clock::now();
     let found = setup::find(&options.directory, options.window_len)?;
     let settings = found.settings;
+    let protection = &options.protection;
+    settings.check(protection)?;
+    protection.check_password(settings.listen, options.password.as_deref())?;
+    if let Some(address) = options.metrics {
+        protection.check("--metrics", address)?;
+    }
+    let tls = protection.load(settings.id)?;
     let refusal = b"-ERR max number of clients reached\r\n";
-    let clients = Port::open(settings.listen, "clients", CLIENTS_MAX, refusal).await?;
-    let peers = Port::open(settings.peer_listen, "other nodes", PEERS_MAX, b"").await?;
-    let metrics_port = match options.metrics {
+    let mut clients = Port::open(settings.listen, "clients", CLIENTS_MAX, refusal).await?;
+    let mut peers = Port::open(settings.peer_listen, "other nodes", PEERS_MAX, b"").await?;
+    let mut metrics_port = match options.metrics {
         Some(address) => {
             let max = http::CONNECTIONS_MAX;
             Some(Port::open(address, "metrics", max, b"").await?)
         }
         None => None,
     };
+    if let Some(tls) = &tls {
+        clients = clients.secure(tls.clients(), connection::NO_TLS);
+        let refused = handshake::answer(&Err(Refusal::NoTls));
+        peers = peers.secure(tls.peers(), &refused);
+        metrics_port = metrics_port.map(|port| port.secure(tls.clients(), http::NO_TLS));
+    }
     let exposed = [settings.listen, settings.peer_listen];
-    if exposed.iter().any(|address| !address.ip().is_loopback()) {
+    if tls.is_none() && exposed.iter().any(|address| !address.ip().is_loopback()) {
         warn!("connections from other machines are neither encrypted nor authenticated");
     }
     let group = found.raft.group();
@@ -92,7 +109,7 @@ async fn run(options: &Options) -> anyhow::Result<Rc<Node>> {
         options.window_len,
         metrics,
     );
-    let node = Node::new(engine, options.password.clone());
+    let node = Node::new(engine, options.password.clone(), tls);
     let shared = Rc::clone(&node);
     spawn_local(clients.accept(move |stream, _| connection::run(Rc::clone(&shared), stream)));
     let shared = Rc::clone(&node);

@@ -280,7 +280,8 @@ impl Client {
     }
 }
 
-fn text(reply: &Reply<'_>) -> String {
+/// An answer in words.
+pub fn text(reply: &Reply<'_>) -> String {
     match reply {
         Reply::Simple(text) => format!("+{}", String::from_utf8_lossy(text)),
         Reply::Error(text) => format!("-{}", String::from_utf8_lossy(text)),
