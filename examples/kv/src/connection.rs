@@ -8,12 +8,10 @@
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use core::time::Duration;
 use std::io;
 use std::rc::Rc;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::command::{self, Command, table};
 use crate::engine::{Engine, Taken};
@@ -22,7 +20,7 @@ use crate::outbox::Outbox;
 use crate::resp::decode::{Args, Decoder, Limits};
 use crate::resp::encode::Encoder;
 use crate::session::{ClientSession, Consistency, Next};
-use crate::stream::Stream;
+use crate::stream::{self, Stream};
 
 /// The most requests of one client that may be unanswered.
 pub const WAITING_MAX: usize = 1024;
@@ -33,9 +31,6 @@ const BUFFER_BYTES: usize = 16 * 1024;
 
 /// What is said to a client that does not speak TLS where it should.
 pub const NO_TLS: &[u8] = b"-ERR this port takes only TLS, as of redis-cli --tls --cacert FILE\r\n";
-/// How long the end of a connection may take.
-const END_TIME_MAX: Duration = Duration::from_secs(1);
-
 /// Serves a client until it goes.
 pub async fn run(node: Rc<Node>, stream: Stream) {
     let session = ClientSession::new(node.number_client(), node.password());
@@ -54,10 +49,18 @@ pub async fn run(node: Rc<Node>, stream: Stream) {
         engine.metrics.connections.inc();
     });
     // However it ends, there is nobody left to be told.
-    if let Ok(()) = poll_fn(|context| connection.poll(&node, context)).await {
-        let _ = timeout(END_TIME_MAX, connection.stream.shutdown()).await;
-    }
+    let ended = tokio::select! {
+        biased;
+        ended = poll_fn(|context| connection.poll(&node, context)) => ended,
+        () = node.ending() => {
+            connection.state = State::Closing;
+            poll_fn(|context| connection.poll(&node, context)).await
+        }
+    };
     connection.outbox.close();
+    if let Ok(()) = ended {
+        stream::linger(connection.stream).await;
+    }
     node.with_engine(|engine| engine.clients -= 1);
 }
 

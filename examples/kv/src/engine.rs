@@ -150,9 +150,9 @@ impl Engine {
         Instant::from_micros(u64::try_from(since).unwrap_or(u64::MAX))
     }
 
-    /// Finishes what is being stored.
-    pub fn close(self) {
-        self.storage.close();
+    /// What finishes what is being stored.
+    pub fn into_storage(self) -> Storage {
+        self.storage
     }
 
     // ----- what happened -----
@@ -418,6 +418,13 @@ impl Engine {
             self.pending.lose(LogIndex::ZERO);
             self.lost_at = None;
         }
+    }
+
+    /// Answers all who wait: there is no time to find out what becomes of their requests.
+    pub fn give_up(&mut self) {
+        self.pending.lose(LogIndex::ZERO);
+        self.members.give_up();
+        self.reads.refuse("TRYAGAIN this node is ending");
     }
 
     /// Whether more is committed than is applied yet.

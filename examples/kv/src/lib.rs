@@ -33,6 +33,7 @@ pub mod resp;
 pub mod server;
 pub mod session;
 pub mod setup;
+pub mod shutdown;
 pub mod slots;
 pub mod storage;
 pub mod store;

@@ -14,13 +14,12 @@ use std::rc::Rc;
 use quorum::NodeId;
 use raft_core::{GroupId, Seat};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{spawn_local, yield_now};
 use tokio::time::{Instant, sleep_until};
-use tracing::warn;
 
 use crate::engine::Engine;
-use crate::storage::Done;
+use crate::storage::{Done, Storage};
 use crate::tls::Tls;
 use crate::transport::handshake::Hello;
 use crate::transport::{incoming, outgoing};
@@ -44,6 +43,7 @@ pub struct Node {
     /// The connection over which each peer speaks: a newer one ends it.
     speaking: RefCell<BTreeMap<NodeId, oneshot::Sender<()>>>,
     next_client: Cell<u64>,
+    is_ending: watch::Sender<bool>,
 }
 
 impl Node {
@@ -62,6 +62,7 @@ impl Node {
             failure: RefCell::default(),
             speaking: RefCell::default(),
             next_client: Cell::new(1),
+            is_ending: watch::Sender::new(false),
         })
     }
 
@@ -104,7 +105,21 @@ impl Node {
 
     /// Why no clients should be sent here now, if so.
     pub fn obstacle(&self) -> Option<String> {
-        self.look(Engine::obstacle)
+        match *self.is_ending.borrow() {
+            true => Some("this node is ending".into()),
+            false => self.look(Engine::obstacle),
+        }
+    }
+
+    /// From now on no requests are taken.
+    pub fn end(&self) {
+        self.is_ending.send_replace(true);
+    }
+
+    /// Waits until no requests are to be taken any more.
+    pub async fn ending(&self) {
+        // The sender lives as long as this node.
+        let _ = self.is_ending.subscribe().wait_for(|is| *is).await;
     }
 
     /// Makes the engine take a turn after all that is ready now.
@@ -275,11 +290,9 @@ impl Node {
         }
     }
 
-    /// Closes the storage, once no task uses the node any more.
-    pub fn close(self: Rc<Self>) {
-        match Rc::try_unwrap(self) {
-            Ok(node) => node.engine.into_inner().close(),
-            Err(_) => warn!("the storage is left open"),
-        }
+    /// What is to be closed, once no task uses the node any more.
+    pub fn into_storage(self: Rc<Self>) -> Option<Storage> {
+        let node = Rc::try_unwrap(self).ok()?;
+        Some(node.engine.into_inner().into_storage())
     }
 }

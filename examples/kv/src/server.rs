@@ -2,12 +2,13 @@
 
 use core::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Instant as Clock;
 
-use tokio::signal::unix::{SignalKind, signal};
+use anyhow::bail;
 use tokio::sync::oneshot;
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::{LocalSet, spawn_blocking, spawn_local};
 use tracing::{info, warn};
 
 use crate::engine::Engine;
@@ -16,10 +17,11 @@ use crate::node::Node;
 use crate::port::Port;
 use crate::protection::Protection;
 use crate::setup;
+use crate::shutdown::Signals;
 use crate::storage::Storage;
 use crate::transport::handshake::{self, Refusal};
 use crate::transport::incoming;
-use crate::{connection, http, node};
+use crate::{connection, http, shutdown};
 
 /// The most clients at a time.
 const CLIENTS_MAX: usize = 10_000;
@@ -51,16 +53,30 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let mut signals = {
+        let _entered = runtime.enter();
+        Signals::new()?
+    };
     let local = LocalSet::new();
-    let node = local.block_on(&runtime, run(options))?;
+    let node = local.block_on(&runtime, run(options, &mut signals))?;
     // All tasks end here, and with them their shares of the node.
     drop(local);
-    drop(runtime);
-    node.close();
+    let Some(storage) = node.into_storage() else {
+        bail!("the storage is left open");
+    };
+    // A disk that hangs must not keep the process from being ended.
+    let closing = async {
+        tokio::select! {
+            closed = spawn_blocking(move || storage.close()) => closed,
+            () = signals.exit_at_next() => Ok(()),
+        }
+    };
+    runtime.block_on(closing)?;
+    info!("ended");
     Ok(())
 }
 
-async fn run(options: &Options) -> anyhow::Result<Rc<Node>> {
+async fn run(options: &Options, signals: &mut Signals) -> anyhow::Result<Rc<Node>> {
     let origin = Clock::now();
     let found = setup::find(&options.directory, options.window_len)?;
     let settings = found.settings;
@@ -111,7 +127,8 @@ async fn run(options: &Options) -> anyhow::Result<Rc<Node>> {
     );
     let node = Node::new(engine, options.password.clone(), tls);
     let shared = Rc::clone(&node);
-    spawn_local(clients.accept(move |stream, _| connection::run(Rc::clone(&shared), stream)));
+    let accepting =
+        spawn_local(clients.accept(move |stream, _| connection::run(Rc::clone(&shared), stream)));
     let shared = Rc::clone(&node);
     spawn_local(
         peers.accept(move |stream, address| incoming::run(Rc::clone(&shared), stream, address)),
@@ -120,14 +137,18 @@ async fn run(options: &Options) -> anyhow::Result<Rc<Node>> {
         let shared = Rc::clone(&node);
         spawn_local(port.accept(move |stream, _| http::run(Rc::clone(&shared), stream)));
     }
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     let exits_with_stdin = options.exits_with_stdin;
+    let mut turning = pin!(Node::run(Rc::clone(&node), reports));
     tokio::select! {
-        ended = node::Node::run(Rc::clone(&node), reports) => ended?,
-        _ = terminate.recv() => info!("told to end"),
-        _ = interrupt.recv() => info!("interrupted"),
-        () = end_of_stdin(), if exits_with_stdin => info!("the standard input is closed"),
+        ended = &mut turning => ended?,
+        name = signals.next() => info!("{name}: ending"),
+        () = end_of_stdin(), if exits_with_stdin => info!("the standard input is closed: ending"),
+    }
+    accepting.abort();
+    tokio::select! {
+        ended = turning => ended?,
+        () = shutdown::drain(&node) => {}
+        () = signals.exit_at_next() => {}
     }
     Ok(node)
 }

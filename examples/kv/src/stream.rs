@@ -17,7 +17,7 @@ use crate::tls::NoTls;
 const TLS_HANDSHAKE: u8 = 0x16;
 /// How long the other end may take to prove who it is.
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
-/// How long somebody who was refused may take to hear it.
+/// How long the other end may take to hear the last word.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// A connection.
@@ -104,9 +104,9 @@ async fn accept_tls(
     }
 }
 
-/// Waits until the other end has heard why it is refused: closing a connection with unread data takes back what
-/// was sent.
-async fn linger(mut stream: TcpStream) {
+/// Ends a connection so that the other end hears what was said last: closing it with unread data would take that
+/// back.
+pub async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let draining = async {
         stream.shutdown().await?;
         let mut unread = [0; 1024];
