@@ -1,10 +1,13 @@
 //! The text of `INFO`: facts about this node, for people, monitors, and the demonstration.
 
+mod raft;
+
 use core::fmt::{self, Write as _};
 use core::time::Duration;
 
 use crate::resp::decode::Args;
 use crate::session::REDIS_VERSION;
+pub use raft::{PeerFacts, RaftFacts};
 
 /// What the node knows about itself at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,73 +30,6 @@ pub struct Facts {
     pub write_error: Option<String>,
     /// The node's part in the group.
     pub raft: RaftFacts,
-}
-
-/// A node's part in its group.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RaftFacts {
-    /// The group's id.
-    pub group: u64,
-    /// The node's id.
-    pub id: u64,
-    /// `leader`, `follower`, …
-    pub role: &'static str,
-    /// The latest term it has seen.
-    pub term: u64,
-    /// Who leads, if it knows.
-    pub leader: Option<u64>,
-    /// Up to which entry a majority is known to have them.
-    pub commit: u64,
-    /// Up to which entry the map has them.
-    pub applied: u64,
-    /// The last entry of the log.
-    pub last: u64,
-    /// Up to which entry the log is on disk.
-    pub durable: u64,
-    /// How many members there are.
-    pub members: usize,
-    /// Whether this node has a vote.
-    pub is_voter: bool,
-    /// The bytes that the log in memory takes.
-    pub window_used: u64,
-    /// The bytes that it may take.
-    pub window_len: u64,
-    /// The last entry in the snapshot; 0 without one.
-    pub snapshot: u64,
-    /// The bytes of the snapshot.
-    pub snapshot_len: u64,
-    /// The other members.
-    pub peers: Vec<PeerFacts>,
-}
-
-/// Another member, as this node sees it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PeerFacts {
-    /// Its id.
-    pub id: u64,
-    /// Whether it has a vote.
-    pub is_voter: bool,
-    /// Where it serves clients, if that is known.
-    pub client: Option<Box<str>>,
-    /// Whether it can be sent to.
-    pub is_connected: bool,
-    /// Connections to it that were made.
-    pub connections: u64,
-    /// Attempts to connect to it that failed.
-    pub failures: u64,
-    /// The bytes that wait to be sent to it.
-    pub queued: usize,
-    /// How long ago it was heard.
-    pub contact: Option<Duration>,
-    /// Up to which entry its log is known to be this node's; only a leader knows.
-    pub matched: Option<u64>,
-}
-
-impl PeerFacts {
-    /// How many entries of the leader's log it is not known to have; only a leader knows.
-    pub fn lag(&self, raft: &RaftFacts) -> Option<u64> {
-        Some(raft.last.saturating_sub(self.matched?))
-    }
 }
 
 impl Facts {

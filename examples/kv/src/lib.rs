@@ -27,6 +27,7 @@ pub mod metrics;
 pub mod node;
 pub mod operation;
 pub mod outbox;
+pub mod overview;
 pub mod port;
 pub mod protection;
 pub mod resp;

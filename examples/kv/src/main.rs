@@ -10,10 +10,11 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use kv::access::Access;
+use kv::overview;
 use kv::protection::{Protection, Trust};
 use kv::server;
 use kv::setup::{self, Settings};
-use kv::tls::Files;
+use kv::tls::{self, Files};
 
 /// A replicated key-value server that speaks the Redis protocol.
 #[derive(Debug, Parser)]
@@ -59,6 +60,17 @@ enum Command {
         /// End when the standard input is closed.
         #[arg(long, hide = true)]
         exit_with_stdin: bool,
+    },
+    /// Show all members of a group, what each says of itself and how far the leader sees it.
+    Status {
+        /// Where any member of the group serves clients.
+        #[arg(long, value_name = "ADDRESS")]
+        member: SocketAddr,
+        #[command(flatten)]
+        secret: Secret,
+        /// The certificate of the group's authority, if connections are encrypted.
+        #[arg(long, value_name = "FILE")]
+        tls_ca: Option<PathBuf>,
     },
     /// Start three nodes, write to them while their leaders are killed, and check that nothing is lost.
     Demo(Demo),
@@ -230,6 +242,18 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             metrics,
             exits_with_stdin: exit_with_stdin,
         })?,
+        Command::Status {
+            member,
+            secret,
+            tls_ca,
+        } => {
+            let access = Access {
+                password: secret.read()?,
+                tls: tls_ca.as_deref().map(tls::client).transpose()?,
+            };
+            let table = overview::table(member, &access);
+            print!("{}", tokio::runtime::Runtime::new()?.block_on(table)?);
+        }
         Command::Demo(demo) => {
             let options = kv::demo::Options {
                 input: demo.input,

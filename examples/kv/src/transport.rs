@@ -40,6 +40,7 @@ pub struct Link {
     hint: RefCell<Option<Box<str>>>,
     is_wanted: Cell<bool>,
     connections: Cell<u64>,
+    connected: Cell<Option<Clock>>,
     failures: Cell<u64>,
     heard: Cell<Option<Clock>>,
 }
@@ -48,6 +49,11 @@ impl Link {
     /// Whether the peer can be sent to.
     pub fn is_connected(&self) -> bool {
         self.is_connected.get()
+    }
+
+    /// How long ago the latest connection to it was made.
+    pub fn connected(&self) -> Option<Duration> {
+        self.connected.get().map(|at| at.elapsed())
     }
 
     /// How many connections to it were made.
@@ -68,6 +74,18 @@ impl Link {
     /// How long ago the peer was heard.
     pub fn contact(&self) -> Option<Duration> {
         self.heard.get().map(|at| at.elapsed())
+    }
+
+    /// A connection to the peer was made.
+    pub fn connect(&self) {
+        self.connections.set(self.connections.get() + 1);
+        self.connected.set(Some(Clock::now()));
+        self.is_connected.set(true);
+    }
+
+    /// An attempt to connect to the peer failed.
+    pub fn fail(&self) {
+        self.failures.set(self.failures.get() + 1);
     }
 
     /// The peer has just been heard.

@@ -131,6 +131,26 @@ fn nodes_of_one_authority_agree_and_clients_see_who_they_are() {
         (said == "+OK").then_some(())
     });
 
+    let secret = root.path().join("secret");
+    let address = first.client.to_string();
+    let status = |authority: &Authority| {
+        let certificate = authority.certificate();
+        run(&[
+            "status",
+            "--member",
+            &address,
+            "--tls-ca",
+            certificate.to_str().unwrap(),
+            "--password-file",
+            secret.to_str().unwrap(),
+        ])
+    };
+    let table = String::from_utf8(status(&ours).stdout).unwrap();
+    assert!(table.contains(", led by node 1 in term"), "{table}");
+    assert!(table.contains("node 2 does not answer"), "{table}");
+    let told = String::from_utf8(status(&theirs).stderr).unwrap();
+    assert!(told.contains("UnknownIssuer"), "{told}");
+
     // A client sees that somebody else's server is none of its authority.
     let told = call(first.client, &theirs, &["PING"]).unwrap_err();
     assert!(told.contains("UnknownIssuer"), "{told}");
@@ -212,6 +232,9 @@ fn certificates_that_are_of_no_use_are_refused_at_the_start() {
     let directory = node.directory.to_str().unwrap();
     let told = refusal(&["serve", "--dir", directory]);
     assert!(told.contains("give --tls-cert"), "{told}");
+    let metrics = ["serve", "--dir", directory, "--metrics", "192.0.2.1:9"];
+    let insecure = refusal(&metrics);
+    assert!(insecure.contains("give --tls-cert"), "{insecure}");
     let words = options(&right);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let told = refusal(&[&["serve", "--dir", directory], &words[..]].concat());

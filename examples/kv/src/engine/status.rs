@@ -85,8 +85,12 @@ impl Engine {
             PeerFacts {
                 id: id.value(),
                 is_voter: seat.standing != Standing::Learner,
-                client: address.map(|known| known.client.clone()),
+                client: address.map(|known| {
+                    let (host, port) = known.client_host_and_port();
+                    (host.into(), port)
+                }),
                 is_connected: link.is_some_and(|link| link.is_connected()),
+                connected: link.and_then(|link| link.connected()),
                 connections: link.map_or(0, |link| link.connections()),
                 failures: link.map_or(0, |link| link.failures()),
                 queued: link.map_or(0, |link| link.queued()),
@@ -105,6 +109,10 @@ impl Engine {
     /// Takes a command of an operator.
     pub fn operate(&mut self, command: &Raft<'_>, outbox: &Rc<Outbox>, protocol: Protocol) {
         let wish = match *command {
+            Raft::Info => {
+                let text = self.raft_facts().text();
+                return outbox.reply(|out| Encoder::new(out, protocol).text(&text));
+            }
             Raft::Status => {
                 outbox.reply(|out| self.status(&mut Encoder::new(out, protocol)));
                 return;
@@ -153,6 +161,11 @@ impl Engine {
             ("commit", facts.commit.to_string()),
             ("applied", facts.applied.to_string()),
             ("last", facts.last.to_string()),
+            ("durable", facts.durable.to_string()),
+            ("window", facts.window_len.to_string()),
+            ("window-used", facts.window_used.to_string()),
+            ("snapshot", facts.snapshot.to_string()),
+            ("snapshot-bytes", facts.snapshot_len.to_string()),
         ];
         encoder.map(fields.len() + 1);
         for (name, value) in fields {
@@ -166,8 +179,29 @@ impl Engine {
             let address = self.store.address(id);
             let (peer, client) = address.map_or(("?", "?"), |known| (&known.peer, &known.client));
             let (standing, life) = (seat.standing, seat.identity.incarnation);
-            let text = format!("{id} {standing:?} incarnation {life} peer {peer} client {client}");
+            let mut text =
+                format!("{id} {standing:?} incarnation {life} peer {peer} client {client}");
+            if let Some(peer) = facts.peers.iter().find(|peer| peer.id == id) {
+                describe(peer, &facts, &mut text);
+            }
             encoder.bulk(text.as_bytes());
+        }
+    }
+}
+
+/// What this node knows of another: names and values in turn, without what it does not know.
+fn describe(peer: &PeerFacts, facts: &RaftFacts, out: &mut String) {
+    let contact = peer.contact.map(|since| since.as_millis().to_string());
+    let known = [
+        ("connected", Some(u64::from(peer.is_connected).to_string())),
+        ("contact-ms", contact),
+        ("match", peer.matched.map(|index| index.to_string())),
+        ("lag", peer.lag(facts).map(|lag| lag.to_string())),
+        ("queued", Some(peer.queued.to_string())),
+    ];
+    for (name, value) in known {
+        if let Some(value) = value {
+            out.push_str(&format!(" {name} {value}"));
         }
     }
 }

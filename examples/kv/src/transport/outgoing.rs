@@ -37,8 +37,7 @@ pub async fn run(node: Rc<Node>, peer: NodeId, link: Rc<Link>) {
             Ok(Ok(stream)) => {
                 debug!("connected to node {peer}");
                 (backoff, last_refusal) = (BACKOFF_MIN, None);
-                link.connections.set(link.connections.get() + 1);
-                link.is_connected.set(true);
+                link.connect();
                 node.notify();
                 let mut sender = Sender::new(stream);
                 let ended = sender.run(&link).await;
@@ -51,7 +50,7 @@ pub async fn run(node: Rc<Node>, peer: NodeId, link: Rc<Link>) {
                 }
             }
             Ok(Err(reason)) => {
-                link.failures.set(link.failures.get() + 1);
+                link.fail();
                 // Once per reason: it will not change soon.
                 if last_refusal.as_ref() != Some(&reason) {
                     warn!("{reason}");
@@ -60,7 +59,7 @@ pub async fn run(node: Rc<Node>, peer: NodeId, link: Rc<Link>) {
                 backoff = BACKOFF_MAX;
             }
             Err(error) => {
-                link.failures.set(link.failures.get() + 1);
+                link.fail();
                 debug!("cannot reach node {peer}: {error}");
             }
         }
