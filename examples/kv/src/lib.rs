@@ -18,6 +18,7 @@
 pub mod access;
 pub mod answer;
 pub mod command;
+pub mod complaints;
 pub mod connection;
 pub mod demo;
 pub mod engine;

@@ -5,6 +5,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::future::{Future, poll_fn};
+use core::net::SocketAddr;
 use core::task::{Poll, Waker};
 use std::collections::BTreeMap;
 use std::io;
@@ -18,6 +19,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{spawn_local, yield_now};
 use tokio::time::{Instant, sleep_until};
 
+use crate::complaints::Complaints;
 use crate::engine::Engine;
 use crate::storage::{Done, Storage};
 use crate::tls::Tls;
@@ -44,6 +46,7 @@ pub struct Node {
     speaking: RefCell<BTreeMap<NodeId, oneshot::Sender<()>>>,
     next_client: Cell<u64>,
     is_ending: watch::Sender<bool>,
+    complaints: Complaints,
 }
 
 impl Node {
@@ -63,6 +66,7 @@ impl Node {
             speaking: RefCell::default(),
             next_client: Cell::new(1),
             is_ending: watch::Sender::new(false),
+            complaints: Complaints::default(),
         })
     }
 
@@ -84,6 +88,12 @@ impl Node {
     /// How this node proves who it is, if connections are encrypted.
     pub fn tls(&self) -> Option<&Tls> {
         self.tls.as_ref()
+    }
+
+    /// Tells the log why somebody on the port for nodes is refused.
+    pub fn complain(&self, address: SocketAddr, text: String) {
+        let text = format!("on the port for other nodes, {text}");
+        self.complaints.warn(address.ip(), text);
     }
 
     /// A number for a new client.

@@ -12,7 +12,9 @@ use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tracing::warn;
 
+use crate::complaints::Complaints;
 use crate::stream::Stream;
+use crate::tls::explain;
 
 /// How long to wait when there is no room for more connections, here or in the system.
 const ACCEPT_DELAY: Duration = Duration::from_millis(50);
@@ -62,13 +64,14 @@ impl Port {
     where
         Serving: Future<Output = ()> + 'static,
     {
-        let count = Rc::new(());
+        let (count, complaints) = (Rc::new(()), Rc::<Complaints>::default());
         let (serve, secure) = (Rc::new(serve), Rc::new(self.secure));
         let whom = self.whom;
         loop {
             match self.listener.accept().await {
                 Ok((stream, address)) if Rc::strong_count(&count) > self.connections_max => {
-                    warn!("too many connections to the port for {whom}, the last from {address}");
+                    let text = format!("on the port for {whom}, there are too many connections");
+                    complaints.warn(address.ip(), text);
                     // If it cannot be told, closing says it too.
                     let _ = stream.try_write(self.farewell);
                     drop(stream);
@@ -77,11 +80,13 @@ impl Port {
                 Ok((stream, address)) => {
                     let share = Rc::clone(&count);
                     let (serve, secure) = (Rc::clone(&serve), Rc::clone(&secure));
+                    let complaints = Rc::clone(&complaints);
                     spawn_local(async move {
                         match accept(stream, secure.as_ref().as_ref()).await {
                             Ok(stream) => serve(stream, address).await,
                             Err(error) => {
-                                warn!("refused {address} on the port for {whom}: {error}");
+                                let text = format!("on the port for {whom}, {}", explain(&error));
+                                complaints.warn(address.ip(), text);
                             }
                         }
                         drop(share);

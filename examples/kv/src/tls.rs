@@ -28,7 +28,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName,
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use tokio_rustls::rustls::version::TLS13;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// Where the certificates of a node are, in PEM.
@@ -156,7 +156,19 @@ pub fn is_of(certificate: &CertificateDer<'_>, node: NodeId) -> bool {
 /// Whether an error says that one end does not accept the other, and not that nobody is there.
 pub fn is_trouble(error: &io::Error) -> bool {
     let inner = error.get_ref();
-    inner.is_some_and(|inner| inner.is::<tokio_rustls::rustls::Error>() || inner.is::<NoTls>())
+    inner.is_some_and(|inner| inner.is::<Error>() || inner.is::<NoTls>())
+}
+
+/// What an error of a handshake means, for a log.
+pub fn explain(error: &io::Error) -> String {
+    let inner = error.get_ref();
+    let meaning = match inner.and_then(|inner| inner.downcast_ref::<Error>()) {
+        Some(Error::AlertReceived(_)) => "it does not accept this node's certificate: ",
+        Some(Error::InvalidCertificate(_)) => "its certificate is not accepted: ",
+        Some(Error::NoCertificatesPresented) => "it shows no certificate: ",
+        Some(_) | None => "",
+    };
+    format!("{meaning}{error}")
 }
 
 /// The other end does not speak TLS, it seems.

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use quorum::NodeId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::handshake::{self, Hello, Refusal};
 use super::{FRAME_BYTES_MAX, LENGTH_BYTES};
@@ -43,11 +43,11 @@ async fn greet(node: &Node, mut stream: Stream, address: SocketAddr) -> Option<(
     let hello = match timeout(HELLO_TIME_MAX, Hello::read(&mut stream)).await {
         Ok(Ok(hello)) => hello,
         Ok(Err(refusal)) => {
-            warn!("refused {address} on the peer port: {refusal}");
+            node.complain(address, refusal.to_string());
             return None;
         }
         Err(_) => {
-            warn!("refused {address} on the peer port: it does not say who it is");
+            node.complain(address, "it does not say who it is".into());
             return None;
         }
     };
@@ -65,7 +65,7 @@ async fn greet(node: &Node, mut stream: Stream, address: SocketAddr) -> Option<(
     let answered = answered.await;
     if let Err(refusal) = checked {
         let from = hello.from.node;
-        warn!("refused node {from} at {address} on the peer port: {refusal}");
+        node.complain(address, format!("it says it is node {from}, but {refusal}"));
         return None;
     }
     answered.ok()?;
@@ -76,9 +76,12 @@ async fn greet(node: &Node, mut stream: Stream, address: SocketAddr) -> Option<(
 async fn receive(node: &Node, mut stream: Stream, peer: NodeId) -> io::Result<()> {
     let mut arrived: Vec<u8> = Vec::with_capacity(READ_BYTES);
     loop {
-        if stream.read_buf(&mut arrived).await? == 0 {
-            return Ok(());
-        }
+        match stream.read_buf(&mut arrived).await {
+            Ok(0) => return Ok(()),
+            // Frames have lengths: nobody can pass off a part as the whole.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            read => read?,
+        };
         let taken = node.receive(peer, &arrived)?;
         arrived.drain(..taken);
         let missing = missing(&arrived)?;

@@ -98,7 +98,8 @@ async fn greet(
         Ok(stream) => stream,
         Err(error) if tls::is_trouble(&error) => {
             return Ok(Err(format!(
-                "node {peer} at {address} does not prove who it is: {error}"
+                "node {peer} at {address} does not prove who it is: {}",
+                tls::explain(&error)
             )));
         }
         Err(error) => return Err(error),
@@ -113,7 +114,8 @@ async fn greet(
         Ok(None) => Ok(Ok(stream)),
         Ok(Some(reason)) => Ok(Err(format!("node {peer} refuses this node: {reason}"))),
         Err(error) if tls::is_trouble(&error) => Ok(Err(format!(
-            "node {peer} refuses the certificate of this node: {error}"
+            "node {peer} refuses this node: {}",
+            tls::explain(&error)
         ))),
         Err(error) => Err(error),
     }
@@ -202,6 +204,9 @@ impl Sender {
         match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(())) => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+            }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
         }
     }
