@@ -15,9 +15,9 @@ use tracing::{info, warn};
 use crate::node::Node;
 
 /// How long those who wait are given.
-const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(4);
 /// How long the last answers may take to leave.
-const FAREWELL_TIME_MAX: Duration = Duration::from_secs(2);
+const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The signals by which a process is told to end.

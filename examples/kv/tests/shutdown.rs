@@ -86,6 +86,8 @@ fn who_cannot_be_answered_is_told_so_in_time() {
     wait_for("no new clients", || {
         Client::connect(address).is_none().then_some(())
     });
+    let is_alive = nodes[first].process.as_mut().unwrap().try_wait();
+    assert!(is_alive.unwrap().is_none());
     let answer = client.answer();
     assert!(answer.starts_with("-UNCERTAIN "), "{answer}");
     assert_eq!(client.answer(), "");
