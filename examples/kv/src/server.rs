@@ -8,7 +8,7 @@ use std::time::Instant as Clock;
 
 use anyhow::bail;
 use tokio::sync::oneshot;
-use tokio::task::{LocalSet, spawn_blocking, spawn_local};
+use tokio::task::{JoinHandle, LocalSet, spawn_blocking, spawn_local};
 use tracing::{info, warn};
 
 use crate::engine::Engine;
@@ -16,9 +16,10 @@ use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::port::Port;
 use crate::protection::Protection;
-use crate::setup;
+use crate::setup::{self, Settings};
 use crate::shutdown::Signals;
 use crate::storage::Storage;
+use crate::tls::Tls;
 use crate::transport::handshake::{self, Refusal};
 use crate::transport::incoming;
 use crate::{connection, http, shutdown};
@@ -53,12 +54,8 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let mut signals = {
-        let _entered = runtime.enter();
-        Signals::new()?
-    };
     let local = LocalSet::new();
-    let node = local.block_on(&runtime, run(options, &mut signals))?;
+    let (node, mut signals) = local.block_on(&runtime, run(options))?;
     // All tasks end here, and with them their shares of the node.
     drop(local);
     let Some(storage) = node.into_storage() else {
@@ -76,37 +73,14 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn run(options: &Options, signals: &mut Signals) -> anyhow::Result<Rc<Node>> {
+/// Runs a node and its ports until it is told to end and has answered who waits.
+async fn run(options: &Options) -> anyhow::Result<(Rc<Node>, Signals)> {
     let origin = Clock::now();
     let found = setup::find(&options.directory, options.window_len)?;
     let settings = found.settings;
-    let protection = &options.protection;
-    settings.check(protection)?;
-    protection.check_password(settings.listen, options.password.as_deref())?;
-    if let Some(address) = options.metrics {
-        protection.check("--metrics", address)?;
-    }
-    let tls = protection.load(settings.id)?;
-    let refusal = b"-ERR max number of clients reached\r\n";
-    let mut clients = Port::open(settings.listen, "clients", CLIENTS_MAX, refusal).await?;
-    let mut peers = Port::open(settings.peer_listen, "other nodes", PEERS_MAX, b"").await?;
-    let mut metrics_port = match options.metrics {
-        Some(address) => {
-            let max = http::CONNECTIONS_MAX;
-            Some(Port::open(address, "metrics", max, b"").await?)
-        }
-        None => None,
-    };
-    if let Some(tls) = &tls {
-        clients = clients.secure(tls.clients(), connection::NO_TLS);
-        let refused = handshake::answer(&Err(Refusal::NoTls));
-        peers = peers.secure(tls.peers(), &refused);
-        metrics_port = metrics_port.map(|port| port.secure(tls.clients(), http::NO_TLS));
-    }
-    let exposed = [settings.listen, settings.peer_listen];
-    if tls.is_none() && exposed.iter().any(|address| !address.ip().is_loopback()) {
-        warn!("connections from other machines are neither encrypted nor authenticated");
-    }
+    options.check(&settings)?;
+    let tls = options.protection.load(settings.id)?;
+    let ports = Ports::open(options, &settings, tls.as_ref()).await?;
     let group = found.raft.group();
     let (id, last) = (settings.id, found.raft.last().index);
     info!(
@@ -126,17 +100,9 @@ async fn run(options: &Options, signals: &mut Signals) -> anyhow::Result<Rc<Node
         metrics,
     );
     let node = Node::new(engine, options.password.clone(), tls);
-    let shared = Rc::clone(&node);
-    let accepting =
-        spawn_local(clients.accept(move |stream, _| connection::run(Rc::clone(&shared), stream)));
-    let shared = Rc::clone(&node);
-    spawn_local(
-        peers.accept(move |stream, address| incoming::run(Rc::clone(&shared), stream, address)),
-    );
-    if let Some(port) = metrics_port {
-        let shared = Rc::clone(&node);
-        spawn_local(port.accept(move |stream, _| http::run(Rc::clone(&shared), stream)));
-    }
+    let accepting = ports.serve(&node);
+    // Not earlier: what takes long before may be ended like any program.
+    let mut signals = Signals::new()?;
     let exits_with_stdin = options.exits_with_stdin;
     let mut turning = pin!(Node::run(Rc::clone(&node), reports));
     tokio::select! {
@@ -150,7 +116,77 @@ async fn run(options: &Options, signals: &mut Signals) -> anyhow::Result<Rc<Node
         () = shutdown::drain(&node) => {}
         () = signals.exit_at_next() => {}
     }
-    Ok(node)
+    Ok((node, signals))
+}
+
+impl Options {
+    /// Makes sure that the node exposes nothing without its operator wanting to.
+    fn check(&self, settings: &Settings) -> anyhow::Result<()> {
+        let protection = &self.protection;
+        settings.check(protection)?;
+        protection.check_password(settings.listen, self.password.as_deref())?;
+        if let Some(address) = self.metrics {
+            protection.check("--metrics", address)?;
+        }
+        let exposed = [settings.listen, settings.peer_listen];
+        let is_open = exposed.iter().any(|address| !address.ip().is_loopback());
+        if protection.files.is_none() && is_open {
+            warn!("connections from other machines are neither encrypted nor authenticated");
+        }
+        Ok(())
+    }
+}
+
+/// The ports of a node.
+struct Ports {
+    clients: Port,
+    peers: Port,
+    metrics: Option<Port>,
+}
+
+impl Ports {
+    async fn open(
+        options: &Options,
+        settings: &Settings,
+        tls: Option<&Tls>,
+    ) -> anyhow::Result<Self> {
+        let refusal = b"-ERR max number of clients reached\r\n";
+        let clients = Port::open(settings.listen, "clients", CLIENTS_MAX, refusal).await?;
+        let peers = Port::open(settings.peer_listen, "other nodes", PEERS_MAX, b"").await?;
+        let metrics = match options.metrics {
+            Some(at) => Some(Port::open(at, "metrics", http::CONNECTIONS_MAX, b"").await?),
+            None => None,
+        };
+        let Some(tls) = tls else {
+            return Ok(Self {
+                clients,
+                peers,
+                metrics,
+            });
+        };
+        let refused = handshake::answer(&Err(Refusal::NoTls));
+        Ok(Self {
+            clients: clients.secure(tls.clients(), connection::NO_TLS),
+            peers: peers.secure(tls.peers(), &refused),
+            metrics: metrics.map(|port| port.secure(tls.clients(), http::NO_TLS)),
+        })
+    }
+
+    /// Serves whoever comes; says which task lets clients in.
+    fn serve(self, node: &Rc<Node>) -> JoinHandle<()> {
+        let shared = Rc::clone(node);
+        let peers = self
+            .peers
+            .accept(move |stream, address| incoming::run(Rc::clone(&shared), stream, address));
+        spawn_local(peers);
+        if let Some(port) = self.metrics {
+            let shared = Rc::clone(node);
+            spawn_local(port.accept(move |stream, _| http::run(Rc::clone(&shared), stream)));
+        }
+        let shared = Rc::clone(node);
+        let clients = self.clients;
+        spawn_local(clients.accept(move |stream, _| connection::run(Rc::clone(&shared), stream)))
+    }
 }
 
 /// A thread of its own reads, because a pending read of the runtime's would keep that from ending.
