@@ -166,6 +166,7 @@ pub fn explain(error: &io::Error) -> String {
         Some(Error::AlertReceived(_)) => "it does not accept this node's certificate: ",
         Some(Error::InvalidCertificate(_)) => "its certificate is not accepted: ",
         Some(Error::NoCertificatesPresented) => "it shows no certificate: ",
+        Some(Error::InvalidMessage(_)) => "it does not seem to speak TLS: ",
         Some(_) | None => "",
     };
     format!("{meaning}{error}")

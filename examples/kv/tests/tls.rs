@@ -263,7 +263,13 @@ fn certificates_that_are_of_no_use_are_refused_at_the_start() {
     assert!(told.contains("give --tls-cert"), "{told}");
     let here = Node::new(root.path(), 2);
     here.init();
-    let here = here.directory.to_str().unwrap();
+    let mut plain = here;
+    plain.start();
+    wait_for("a leader", || plain.leads().then_some(()));
+    let told = call(plain.client, &ours, &["PING"]).unwrap_err();
+    assert!(told.contains("it does not seem to speak TLS"), "{told}");
+    plain.end();
+    let here = plain.directory.to_str().unwrap();
     let told = refusal(&["serve", "--dir", here, "--metrics", "192.0.2.1:9"]);
     assert!(told.contains("--metrics 192.0.2.1:9 is not"), "{told}");
     let words = options(&right);

@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 use crate::resp::encode;
 use crate::resp::reply::{self, Reply};
 use crate::stream::Stream;
-use crate::tls::address_name;
+use crate::tls::{address_name, explain};
 
 /// How long a connection may take to be made.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
@@ -70,7 +70,7 @@ impl Connection {
         let connected = connecting
             .await
             .map_err(|_| Lost(format!("{address} does not answer")))?;
-        let stream = connected.map_err(|error| Lost(format!("{address}: {error}")))?;
+        let stream = connected.map_err(|error| Lost(format!("{address}: {}", explain(&error))))?;
         Ok(Self {
             stream,
             out: Vec::new(),
