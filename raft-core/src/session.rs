@@ -158,6 +158,7 @@ pub struct Request {
 
 /// What is to be done with a committed command.
 #[derive(PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "only `Fresh` may be executed"]
 pub enum Outcome<'a, const ANSWER_BYTES: usize> {
     /// Execute it, now, and record its answer. From here on the number counts as executed, also
@@ -215,6 +216,7 @@ impl core::error::Error for OutOfOrder {}
 /// A value, not a machine: what it holds follows from the committed commands alone, so equal
 /// histories make equal tables with equal bytes. [The module](self) shows one at work.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sessions<const SESSIONS: usize, const OUTSTANDING: usize, const ANSWER_BYTES: usize> {
     /// In ascending order of their names, which is the order of their registration.
     sessions: Vec<Session<OUTSTANDING, ANSWER_BYTES>, SESSIONS>,

@@ -7,6 +7,7 @@ use crate::types::LogIndex;
 
 /// What a command was answered. Bytes behind `len` are zero, so that equal answers are equal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(super) struct Answer<const ANSWER_BYTES: usize> {
     len: u16,
     bytes: [u8; ANSWER_BYTES],
@@ -32,6 +33,7 @@ impl<const ANSWER_BYTES: usize> Answer<ANSWER_BYTES> {
 
 /// Where the answer of a fresh command goes.
 #[derive(PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Place<'a, const ANSWER_BYTES: usize> {
     answer: &'a mut Answer<ANSWER_BYTES>,
 }
@@ -75,6 +77,7 @@ impl core::error::Error for AnswerTooLong {}
 
 /// One client's session. Executed numbers are those below `first` and those with an answer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(super) struct Session<const OUTSTANDING: usize, const ANSWER_BYTES: usize> {
     pub(super) id: SessionId,
     /// What the client registered with.
