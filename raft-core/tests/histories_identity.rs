@@ -112,8 +112,8 @@ fn leader_that_removed_itself_came_back_and_led() {
 }
 
 /// D-63: a removed node started again from a list of members that still named it, and voted and stood as before. Here
-/// no such list exists. What it stored is the change on its way, of which both majorities are needed; it is not told
-/// the end of it.
+/// no such list exists. What it stored is the change on its way; it is not told the end of it, and finds no help among
+/// those that know it.
 #[test]
 fn removed_node_started_again_as_a_voter() {
     let mut world = World::of(&[1, 2, 3].map(Past::new));

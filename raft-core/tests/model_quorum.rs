@@ -153,7 +153,7 @@ fn commit_is_what_counting_says() {
     );
 }
 
-/// D-55, B-08: pre-votes and votes of any members in any order.
+/// D-55: pre-votes and votes of any members in any order.
 #[test]
 fn elections_are_won_by_what_counting_says() {
     let saw = RefCell::new(BTreeMap::<_, u32>::new());
@@ -225,7 +225,7 @@ fn elections_are_won_by_what_counting_says() {
     );
 }
 
-/// D-55, B-17: a leader stays while those that answer are enough, and no longer.
+/// D-55: a leader stays while those that answer are enough, and no longer.
 #[test]
 fn authority_lasts_while_counting_says_so() {
     let saw = RefCell::new(BTreeMap::<_, u32>::new());
