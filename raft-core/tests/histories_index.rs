@@ -1,4 +1,4 @@
-//! `docs/histories.md` and the tests speak of each other: what one names, the other has.
+//! `docs/histories.md`, `docs/features.md` and the tests speak of each other: what one names, the other has.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,9 +8,9 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The rows of the page's tables.
-fn page() -> String {
-    let page = fs::read_to_string(root().join("docs/histories.md")).expect("the page");
+/// The rows of a page's tables.
+fn page(name: &str) -> String {
+    let page = fs::read_to_string(root().join("docs").join(name)).expect("the page");
     let rows = page.lines().filter(|line| line.starts_with("| "));
     rows.map(|row| row.to_owned() + "\n").collect()
 }
@@ -34,8 +34,8 @@ fn file(name: &str) -> PathBuf {
 }
 
 #[test]
-fn every_test_that_the_page_names_exists() {
-    let page = page();
+fn every_test_that_the_pages_name_exists() {
+    let page = page("histories.md") + &page("features.md");
     let mut count = 0;
     for (file_name, test) in named(&page) {
         let path = file(file_name);
@@ -47,7 +47,7 @@ fn every_test_that_the_page_names_exists() {
         assert!(is_test, "{file_name} has no test {test}");
         count += 1;
     }
-    assert!(count > 100, "only {count} names were found");
+    assert!(count > 150, "only {count} names were found");
 }
 
 /// The numbers with which a doc comment begins: `C-44, C-47: ...`.
@@ -69,7 +69,7 @@ fn numbers(comment: &str) -> Vec<&str> {
 
 #[test]
 fn every_test_with_a_number_stands_in_its_row() {
-    let page = page();
+    let page = page("histories.md");
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(root().join("raft-core/tests")).expect("the tests") {
         let path = entry.expect("readable").path();
