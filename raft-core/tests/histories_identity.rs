@@ -8,6 +8,7 @@ use clocks::Duration;
 use quorum::NodeId;
 use raft_core::{Change, Role};
 use support::past::{Item, Past, voters};
+use support::solo::{Said, append};
 use support::{Machine, WINDOW, World, config};
 
 /// Node `id` loses its medium and joins again under its name.
@@ -72,6 +73,36 @@ fn removed_and_wiped_nodes_helped_a_member_with_the_old_configuration() {
     world.propose(b"one group");
     world.settle();
     assert_eq!(world.host(1).applied.len(), 1);
+}
+
+/// B-16: as long as its removal has not reached the others, the log of a removed server is as good as theirs, and
+/// pre-vote alone does not hold it back.
+#[test]
+fn removed_server_with_a_log_as_good_was_helped() {
+    let group = [1, 2, 3, 4];
+    let refused = |attempt| {
+        let granted = false;
+        Said::PreVoteReply { attempt, granted }
+    };
+    let mut leader = Past::new(4).voters(&group).log(&[1]).establish();
+    let mut solo = Past::new(2).voters(&group).log(&[1]).term(2).start();
+    let first = append((1, 1), 1, 1, &[(2, Item::NoOp)]);
+    solo.say(4, 2, first);
+    leader
+        .raft
+        .reconfigure(&[Change::Remove(NodeId::new(1))])
+        .unwrap();
+    for attempt in 1..10 {
+        let last = (2, 2);
+        let asked = Said::PreVote { last, attempt };
+        solo.pass(99);
+        let outcome = solo.say(1, 2, asked.clone());
+        assert_eq!(outcome.sent, [(1, 2, refused(attempt))]);
+        solo.say(4, 2, append((2, 2), 1, 1 + u64::from(attempt), &[]));
+        leader.hear(1, 2, &asked);
+        assert_eq!(leader.drain().to(1).first(), Some(&refused(attempt)));
+        assert!(leader.raft.is_leader());
+    }
 }
 
 /// D-61: a leader that removed itself went on sending heartbeats, so that the others elected nobody.
