@@ -266,8 +266,9 @@ impl<const SESSIONS: usize, const OUTSTANDING: usize, const ANSWER_BYTES: usize>
     /// Closes a session at its client's wish, which is a committed command too. `false` if there
     /// is none of that name.
     pub fn unregister(&mut self, session: SessionId) -> bool {
-        let position = self.position(session);
-        position.map(|at| self.sessions.remove(at)).is_some()
+        let is_here = self.contains(session);
+        self.sessions.retain(|held| held.id != session);
+        is_here
     }
 
     /// Says what is to be done with the command committed at `index` to which `request` belongs,
@@ -304,9 +305,10 @@ impl<const SESSIONS: usize, const OUTSTANDING: usize, const ANSWER_BYTES: usize>
 
     /// Removes the session whose last use lies furthest back in the log.
     fn evict(&mut self) -> Option<SessionId> {
-        let oldest = self.sessions.iter().enumerate();
-        let (at, _) = oldest.min_by_key(|(_, held)| (held.used, held.id))?;
-        Some(self.sessions.remove(at).id)
+        let oldest = self.sessions.iter();
+        let oldest = oldest.min_by_key(|held| (held.used, held.id))?.id;
+        self.sessions.retain(|held| held.id != oldest);
+        Some(oldest)
     }
 }
 

@@ -108,7 +108,7 @@ impl<const OUTSTANDING: usize, const ANSWER_BYTES: usize> Session<OUTSTANDING, A
     /// Drops the answers below `first`. What a late copy says was said before: it changes nothing.
     pub(super) fn acknowledge(&mut self, first: u64) {
         let passed = first.saturating_sub(self.first).min(OUTSTANDING as u64);
-        for number in (self.first..).take(usize::try_from(passed).unwrap_or(OUTSTANDING)) {
+        for number in self.first..self.first.saturating_add(passed) {
             if let Some(answer) = self.answers.get_mut(place_of(number, OUTSTANDING)) {
                 *answer = None;
             }
