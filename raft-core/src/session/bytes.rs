@@ -92,7 +92,7 @@ impl<const SESSIONS: usize, const OUTSTANDING: usize, const ANSWER_BYTES: usize>
         })
     }
 
-    /// Writes the table into `bytes` and lends what it wrote.
+    /// Writes the table into `bytes` and lends what it wrote; `docs/WIRE.md` has the layout.
     ///
     /// # Errors
     ///
