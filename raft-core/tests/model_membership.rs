@@ -12,8 +12,10 @@ use quorum::NodeId;
 use raft_core::error::ReconfigureError;
 use raft_core::{Change, LogIndex, Role, Seat, Standing};
 use support::MEMBERS;
-use support::past::{Item, Past, command, identity, seats, voters};
-use support::solo::{Solo, ack, append};
+use support::past::{
+    Item, Past, STICKINESS_MICROS, command, encode_seats, identity, seats, voters,
+};
+use support::solo::{Said, Solo, ack, append};
 
 fn check<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value)) {
     let config = Config {
@@ -222,6 +224,11 @@ enum Step {
         part: usize,
     },
     Compact,
+    /// A new leader's snapshot that ends beyond the log.
+    Install {
+        beyond: usize,
+        number: usize,
+    },
     Crash {
         is_unstored: bool,
     },
@@ -234,6 +241,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(keep, configurations)| Step::Append { keep, configurations }),
         3 => (0..5_usize).prop_map(|part| Step::Commit { part }),
         1 => Just(Step::Compact),
+        1 => (1..4_usize, 0..CONFIGURATIONS).prop_map(|(beyond, number)| Step::Install { beyond, number }),
         2 => any::<bool>().prop_map(|is_unstored| Step::Crash { is_unstored }),
     ]
 }
@@ -289,7 +297,7 @@ impl Naive {
 }
 
 /// D-53, D-57, D-58, D-59: what is in force is the latest of snapshot and log, whatever was
-/// appended, cut off, compacted or forgotten in a crash; and who may stand follows from it.
+/// appended, cut off, compacted, installed or forgotten in a crash; and who may stand follows from it.
 #[test]
 fn configuration_in_force_is_the_latest_of_snapshot_and_log() {
     let saw = RefCell::new(BTreeMap::<_, u32>::new());
@@ -342,6 +350,23 @@ fn configuration_in_force_is_the_latest_of_snapshot_and_log() {
                         note("compacted");
                     }
                 }
+                Step::Install { beyond, number } => {
+                    term += 1;
+                    // Whatever stood there: the snapshot says what holds at its end, and is committed.
+                    naive.log = vec![(0, None); last + beyond - 1];
+                    naive.log.push((term, Some(number)));
+                    naive.commit = naive.log.len();
+                    let piece = Said::Chunk {
+                        last: (naive.commit as u64, term),
+                        size: 4,
+                        offset: 0,
+                        round,
+                        data: b"what".to_vec(),
+                        configuration: encode_seats(&configuration(number), STICKINESS_MICROS),
+                    };
+                    solo.hear(u64::from(term % 2 + 1), term, &piece);
+                    note("installed");
+                }
                 Step::Crash { is_unstored } => {
                     // What was appended and not stored is forgotten, and what it cut off is back.
                     if is_unstored {
@@ -383,7 +408,7 @@ fn configuration_in_force_is_the_latest_of_snapshot_and_log() {
     });
     let saw = saw.borrow();
     assert!(
-        saw.len() == 7 && saw.values().all(|count| *count > 50),
+        saw.len() == 8 && saw.values().all(|count| *count > 50),
         "{saw:?}"
     );
 }
