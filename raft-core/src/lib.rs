@@ -12,6 +12,7 @@ mod event;
 mod message;
 mod node;
 mod raft;
+pub mod session;
 mod slot;
 mod snapshot;
 #[cfg(feature = "status")]
