@@ -10,6 +10,7 @@
 //! | [`raft_restore`] | a journal | it is refused or taken, and what is taken works |
 //! | [`raft_window`] | operations on a log | the ring is a list |
 //! | [`raft_values`] | a value, or settings | it comes back; what is accepted works |
+//! | [`session_table`] | a table, and commands of sessions | nothing is executed twice; a snapshot changes nothing |
 //! | [`quorum_sets`] | voters, votes, indexes | counting on fingers says the same |
 //! | [`clock_values`] | operations on clocks | numbers of unlimited size say the same |
 //! | [`kv_resp`] | what a client sends to `examples/kv` | pieces mean what the whole means, in bounded memory |
@@ -42,6 +43,7 @@ mod quorum_sets;
 mod raft_restore;
 mod raft_values;
 mod raft_window;
+mod session_table;
 // Its own tests run where the files belong, and need what is not here.
 #[cfg(not(test))]
 #[allow(dead_code, unused_imports, unreachable_pub)]
@@ -58,6 +60,7 @@ pub use quorum_sets::quorum_sets;
 pub use raft_restore::raft_restore;
 pub use raft_values::raft_values;
 pub use raft_window::raft_window;
+pub use session_table::session_table;
 pub use wire_decode::wire_decode;
 pub use world::World;
 

@@ -43,5 +43,6 @@ macro_rules! corpora {
 }
 
 corpora! {
-    clock_values kv_resp quorum_sets raft_messages raft_restore raft_values raft_window wire_decode
+    clock_values kv_resp quorum_sets raft_messages raft_restore raft_values raft_window
+    session_table wire_decode
 }

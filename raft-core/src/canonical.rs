@@ -25,13 +25,14 @@
 //!
 //! Work: O(members² + log window). Nothing is allocated.
 
+use clocks::Duration;
 use quorum::NodeId;
 
 use crate::configuration::{Encoded, Seat};
 use crate::durable::{HardState, Snapshot};
 use crate::entry::{Entries, Entry, EntryKind};
 use crate::message::{Body, ChunkData, Message};
-use crate::types::{EntryId, Identity, LogIndex, Round, Term};
+use crate::types::{EntryId, GroupId, Identity, Incarnation, LogIndex, Round, Term};
 
 /// How names are written that mean nothing by themselves. The methods given here keep them, and
 /// hold for a machine that is looked at alone, with nothing of it under way.
@@ -57,6 +58,31 @@ pub trait Names {
     /// The number of a leader's round.
     fn round(&self, round: Round) -> Round {
         round
+    }
+
+    /// A term. Whoever compares groups of which one began later counts it from there.
+    fn term(&self, term: Term) -> Term {
+        term
+    }
+
+    /// An index of the log, likewise.
+    fn index(&self, index: LogIndex) -> LogIndex {
+        index
+    }
+
+    /// What was drawn by chance when a group began: its name, and which life of a node speaks.
+    fn drawn(&self, number: u64) -> u64 {
+        number
+    }
+
+    /// What the driver says of a snapshot: its length, and its checksum.
+    fn contents(&self, number: u64) -> u64 {
+        number
+    }
+
+    /// A time of the settings, or a leader's.
+    fn time(&self, time: Duration) -> Duration {
+        time
     }
 
     /// Bytes that a window has free. Whoever knows that some amount is more than will ever be
@@ -105,11 +131,23 @@ impl Form<'_> {
     }
 
     pub(crate) fn index(&mut self, index: LogIndex) {
-        self.put(index.value());
+        self.put(self.names.index(index).value());
     }
 
     pub(crate) fn term(&mut self, term: Term) {
-        self.put(u64::from(term.value()));
+        self.put(u64::from(self.names.term(term).value()));
+    }
+
+    pub(crate) fn time(&mut self, time: Duration) {
+        self.put(self.names.time(time).as_micros());
+    }
+
+    pub(crate) fn group(&mut self, group: GroupId) {
+        self.put(self.names.drawn(group.value()));
+    }
+
+    fn incarnation(&mut self, incarnation: Incarnation) {
+        self.put(self.names.drawn(incarnation.value().into()));
     }
 
     pub(crate) fn entry_id(&mut self, id: EntryId) {
@@ -131,7 +169,7 @@ impl Form<'_> {
 
     pub(crate) fn identity(&mut self, identity: Identity) {
         self.node(identity.node);
-        self.put(u64::from(identity.incarnation.value()));
+        self.incarnation(identity.incarnation);
     }
 
     /// Whether there is something, and what: an absent value differs from every present one.
@@ -150,8 +188,8 @@ impl Form<'_> {
 
     pub(crate) fn snapshot(&mut self, snapshot: Snapshot) {
         self.entry_id(snapshot.last);
-        self.put(snapshot.size);
-        self.put(u64::from(snapshot.checksum));
+        self.put(self.names.contents(snapshot.size));
+        self.put(self.names.contents(snapshot.checksum.into()));
     }
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
@@ -172,7 +210,7 @@ impl Form<'_> {
             return self.bytes(bytes);
         };
         self.put(encoded.count as u64);
-        self.put(encoded.stickiness.as_micros());
+        self.time(encoded.stickiness);
         let mut previous = None;
         while let Some(Seat { identity, standing }) =
             next_by_name(self.names, previous, encoded.seats(), |seat| {
@@ -207,8 +245,8 @@ impl Form<'_> {
     fn message(&mut self, from: NodeId, to: NodeId, message: &Message<'_>) {
         self.node(from);
         self.node(to);
-        self.put(message.group.value());
-        self.put(u64::from(message.incarnation.value()));
+        self.group(message.group);
+        self.incarnation(message.incarnation);
         self.term(message.term);
         match &message.body {
             Body::PreVote(request) => {

@@ -204,8 +204,9 @@ impl Vault {
     }
 
     /// Whether the medium says exactly what memory says: hard state and a log that ends at `last`.
+    #[inline]
     pub(crate) fn is_settled(&self, last: LogIndex) -> bool {
-        !self.hard_changed && self.log_durable.0 == last && !self.truncated && !self.beginning
+        self.log_durable.0 == last && !(self.hard_changed | self.truncated | self.beginning)
     }
 
     /// Enters a later term, in which nobody has this node's vote yet.
@@ -268,7 +269,7 @@ impl Vault {
     /// Everything but what tells two lives and two writes apart.
     pub(crate) fn canonical(&self, form: &mut Form<'_>) {
         form.identity(self.identity);
-        form.put(self.group.value());
+        form.group(self.group);
         form.hard(self.hard);
         form.hard(self.hard_durable.0);
         form.index(self.log_durable.0);
@@ -320,8 +321,10 @@ impl Vault {
         let Some(done) = &self.outstanding else {
             return Ok(false);
         };
-        self.hard_durable = Durable(done.hard);
-        self.hard_changed = self.hard != done.hard;
+        if self.hard_changed {
+            self.hard_durable = Durable(done.hard);
+            self.hard_changed = self.hard != done.hard;
+        }
         self.log_durable = Durable(self.log_durable.0.max(done.log));
         self.truncated &= !done.covers_truncation;
         self.beginning &= !done.covers_beginning;

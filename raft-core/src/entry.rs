@@ -153,10 +153,17 @@ impl<'a> Entries<'a> {
         } else {
             (self.head, self.tail)
         };
-        let header = Header::decode(head)?;
-        let (entry, rest) = head.split_at_checked(header.size())?;
+        let (header, entry, rest) = split_entry(head)?;
         Some((header, entry, Entries { head: rest, tail }))
     }
+}
+
+/// The entry at the front of `bytes`: its header, all its bytes, and the bytes behind it.
+#[inline]
+pub(crate) fn split_entry(bytes: &[u8]) -> Option<(Header, &[u8], &[u8])> {
+    let header = Header::decode(bytes)?;
+    let (entry, rest) = bytes.split_at_checked(header.size())?;
+    Some((header, entry, rest))
 }
 
 /// Iterator over a run of encoded entries.

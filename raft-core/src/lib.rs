@@ -13,6 +13,7 @@ mod message;
 mod node;
 mod raft;
 mod read;
+pub mod session;
 mod slot;
 mod snapshot;
 #[cfg(feature = "status")]

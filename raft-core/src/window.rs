@@ -220,9 +220,10 @@ impl Window {
         }
     }
 
+    /// Where in the memory the byte at this offset stands.
     #[inline]
-    fn data<'m>(&self, memory: &'m [u8]) -> &'m [u8] {
-        memory.get(self.data_start as usize..).unwrap_or_default()
+    fn data_at(&self, offset: usize) -> usize {
+        self.data_start as usize + offset
     }
 
     #[inline]
@@ -233,7 +234,8 @@ impl Window {
 
     #[inline]
     fn offset(&self, memory: &[u8], index: LogIndex) -> Option<usize> {
-        let bytes = memory.get(self.offset_slot(index)..)?.first_chunk::<4>()?;
+        let slot = self.offset_slot(index);
+        let bytes = memory.get(slot..slot + 4)?.first_chunk()?;
         Some(u32::from_le_bytes(*bytes) as usize)
     }
 
@@ -258,10 +260,10 @@ impl Window {
         let index = self.last.index.next();
         let slot = self.offset_slot(index);
         *memory
-            .get_mut(slot..)
-            .and_then(|m| m.first_chunk_mut::<4>())
+            .get_mut(slot..slot + 4)
+            .and_then(|m| m.first_chunk_mut())
             .ok_or(NoRoom)? = start.to_le_bytes();
-        let at = self.data_start as usize + start as usize;
+        let at = self.data_at(start as usize);
         let place = memory.get_mut(at..at + size as usize).ok_or(NoRoom)?;
         if wrapped && self.high == 0 {
             self.high = self.tail;
@@ -408,7 +410,7 @@ impl Window {
         if !self.holds(index) {
             return None;
         }
-        let bytes = self.data(memory).get(self.offset(memory, index)?..)?;
+        let bytes = memory.get(self.data_at(self.offset(memory, index)?)..)?;
         Some((bytes, Header::decode(bytes)?))
     }
 
@@ -438,16 +440,14 @@ impl Window {
         if !self.holds(after.next()) || !self.holds(last) {
             return None;
         }
-        let (start, end) = (
-            self.offset(memory, after.next())?,
-            self.end_of(memory, last)?,
-        );
-        let data = self.data(memory);
+        let start = self.data_at(self.offset(memory, after.next())?);
+        let end = self.data_at(self.end_of(memory, last)?);
         if start < end {
-            Some(Entries::from_bytes(data.get(start..end)?))
+            Some(Entries::from_bytes(memory.get(start..end)?))
         } else {
-            let head = data.get(start..self.high as usize)?;
-            Some(Entries::from_slices(head, data.get(..end)?))
+            let head = memory.get(start..self.data_at(self.high as usize))?;
+            let tail = memory.get(self.data_at(0)..end)?;
+            Some(Entries::from_slices(head, tail))
         }
     }
 

@@ -6,7 +6,7 @@ mod support;
 use clocks::{Duration, Instant};
 use quorum::NodeId;
 use raft_core::canonical::{AsTheyAre, Names};
-use raft_core::{Body, Ready, wire};
+use raft_core::{Body, LogIndex, Ready, Round, Term, wire};
 use support::{Machine, World, config};
 
 fn form_with(raft: &Machine, names: &dyn Names) -> Vec<u64> {
@@ -29,6 +29,39 @@ impl Names for Exchanged {
             value if value == self.1 => NodeId::new(self.0),
             _ => node,
         }
+    }
+}
+
+/// Seen from where the group began, without what chance drew then.
+struct FromTheBeginning(LogIndex, Term);
+
+impl Names for FromTheBeginning {
+    fn term(&self, term: Term) -> Term {
+        Term::new(term.value().saturating_sub(self.1.value()))
+    }
+
+    fn index(&self, index: LogIndex) -> LogIndex {
+        LogIndex::new(index.value().saturating_sub(self.0.value()))
+    }
+
+    fn drawn(&self, _: u64) -> u64 {
+        0
+    }
+
+    fn contents(&self, _: u64) -> u64 {
+        0
+    }
+
+    fn round(&self, _: Round) -> Round {
+        Round::ZERO
+    }
+
+    fn time(&self, _: Duration) -> Duration {
+        Duration::ZERO
+    }
+
+    fn room(&self, _: u32) -> u32 {
+        0
     }
 }
 
@@ -74,6 +107,34 @@ fn counters_are_no_part_of_the_form() {
     raft.handle_timeout(later).unwrap();
     assert_eq!(asked_once, form(raft), "another attempt is like the first");
     assert_ne!(once, *raft, "but the machines differ");
+}
+
+#[test]
+fn a_group_looks_as_it_did_before_from_where_it_is_now() {
+    let mut world = World::group(3);
+    let forms = |world: &mut World| {
+        world.settle();
+        (1..=3).for_each(|id| world.compact_if_possible(id));
+        world.settle();
+        let leader = world.raft(1);
+        let here = FromTheBeginning(leader.last().index, leader.term());
+        (1..=3)
+            .map(|id| form_with(world.raft(id), &here))
+            .collect::<Vec<_>>()
+    };
+    let before = forms(&mut world);
+    for command in 0..5_u8 {
+        world.propose(&[command]);
+    }
+    let after = forms(&mut world);
+    // The leader still knows where its office began, the others do not.
+    assert_eq!(before[1..], after[1..]);
+    world.propose(b"one that stays in the log");
+    world.settle();
+    let leader = world.raft(1);
+    let (last, term) = (leader.last().index, leader.term());
+    let here = FromTheBeginning(LogIndex::new(last.value() - 1), term);
+    assert_ne!(form_with(world.raft(2), &here), after[1]);
 }
 
 #[test]

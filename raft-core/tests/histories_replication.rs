@@ -275,12 +275,32 @@ fn heartbeat_answer_ends_the_probing() {
     }
 }
 
+/// C-42: the same with a heartbeat that has nothing to send at all.
+#[test]
+fn empty_heartbeat_ends_the_probing() {
+    let mut solo = Past::new(1).establish();
+    let peer = NodeId::new(2);
+    solo.raft.handle_unreachable(solo.now, peer).unwrap();
+    solo.tick(20);
+    assert_eq!(solo.drain().to(2), [append((1, 1), 1, 2, &[])]);
+    solo.say(2, 1, ack(1, 2));
+    for number in 0..3_u8 {
+        solo.raft.propose(&[number]).unwrap();
+        assert_eq!(solo.drain().to(2).len(), 1, "entries leave as they come");
+    }
+}
+
 /// C-42: so did one that was sent a snapshot it did not need any more.
 #[test]
 fn acknowledgement_ends_the_snapshot() {
     let mut solo = Past::new(1).base(5, 1, b"snapshot").log(&[1]).lead();
     let outcome = solo.say(2, 2, reject(0, 1, 6, (0, 0)));
     assert!(matches!(outcome.to(2)[..], [Said::Chunk { .. }]));
+    // It has the snapshot and no more, or an entry beyond it.
+    let mut exact = solo.clone();
+    let outcome = exact.say(2, 2, ack(5, 1));
+    let rest = [commands(6, &[1]), vec![(2, Item::NoOp)]].concat();
+    assert_eq!(outcome.to(2), [append((5, 1), 5, 1, &rest)]);
     let outcome = solo.say(2, 2, ack(6, 1));
     assert_eq!(outcome.to(2), [append((6, 1), 5, 1, &[(2, Item::NoOp)])]);
 }
@@ -386,7 +406,10 @@ fn completions_out_of_order() {
     assert!(solo.raft.poll_persist().is_none(), "one write at a time");
     solo.finish_write((first.clone(), record));
     assert_eq!((solo.durable(), solo.commit()), (2, 2));
-    assert!(solo.store());
+    let second = solo.take_write().unwrap();
+    solo.raft.handle_persisted(solo.now, first.clone()).unwrap();
+    assert_eq!(solo.durable(), 2, "the first says nothing of the second");
+    solo.finish_write(second);
     assert_eq!((solo.durable(), solo.commit()), (3, 3));
     let before = solo.raft.clone();
     solo.raft.handle_persisted(solo.now, first.clone()).unwrap();

@@ -289,6 +289,42 @@ fn pieces_out_of_order_were_stored() {
     assert_eq!(solo.last(), (9, 1));
 }
 
+/// E-74: the pieces of a later snapshot, or of another leader's, were added to those of an earlier one.
+#[test]
+fn pieces_of_another_snapshot_were_added() {
+    let stored = |index, stored| Said::Ack {
+        verified: 0,
+        round: 1,
+        reject: None,
+        chunk: Some((index, stored)),
+    };
+    let with_last = |last| {
+        let Said::Chunk {
+            round,
+            configuration,
+            ..
+        } = piece(b"", 0, 6)
+        else {
+            unreachable!()
+        };
+        let (size, offset, data) = (6, 2, b"cd".to_vec());
+        Said::Chunk {
+            last,
+            size,
+            offset,
+            round,
+            data,
+            configuration,
+        }
+    };
+    let mut solo = Past::new(2).term(1).start();
+    assert_eq!(solo.say(1, 1, piece(b"ab", 0, 6)).to(1), [stored(9, 2)]);
+    let mut other = solo.clone();
+    assert_eq!(solo.say(1, 1, with_last((12, 1))).to(1), [stored(12, 0)]);
+    let outcome = other.say(3, 2, piece(b"cd", 2, 6));
+    assert_eq!(outcome.to(3), [stored(9, 0)], "it begins anew");
+}
+
 /// E-76: a follower lost acknowledged entries with its identity kept, and a heartbeat with a
 /// commit beyond its log stopped the process.
 #[test]

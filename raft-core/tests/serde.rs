@@ -145,3 +145,23 @@ fn a_configuration_can_be_shown() {
     let mut bytes = [0; 256];
     assert!(postcard::to_slice(&config, &mut bytes).is_ok());
 }
+
+#[test]
+fn sessions_return() {
+    use raft_core::session::{AnswerTooLong, BufferTooSmall, DecodeError, OutOfOrder};
+    use raft_core::session::{Registered, Request, SessionId};
+    let session = SessionId::new(u64::MAX);
+    assert_returns(Request {
+        session,
+        number: 1 << 60,
+        first_unacknowledged: 3,
+    });
+    assert_returns(Registered {
+        session,
+        evicted: Some(SessionId::new(1)),
+    });
+    assert_returns(OutOfOrder { newest: session });
+    assert_returns(AnswerTooLong { len: 9, len_max: 8 });
+    assert_returns(BufferTooSmall { needed: 10 });
+    assert_returns(DecodeError::UnknownVersion(2));
+}

@@ -117,7 +117,7 @@ const SIMULATE: &[&str] = &[
     "hostile --inputs 10000000",
     "linear --histories 200000",
     "search --all --bound figure-8.terms=3 --bound unsynced.crashes=0 --memory-mib 1024",
-    "coverage --runs 20000 --least 8500 --seconds 600",
+    "coverage --shapes --runs 20000 --least 8500 --seconds 600",
 ];
 /// Words whose last line that begins with `hash` must be the same in a build with every assertion.
 const DETERMINISM: &str = "determinism --seeds 2000";

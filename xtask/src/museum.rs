@@ -129,7 +129,7 @@ pub(crate) fn main(context: &Context, words: &[String]) -> Result<()> {
     if !arguments.is_known_only {
         control(&arms, &checkers, &arguments)?;
     }
-    let findings = Findings::read(copy.home().join("findings.txt"), copy.protocol());
+    let findings = Findings::read(copy.home().join("findings.txt"), copy.subject());
     let rows = Lab::new(arms, findings, &arguments).examine_all(&chosen, &checkers)?;
     println!("\n{}", table::summary(&rows));
     if arguments.writes {

@@ -82,7 +82,7 @@ pub(crate) fn main(context: &Context, words: &[String]) -> Result<()> {
         simulator: "no-simulator".into(),
         tests: copy.tests()?,
     };
-    let findings = Findings::read(copy.home().join("findings.txt"), copy.protocol());
+    let findings = Findings::read(copy.home().join("findings.txt"), copy.subject());
     let mine = patches
         .iter()
         .filter(|patch| u64::from(patch.number) % shard.1 == shard.0);
@@ -107,9 +107,7 @@ fn judge<'p>(
             dropped: &[],
         };
         let identity = hash([&patch.title, &patch.diff]);
-        // A survivor is tried again: a test may have come since.
-        let known = findings.find(identity, &trial);
-        let finding = match known.filter(|finding| finding.by.is_some()) {
+        let finding = match findings.find(identity, &trial) {
             Some(finding) => finding,
             None => {
                 let finding = arms.hunt(&trial)?;

@@ -305,6 +305,8 @@ pub enum Raft<'a> {
         /// The node's id.
         id: u64,
     },
+    /// `RAFT.INFO`.
+    Info,
     /// `RAFT.STATUS`.
     Status,
 }

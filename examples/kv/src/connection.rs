@@ -12,7 +12,6 @@ use std::io;
 use std::rc::Rc;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::command::{self, Command, table};
 use crate::engine::{Engine, Taken};
@@ -21,6 +20,7 @@ use crate::outbox::Outbox;
 use crate::resp::decode::{Args, Decoder, Limits};
 use crate::resp::encode::Encoder;
 use crate::session::{ClientSession, Consistency, Next};
+use crate::stream::{self, Stream};
 
 /// The most requests of one client that may be unanswered.
 pub const WAITING_MAX: usize = 1024;
@@ -29,10 +29,10 @@ pub const KEPT_BYTES_MAX: usize = 1024 * 1024;
 /// The buffer at first, and again when a large request is done.
 const BUFFER_BYTES: usize = 16 * 1024;
 
+/// What is said to a client that does not speak TLS where it should.
+pub const NO_TLS: &[u8] = b"-ERR this port takes only TLS, as of redis-cli --tls --cacert FILE\r\n";
 /// Serves a client until it goes.
-pub async fn run(node: Rc<Node>, stream: TcpStream) {
-    // Replies are gathered here, not by the kernel.
-    let _ = stream.set_nodelay(true);
+pub async fn run(node: Rc<Node>, stream: Stream) {
     let session = ClientSession::new(node.number_client(), node.password());
     let mut connection = Connection {
         decoder: Decoder::new(limits(&session)),
@@ -44,11 +44,24 @@ pub async fn run(node: Rc<Node>, stream: TcpStream) {
         end: 0,
         state: State::Open,
     };
-    node.with_engine(|engine| engine.counts.clients += 1);
+    node.with_engine(|engine| {
+        engine.clients += 1;
+        engine.metrics.connections.inc();
+    });
     // However it ends, there is nobody left to be told.
-    let _ = poll_fn(|context| connection.poll(&node, context)).await;
+    let ended = tokio::select! {
+        biased;
+        ended = poll_fn(|context| connection.poll(&node, context)) => ended,
+        () = node.ending() => {
+            connection.state = State::Closing;
+            poll_fn(|context| connection.poll(&node, context)).await
+        }
+    };
     connection.outbox.close();
-    node.with_engine(|engine| engine.counts.clients -= 1);
+    if let Ok(()) = ended {
+        stream::linger(connection.stream).await;
+    }
+    node.with_engine(|engine| engine.clients -= 1);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +83,7 @@ enum Pause {
 }
 
 struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     session: ClientSession,
     decoder: Decoder,
     outbox: Rc<Outbox>,
@@ -94,6 +107,11 @@ impl Connection {
             let sent = self.outbox.poll_send(context, |context, bytes| {
                 Pin::new(&mut *stream).poll_write(context, bytes)
             });
+            // Encryption may hold back what it was given.
+            let sent = match sent {
+                Poll::Ready(Ok(())) => Pin::new(&mut self.stream).poll_flush(context),
+                unsent => unsent,
+            };
             if let Poll::Ready(Err(error)) = sent {
                 return Poll::Ready(Err(error));
             }
@@ -182,7 +200,7 @@ impl Connection {
                     Served::NoRoom => return Pause::NoRoom,
                 }
                 self.start += consumed;
-                engine.counts.commands += 1;
+                engine.metrics.commands.inc();
                 self.decoder.limit(limits(&self.session));
                 if self.state == State::Closing {
                     return Pause::NothingLeft;

@@ -11,24 +11,28 @@
 //! - `reads`: reads that wait for proof that this node still leads.
 //! - `members`: who is let in, promoted, and removed.
 //! - `checkpoint`: snapshots made, sent, and received.
+//! - `readiness`: whether clients should be sent here.
 //! - `events`, `status`: what is told about all that, to the log and to clients.
 
 mod checkpoint;
 mod events;
 mod members;
 mod pending;
+mod readiness;
 mod reads;
 mod requests;
 mod status;
 
+use std::rc::Rc;
 use std::time::Instant as Clock;
 
 use anyhow::{Context, bail};
 use clocks::Instant;
 use quorum::NodeId;
-use raft_core::{Committed, LogIndex, Raft, Ready, wire};
+use raft_core::{Body, Committed, LogIndex, Raft, Ready, wire};
 use tracing::{debug, error, info, warn};
 
+use crate::metrics::Metrics;
 use crate::operation::{Change, Operation};
 use crate::setup::Settings;
 use crate::storage::{Done, Job, Storage, start_record};
@@ -37,6 +41,7 @@ use crate::transport::Links;
 use checkpoint::Checkpoint;
 use members::Members;
 use pending::Pending;
+use readiness::{Readiness, Room};
 use reads::Reads;
 pub use requests::{Asker, Taken};
 
@@ -52,6 +57,9 @@ const STORE_RETRY_DELAY: core::time::Duration = core::time::Duration::from_milli
 /// How long writes wait to hear from a new leader after this node lost the leadership.
 const UNCERTAIN_DELAY: core::time::Duration = core::time::Duration::from_secs(5);
 
+/// With less than this share of its window free, a node may be sent nothing although there is more.
+const HOLDING_BACK_SHARE: usize = 8;
+
 /// Commands applied before others get their turn.
 const APPLY_MAX: usize = 4096;
 
@@ -63,6 +71,7 @@ pub struct Engine {
     settings: Settings,
     origin: Clock,
     storage: Storage,
+    pub(crate) links: Links,
     pending: Pending,
     reads: Reads,
     members: Members,
@@ -79,7 +88,10 @@ pub struct Engine {
     spare_record: Vec<u8>,
     payload: Vec<u8>,
     ready: Vec<NodeId>,
-    pub(crate) counts: status::Counts,
+    readiness: Readiness,
+    /// Clients connected.
+    pub(crate) clients: usize,
+    pub(crate) metrics: Rc<Metrics>,
 }
 
 impl Engine {
@@ -91,15 +103,17 @@ impl Engine {
         origin: Clock,
         storage: Storage,
         window_len: usize,
+        metrics: Rc<Metrics>,
     ) -> Self {
         Self {
-            checkpoint: Checkpoint::new(window_len, settings.id),
+            checkpoint: Checkpoint::new(window_len, settings.id, Rc::clone(&metrics)),
             raft,
             store,
             settings,
             origin,
             storage,
-            pending: Pending::default(),
+            links: Links::default(),
+            pending: Pending::new(metrics.commit_time.clone()),
             reads: Reads::default(),
             members: Members::default(),
             proposed: LogIndex::ZERO,
@@ -110,7 +124,9 @@ impl Engine {
             spare_record: Vec::new(),
             payload: Vec::new(),
             ready: Vec::new(),
-            counts: status::Counts::default(),
+            readiness: Readiness::default(),
+            clients: 0,
+            metrics,
         }
     }
 
@@ -134,9 +150,9 @@ impl Engine {
         Instant::from_micros(u64::try_from(since).unwrap_or(u64::MAX))
     }
 
-    /// Finishes what is being stored.
-    pub fn close(self) {
-        self.storage.close();
+    /// What finishes what is being stored.
+    pub fn into_storage(self) -> Storage {
+        self.storage
     }
 
     // ----- what happened -----
@@ -147,12 +163,24 @@ impl Engine {
             Ok(message) => message,
             Err(damage) => {
                 warn!("a frame of node {from} is damaged: {damage}");
+                self.metrics.bad_frames.inc();
                 return Ok(());
             }
         };
         let now = self.now();
         if let Some(piece) = self.raft.handle_message(now, from, message)? {
             self.checkpoint.store_piece(piece, &self.storage);
+        }
+        if let Body::Append(append) = &message.body
+            && self.raft.leader() == Some(from)
+            && self.raft.term() == message.term
+        {
+            let free = self.raft.log_bytes_max() - self.raft.log_bytes();
+            let room = match free < self.raft.log_bytes_max() / HOLDING_BACK_SHARE {
+                true => Room::None,
+                false => Room::Some,
+            };
+            self.readiness.hear(append, room);
         }
         Ok(())
     }
@@ -227,20 +255,22 @@ impl Engine {
     ///
     /// # Errors
     /// The node cannot go on.
-    pub fn pump(&mut self, links: &mut Links) -> anyhow::Result<bool> {
+    pub fn pump(&mut self) -> anyhow::Result<bool> {
         let now = self.now();
         self.raft.handle_timeout(now)?;
         self.members.tick(
             &mut self.raft,
             &self.store,
             &self.settings,
-            links,
+            &mut self.links,
             &mut self.proposed,
         );
         self.propose_barrier();
         self.persist();
-        self.transmit(now, links)?;
+        self.transmit(now)?;
         self.apply()?;
+        let committed = self.raft.is_established().then(|| self.raft.commit());
+        self.readiness.tick(self.raft.delivered(), committed);
         self.follow_events();
         if let Some(fault) = self.raft.fault() {
             bail!("the Raft node has stopped: {fault}");
@@ -297,19 +327,18 @@ impl Engine {
         });
     }
 
-    fn transmit(&mut self, now: Instant, links: &Links) -> anyhow::Result<()> {
+    fn transmit(&mut self, now: Instant) -> anyhow::Result<()> {
+        let links = &self.links;
         links.ready(&mut self.ready);
         while let Some(transmit) = self.raft.poll_transmit(now, Ready::Only(&self.ready)) {
             let Some(link) = links.find(transmit.to) else {
                 continue;
             };
             let data = match &transmit.message.body {
-                raft_core::Body::Chunk(chunk) => {
-                    match self.checkpoint.piece(chunk, &self.storage) {
-                        Some(data) => data,
-                        None => continue,
-                    }
-                }
+                Body::Chunk(chunk) => match self.checkpoint.piece(chunk, &self.storage) {
+                    Some(data) => data,
+                    None => continue,
+                },
                 _ => &[],
             };
             let pushed = link.push(&transmit.message, data);
@@ -389,6 +418,13 @@ impl Engine {
             self.pending.lose(LogIndex::ZERO);
             self.lost_at = None;
         }
+    }
+
+    /// Answers all who wait: there is no time to find out what becomes of their requests.
+    pub fn give_up(&mut self) {
+        self.pending.lose(LogIndex::ZERO);
+        self.members.give_up();
+        self.reads.refuse("TRYAGAIN this node is ending");
     }
 
     /// Whether more is committed than is applied yet.

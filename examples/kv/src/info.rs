@@ -1,10 +1,13 @@
 //! The text of `INFO`: facts about this node, for people, monitors, and the demonstration.
 
+mod raft;
+
 use core::fmt::{self, Write as _};
 use core::time::Duration;
 
 use crate::resp::decode::Args;
 use crate::session::REDIS_VERSION;
+pub use raft::{PeerFacts, RaftFacts};
 
 /// What the node knows about itself at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,29 +30,6 @@ pub struct Facts {
     pub write_error: Option<String>,
     /// The node's part in the group.
     pub raft: RaftFacts,
-}
-
-/// A node's part in its group.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RaftFacts {
-    /// The group's id.
-    pub group: u64,
-    /// The node's id.
-    pub id: u64,
-    /// `leader`, `follower`, …
-    pub role: &'static str,
-    /// The latest term it has seen.
-    pub term: u64,
-    /// Who leads, if it knows.
-    pub leader: Option<u64>,
-    /// Up to which entry a majority is known to have them.
-    pub commit: u64,
-    /// Up to which entry the map has them.
-    pub applied: u64,
-    /// The last entry of the log.
-    pub last: u64,
-    /// How many members there are.
-    pub members: usize,
 }
 
 impl Facts {

@@ -15,21 +15,31 @@
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod answer;
 pub mod command;
+pub mod complaints;
 pub mod connection;
 pub mod demo;
 pub mod engine;
+pub mod http;
 pub mod info;
+pub mod metrics;
 pub mod node;
 pub mod operation;
 pub mod outbox;
+pub mod overview;
+pub mod port;
+pub mod protection;
 pub mod resp;
 pub mod server;
 pub mod session;
 pub mod setup;
+pub mod shutdown;
 pub mod slots;
 pub mod storage;
 pub mod store;
+pub mod stream;
 pub mod timestamp;
+pub mod tls;
 pub mod transport;

@@ -9,8 +9,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
+use kv::access::Access;
+use kv::overview;
+use kv::protection::{Protection, Trust};
 use kv::server;
-use kv::setup::{self, Exposure, Settings};
+use kv::setup::{self, Settings};
+use kv::tls::{self, Files};
 
 /// A replicated key-value server that speaks the Redis protocol.
 #[derive(Debug, Parser)]
@@ -46,11 +50,27 @@ enum Command {
         #[arg(long, value_name = "MEGABYTES", default_value_t = 64,
               value_parser = clap::value_parser!(u16).range(4..=2048))]
         window: u16,
+        /// Where to serve `/metrics`, `/livez` and `/readyz` over HTTP.
+        #[arg(long, value_name = "ADDRESS")]
+        metrics: Option<SocketAddr>,
         #[command(flatten)]
         secret: Secret,
+        #[command(flatten)]
+        shield: Shield,
         /// End when the standard input is closed.
         #[arg(long, hide = true)]
         exit_with_stdin: bool,
+    },
+    /// Show all members of a group, what each says of itself and how far the leader sees it.
+    Status {
+        /// Where any member of the group serves clients.
+        #[arg(long, value_name = "ADDRESS")]
+        member: SocketAddr,
+        #[command(flatten)]
+        secret: Secret,
+        /// The certificate of the group's authority, if connections are encrypted.
+        #[arg(long, value_name = "FILE")]
+        tls_ca: Option<PathBuf>,
     },
     /// Start three nodes, write to them while their leaders are killed, and check that nothing is lost.
     Demo(Demo),
@@ -70,9 +90,8 @@ struct Place {
     /// Where to listen for the other nodes.
     #[arg(long, value_name = "ADDRESS")]
     peer_listen: SocketAddr,
-    /// Allow addresses that other machines reach, although connections are not encrypted.
-    #[arg(long)]
-    insecure: bool,
+    #[command(flatten)]
+    shield: Shield,
 }
 
 impl Place {
@@ -82,11 +101,44 @@ impl Place {
             listen: self.listen,
             peer_listen: self.peer_listen,
         };
-        settings.check(match self.insecure {
-            true => Exposure::Insecure,
-            false => Exposure::Loopback,
-        })?;
+        settings.check(&self.shield.protection())?;
         Ok(settings)
+    }
+}
+
+#[derive(Debug, Args)]
+struct Shield {
+    /// The certificate of this node, in PEM: it names node-ID.kv and the addresses that clients use.
+    #[arg(long, value_name = "FILE", requires_all = ["tls_key", "tls_ca"])]
+    tls_cert: Option<PathBuf>,
+    /// Its private key.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// The certificate of the authority that signs those of all nodes of the group, and nothing else.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_ca: Option<PathBuf>,
+    /// Allow addresses that other machines reach without certificates, and without a password.
+    #[arg(long)]
+    insecure: bool,
+}
+
+impl Shield {
+    fn protection(&self) -> Protection {
+        let files = match (&self.tls_cert, &self.tls_key, &self.tls_ca) {
+            (Some(certificate), Some(key), Some(authority)) => Some(Files {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                authority: authority.clone(),
+            }),
+            _ => None,
+        };
+        Protection {
+            files,
+            trust: match self.insecure {
+                true => Trust::Network,
+                false => Trust::Machine,
+            },
+        }
     }
 }
 
@@ -155,27 +207,53 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Init { place } => setup::init(&place.dir, &place.settings()?)?,
+        Command::Init { place } => {
+            let settings = place.settings()?;
+            // A wrong certificate is found before anything is made.
+            place.shield.protection().load(place.id)?;
+            setup::init(&place.dir, &settings)?;
+        }
         Command::Join {
             place,
             member,
             secret,
         } => {
-            let (settings, password) = (place.settings()?, secret.read()?);
-            let joined = setup::join(&place.dir, &settings, member, password.as_deref());
+            let settings = place.settings()?;
+            let tls = place.shield.protection().load(place.id)?;
+            let access = Access {
+                password: secret.read()?,
+                tls: tls.map(|tls| tls.dialer().clone()),
+            };
+            let joined = setup::join(&place.dir, &settings, member, &access);
             tokio::runtime::Runtime::new()?.block_on(joined)?;
         }
         Command::Serve {
             dir,
             window,
+            metrics,
             secret,
+            shield,
             exit_with_stdin,
         } => server::serve(&server::Options {
             directory: dir,
             window_len: usize::from(window) * 1024 * 1024,
             password: secret.read()?,
+            protection: shield.protection(),
+            metrics,
             exits_with_stdin: exit_with_stdin,
         })?,
+        Command::Status {
+            member,
+            secret,
+            tls_ca,
+        } => {
+            let access = Access {
+                password: secret.read()?,
+                tls: tls_ca.as_deref().map(tls::client).transpose()?,
+            };
+            let table = overview::table(member, &access);
+            print!("{}", tokio::runtime::Runtime::new()?.block_on(table)?);
+        }
         Command::Demo(demo) => {
             let options = kv::demo::Options {
                 input: demo.input,

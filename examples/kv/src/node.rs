@@ -5,6 +5,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::future::{Future, poll_fn};
+use core::net::SocketAddr;
 use core::task::{Poll, Waker};
 use std::collections::BTreeMap;
 use std::io;
@@ -14,27 +15,28 @@ use std::rc::Rc;
 use quorum::NodeId;
 use raft_core::{GroupId, Seat};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{spawn_local, yield_now};
 use tokio::time::{Instant, sleep_until};
-use tracing::warn;
 
+use crate::complaints::Complaints;
 use crate::engine::Engine;
-use crate::storage::Done;
+use crate::storage::{Done, Storage};
+use crate::tls::Tls;
 use crate::transport::handshake::Hello;
-use crate::transport::{Links, incoming, outgoing};
+use crate::transport::{incoming, outgoing};
 
 /// How long the loop sleeps when nothing is due.
 const IDLE_TIME: core::time::Duration = core::time::Duration::from_secs(3600);
 
-/// The engine and the links of one server.
+/// The engine of one server, and what its tasks share.
 #[derive(Debug)]
 pub struct Node {
     engine: RefCell<Engine>,
-    links: RefCell<Links>,
     id: NodeId,
     group: GroupId,
     password: Option<String>,
+    tls: Option<Tls>,
     is_due: Cell<bool>,
     turner: RefCell<Option<Waker>>,
     /// Connections whose request found no room.
@@ -43,24 +45,28 @@ pub struct Node {
     /// The connection over which each peer speaks: a newer one ends it.
     speaking: RefCell<BTreeMap<NodeId, oneshot::Sender<()>>>,
     next_client: Cell<u64>,
+    is_ending: watch::Sender<bool>,
+    complaints: Complaints,
 }
 
 impl Node {
     /// A node around its engine.
-    pub fn new(engine: Engine, password: Option<String>) -> Rc<Self> {
+    pub fn new(engine: Engine, password: Option<String>, tls: Option<Tls>) -> Rc<Self> {
         let (id, group) = (engine.raft().identity().node, engine.raft().group());
         Rc::new(Self {
             engine: RefCell::new(engine),
-            links: RefCell::default(),
             id,
             group,
             password,
+            tls,
             is_due: Cell::new(true),
             turner: RefCell::default(),
             stalled: RefCell::default(),
             failure: RefCell::default(),
             speaking: RefCell::default(),
             next_client: Cell::new(1),
+            is_ending: watch::Sender::new(false),
+            complaints: Complaints::default(),
         })
     }
 
@@ -79,6 +85,17 @@ impl Node {
         self.password.as_deref()
     }
 
+    /// How this node proves who it is, if connections are encrypted.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
+    /// Tells the log why somebody on the port for nodes is refused.
+    pub fn complain(&self, address: SocketAddr, text: String) {
+        let text = format!("on the port for other nodes, {text}");
+        self.complaints.warn(address.ip(), text);
+    }
+
     /// A number for a new client.
     pub fn number_client(&self) -> u64 {
         self.next_client.replace(self.next_client.get() + 1)
@@ -94,6 +111,25 @@ impl Node {
     /// Lets `look` see the engine.
     pub fn look<T>(&self, look: impl FnOnce(&Engine) -> T) -> T {
         look(&self.engine.borrow())
+    }
+
+    /// Why no clients should be sent here now, if so.
+    pub fn obstacle(&self) -> Option<String> {
+        match *self.is_ending.borrow() {
+            true => Some("this node is ending".into()),
+            false => self.look(Engine::obstacle),
+        }
+    }
+
+    /// From now on no requests are taken.
+    pub fn end(&self) {
+        self.is_ending.send_replace(true);
+    }
+
+    /// Waits until no requests are to be taken any more.
+    pub async fn ending(&self) {
+        // The sender lives as long as this node.
+        let _ = self.is_ending.subscribe().wait_for(|is| *is).await;
     }
 
     /// Makes the engine take a turn after all that is ready now.
@@ -125,6 +161,9 @@ impl Node {
     /// One of them is longer than any frame.
     pub fn receive(&self, peer: NodeId, arrived: &[u8]) -> io::Result<usize> {
         let mut engine = self.engine.borrow_mut();
+        if let Some(link) = engine.links.find(peer) {
+            link.hear();
+        }
         let mut rest = arrived;
         while let Some((frame, tail)) = incoming::split(rest)? {
             self.fail(engine.receive(peer, frame));
@@ -144,9 +183,13 @@ impl Node {
     /// the end of a machine that just vanished is never heard of.
     pub fn welcome(self: &Rc<Self>, hello: &Hello) -> oneshot::Receiver<()> {
         let peer = hello.from.node;
-        let members = self.look(|engine| engine.raft().members().count());
-        let added = self.links.borrow_mut().add_stranger(peer, members);
-        self.links.borrow().hint(peer, &hello.peer);
+        let added = {
+            let mut engine = self.engine.borrow_mut();
+            let members = engine.raft().members().count();
+            let added = engine.links.add_stranger(peer, members);
+            engine.links.hint(peer, &hello.peer);
+            added
+        };
         if let Some(link) = added {
             spawn_local(outgoing::run(Rc::clone(self), peer, link));
         }
@@ -163,7 +206,7 @@ impl Node {
 
     /// Gives up the link to a peer.
     pub fn give_up(&self, peer: NodeId) {
-        self.links.borrow_mut().remove(peer);
+        self.engine.borrow_mut().links.remove(peer);
     }
 
     /// Where a peer listens and what to say to it first.
@@ -171,7 +214,7 @@ impl Node {
         let engine = self.engine.borrow();
         let known = engine.store().address(peer.value());
         let known = known.map(|address| address.peer.clone());
-        let address = known.or_else(|| self.links.borrow().hinted(peer))?;
+        let address = known.or_else(|| engine.links.hinted(peer))?;
         let settings = engine.settings();
         let hello = Hello {
             group: self.group,
@@ -191,7 +234,7 @@ impl Node {
             others.filter(|node| *node != self.id).collect()
         });
         for member in members {
-            let added = self.links.borrow_mut().add(member);
+            let added = self.engine.borrow_mut().links.add(member);
             if let Some(link) = added {
                 spawn_local(outgoing::run(Rc::clone(self), member, link));
             }
@@ -234,7 +277,7 @@ impl Node {
             })
             .await;
             self.is_due.set(false);
-            let pumped = self.engine.borrow_mut().pump(&mut self.links.borrow_mut());
+            let pumped = self.engine.borrow_mut().pump();
             let has_room = pumped?;
             if let Some(failure) = self.failure.borrow_mut().take() {
                 return Err(failure);
@@ -257,11 +300,9 @@ impl Node {
         }
     }
 
-    /// Closes the storage, once no task uses the node any more.
-    pub fn close(self: Rc<Self>) {
-        match Rc::try_unwrap(self) {
-            Ok(node) => node.engine.into_inner().close(),
-            Err(_) => warn!("the storage is left open"),
-        }
+    /// What is to be closed, once no task uses the node any more.
+    pub fn into_storage(self: Rc<Self>) -> Option<Storage> {
+        let node = Rc::try_unwrap(self).ok()?;
+        Some(node.engine.into_inner().into_storage())
     }
 }

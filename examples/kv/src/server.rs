@@ -1,32 +1,33 @@
 //! A running server: its ports, its tasks, and its end.
 
 use core::net::SocketAddr;
-use core::time::Duration;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Instant as Clock;
 
-use anyhow::Context;
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use anyhow::bail;
 use tokio::sync::oneshot;
-use tokio::task::{LocalSet, spawn_local};
-use tokio::time::sleep;
+use tokio::task::{JoinHandle, LocalSet, spawn_blocking, spawn_local};
 use tracing::{info, warn};
 
 use crate::engine::Engine;
+use crate::metrics::Metrics;
 use crate::node::Node;
-use crate::setup;
+use crate::port::Port;
+use crate::protection::Protection;
+use crate::setup::{self, Settings};
+use crate::shutdown::Signals;
 use crate::storage::Storage;
+use crate::tls::Tls;
+use crate::transport::handshake::{self, Refusal};
 use crate::transport::incoming;
-use crate::{connection, node};
+use crate::{connection, http, shutdown};
 
 /// The most clients at a time.
 const CLIENTS_MAX: usize = 10_000;
 /// The most connections from other nodes, strangers included.
 const PEERS_MAX: usize = 256;
-/// How long to wait when the system gives no more connections.
-const ACCEPT_DELAY: Duration = Duration::from_millis(50);
 
 /// How to run a node.
 #[derive(Clone, Debug)]
@@ -37,6 +38,10 @@ pub struct Options {
     pub window_len: usize,
     /// What clients have to know, if anything.
     pub password: Option<String>,
+    /// What keeps others away.
+    pub protection: Protection,
+    /// Where to serve metrics, liveness and readiness, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// End when the standard input is closed.
     pub exits_with_stdin: bool,
 }
@@ -50,30 +55,40 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let local = LocalSet::new();
-    let node = local.block_on(&runtime, run(options))?;
+    let (node, mut signals) = local.block_on(&runtime, run(options))?;
     // All tasks end here, and with them their shares of the node.
     drop(local);
-    drop(runtime);
-    node.close();
+    let Some(storage) = node.into_storage() else {
+        bail!("the storage is left open");
+    };
+    // A disk that hangs must not keep the process from being ended.
+    let closing = async {
+        tokio::select! {
+            closed = spawn_blocking(move || storage.close()) => closed,
+            () = signals.exit_at_next() => Ok(()),
+        }
+    };
+    runtime.block_on(closing)?;
+    info!("ended");
     Ok(())
 }
 
-async fn run(options: &Options) -> anyhow::Result<Rc<Node>> {
+/// Runs a node and its ports until it is told to end and has answered who waits.
+async fn run(options: &Options) -> anyhow::Result<(Rc<Node>, Signals)> {
     let origin = Clock::now();
     let found = setup::find(&options.directory, options.window_len)?;
     let settings = found.settings;
-    let clients = listen(settings.listen, "clients").await?;
-    let peers = listen(settings.peer_listen, "other nodes").await?;
-    let exposed = [settings.listen, settings.peer_listen];
-    if exposed.iter().any(|address| !address.ip().is_loopback()) {
-        warn!("connections from other machines are neither encrypted nor authenticated");
-    }
+    options.check(&settings)?;
+    let tls = options.protection.load(settings.id)?;
+    let ports = Ports::open(options, &settings, tls.as_ref()).await?;
     let group = found.raft.group();
     let (id, last) = (settings.id, found.raft.last().index);
     info!(
         "node {id} of group {group}: {} keys, log up to entry {last}",
         found.store.len()
     );
+    let metrics = Rc::new(Metrics::new()?);
+    found.journal.measure(metrics.sync_time.clone());
     let (storage, reports) = Storage::start(found.journal, found.snapshots)?;
     let engine = Engine::new(
         found.raft,
@@ -82,25 +97,96 @@ async fn run(options: &Options) -> anyhow::Result<Rc<Node>> {
         origin,
         storage,
         options.window_len,
+        metrics,
     );
-    let node = Node::new(engine, options.password.clone());
-    spawn_local(accept_clients(Rc::clone(&node), clients));
-    spawn_local(accept_peers(Rc::clone(&node), peers));
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let node = Node::new(engine, options.password.clone(), tls);
+    let accepting = ports.serve(&node);
+    // Not earlier: what takes long before may be ended like any program.
+    let mut signals = Signals::new()?;
     let exits_with_stdin = options.exits_with_stdin;
+    let mut turning = pin!(Node::run(Rc::clone(&node), reports));
     tokio::select! {
-        ended = node::Node::run(Rc::clone(&node), reports) => ended?,
-        _ = terminate.recv() => info!("told to end"),
-        _ = interrupt.recv() => info!("interrupted"),
-        () = end_of_stdin(), if exits_with_stdin => info!("the standard input is closed"),
+        ended = &mut turning => ended?,
+        name = signals.next() => info!("{name}: ending"),
+        () = end_of_stdin(), if exits_with_stdin => info!("the standard input is closed: ending"),
     }
-    Ok(node)
+    accepting.abort();
+    tokio::select! {
+        ended = turning => ended?,
+        () = shutdown::drain(&node) => {}
+        () = signals.exit_at_next() => {}
+    }
+    Ok((node, signals))
 }
 
-async fn listen(address: SocketAddr, whom: &str) -> anyhow::Result<TcpListener> {
-    let bound = TcpListener::bind(address).await;
-    bound.with_context(|| format!("cannot listen at {address} for {whom}"))
+impl Options {
+    /// Makes sure that the node exposes nothing without its operator wanting to.
+    fn check(&self, settings: &Settings) -> anyhow::Result<()> {
+        let protection = &self.protection;
+        settings.check(protection)?;
+        protection.check_password(settings.listen, self.password.as_deref())?;
+        if let Some(address) = self.metrics {
+            protection.check("--metrics", address)?;
+        }
+        let exposed = [settings.listen, settings.peer_listen];
+        let is_open = exposed.iter().any(|address| !address.ip().is_loopback());
+        if protection.files.is_none() && is_open {
+            warn!("connections from other machines are neither encrypted nor authenticated");
+        }
+        Ok(())
+    }
+}
+
+/// The ports of a node.
+struct Ports {
+    clients: Port,
+    peers: Port,
+    metrics: Option<Port>,
+}
+
+impl Ports {
+    async fn open(
+        options: &Options,
+        settings: &Settings,
+        tls: Option<&Tls>,
+    ) -> anyhow::Result<Self> {
+        let refusal = b"-ERR max number of clients reached\r\n";
+        let clients = Port::open(settings.listen, "clients", CLIENTS_MAX, refusal).await?;
+        let peers = Port::open(settings.peer_listen, "other nodes", PEERS_MAX, b"").await?;
+        let metrics = match options.metrics {
+            Some(at) => Some(Port::open(at, "metrics", http::CONNECTIONS_MAX, b"").await?),
+            None => None,
+        };
+        let Some(tls) = tls else {
+            return Ok(Self {
+                clients,
+                peers,
+                metrics,
+            });
+        };
+        let refused = handshake::answer(&Err(Refusal::NoTls));
+        Ok(Self {
+            clients: clients.secure(tls.clients(), connection::NO_TLS),
+            peers: peers.secure(tls.peers(), &refused),
+            metrics: metrics.map(|port| port.secure(tls.clients(), http::NO_TLS)),
+        })
+    }
+
+    /// Serves whoever comes; says which task lets clients in.
+    fn serve(self, node: &Rc<Node>) -> JoinHandle<()> {
+        let shared = Rc::clone(node);
+        let peers = self
+            .peers
+            .accept(move |stream, address| incoming::run(Rc::clone(&shared), stream, address));
+        spawn_local(peers);
+        if let Some(port) = self.metrics {
+            let shared = Rc::clone(node);
+            spawn_local(port.accept(move |stream, _| http::run(Rc::clone(&shared), stream)));
+        }
+        let shared = Rc::clone(node);
+        let clients = self.clients;
+        spawn_local(clients.accept(move |stream, _| connection::run(Rc::clone(&shared), stream)))
+    }
 }
 
 /// A thread of its own reads, because a pending read of the runtime's would keep that from ending.
@@ -111,50 +197,4 @@ async fn end_of_stdin() {
         let _ = ended.send(());
     });
     let _ = end.await;
-}
-
-async fn accept_clients(node: Rc<Node>, listener: TcpListener) {
-    let count = Rc::new(());
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) if Rc::strong_count(&count) > CLIENTS_MAX => {
-                // If it cannot be told, closing says it too.
-                let _ = stream.try_write(b"-ERR max number of clients reached\r\n");
-            }
-            Ok((stream, _)) => {
-                let (node, share) = (Rc::clone(&node), Rc::clone(&count));
-                spawn_local(async move {
-                    connection::run(node, stream).await;
-                    drop(share);
-                });
-            }
-            Err(error) => {
-                warn!("cannot accept a client: {error}");
-                sleep(ACCEPT_DELAY).await;
-            }
-        }
-    }
-}
-
-async fn accept_peers(node: Rc<Node>, listener: TcpListener) {
-    let count = Rc::new(());
-    loop {
-        match listener.accept().await {
-            Ok((_, address)) if Rc::strong_count(&count) > PEERS_MAX => {
-                warn!("too many connections to the peer port, the last from {address}");
-                sleep(ACCEPT_DELAY).await;
-            }
-            Ok((stream, address)) => {
-                let (node, share) = (Rc::clone(&node), Rc::clone(&count));
-                spawn_local(async move {
-                    incoming::run(node, stream, address).await;
-                    drop(share);
-                });
-            }
-            Err(error) => {
-                warn!("cannot accept a node: {error}");
-                sleep(ACCEPT_DELAY).await;
-            }
-        }
-    }
 }

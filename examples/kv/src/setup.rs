@@ -15,8 +15,9 @@ use raft_core::error::RestoreError;
 use raft_core::{Config, GroupId, RECORD_HEADER_BYTES_MAX, Raft, Recovered};
 use tokio::time::sleep;
 
-use crate::demo::client::Connection;
+use crate::access::Access;
 use crate::engine::Machine;
+use crate::protection::Protection;
 use crate::resp::reply::Reply;
 use crate::storage::{FILE_NAME, Journal, Snapshots, start_record};
 use crate::store::Store;
@@ -40,21 +41,12 @@ pub struct Settings {
     pub peer_listen: SocketAddr,
 }
 
-/// Whether others than this machine may connect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exposure {
-    /// Loopback addresses only.
-    Loopback,
-    /// Any address, without encryption: `--insecure`.
-    Insecure,
-}
-
 impl Settings {
     /// Makes sure that nobody exposes a node without wanting to.
     ///
     /// # Errors
     /// What is wrong with which address.
-    pub fn check(&self, exposure: Exposure) -> anyhow::Result<()> {
+    pub fn check(&self, protection: &Protection) -> anyhow::Result<()> {
         for (name, address) in [
             ("--listen", self.listen),
             ("--peer-listen", self.peer_listen),
@@ -62,12 +54,7 @@ impl Settings {
             if address.ip().is_unspecified() || address.port() == 0 {
                 bail!("{name} {address}: name the address and port that others reach this node at");
             }
-            if !address.ip().is_loopback() && exposure == Exposure::Loopback {
-                bail!(
-                    "{name} {address} is not a loopback address, and connections are not encrypted: \
-                     give --insecure if that is what you want"
-                );
-            }
+            protection.check(name, address)?;
         }
         if self.listen == self.peer_listen {
             bail!("--listen and --peer-listen are the same address");
@@ -126,11 +113,11 @@ pub async fn join(
     directory: &Path,
     settings: &Settings,
     member: SocketAddr,
-    password: Option<&str>,
+    access: &Access,
 ) -> anyhow::Result<()> {
     let made = make_directory(directory)?;
     let undo = |_: &anyhow::Error| made.undo();
-    let group = ask_group(member, password).await;
+    let group = ask_group(member, access).await;
     let group = group.inspect_err(undo)?;
     let window = vec![0; SMALL_WINDOW_BYTES];
     let config = settings.config().inspect_err(undo)?;
@@ -138,7 +125,7 @@ pub async fn join(
     let incarnation = raft.identity().incarnation.value();
     // Before anybody hears of this life of the node, it is on the disk.
     create(directory, settings, raft).inspect_err(undo)?;
-    match ask_admission(member, settings, incarnation, password).await {
+    match ask_admission(member, settings, incarnation, access).await {
         Ok(()) => Ok(()),
         Err(Denied::Refused(text)) => {
             made.undo();
@@ -312,23 +299,9 @@ impl Said {
     }
 }
 
-async fn open(member: SocketAddr, password: Option<&str>) -> anyhow::Result<Connection> {
-    let mut connection = Connection::open(member).await?;
-    if let Some(password) = password {
-        let said = connection
-            .call(&[b"AUTH", password.as_bytes()], Said::of)
-            .await?;
-        match said {
-            Said::Ok => {}
-            _ => bail!("{member} does not accept the password"),
-        }
-    }
-    Ok(connection)
-}
-
 /// Asks a member for the name of its group.
-async fn ask_group(member: SocketAddr, password: Option<&str>) -> anyhow::Result<GroupId> {
-    let mut connection = open(member, password).await?;
+async fn ask_group(member: SocketAddr, access: &Access) -> anyhow::Result<GroupId> {
+    let mut connection = access.open(member).await?;
     let group = |reply: &Reply<'_>| match reply {
         Reply::Array(fields) => {
             let name = fields
@@ -355,7 +328,7 @@ async fn ask_admission(
     mut member: SocketAddr,
     settings: &Settings,
     incarnation: u32,
-    password: Option<&str>,
+    access: &Access,
 ) -> Result<(), Denied> {
     let end = Clock::now() + PATIENCE;
     let (id, incarnation) = (settings.id.to_string(), incarnation.to_string());
@@ -368,7 +341,7 @@ async fn ask_admission(
     // Once a request may have reached the leader, a later silence proves nothing.
     let mut is_unknown = false;
     loop {
-        let text = match open(member, password).await {
+        let text = match access.open(member).await {
             Err(error) => error.to_string(),
             Ok(mut connection) => match connection.call(&request, Said::of).await {
                 Ok(Said::Ok) => return Ok(()),

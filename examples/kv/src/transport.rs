@@ -15,8 +15,10 @@ pub mod outgoing;
 
 use core::cell::{Cell, RefCell};
 use core::task::Waker;
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Instant as Clock;
 
 use quorum::NodeId;
 use raft_core::{Message, wire};
@@ -37,9 +39,60 @@ pub struct Link {
     /// Where the peer itself said that it listens.
     hint: RefCell<Option<Box<str>>>,
     is_wanted: Cell<bool>,
+    connections: Cell<u64>,
+    connected: Cell<Option<Clock>>,
+    failures: Cell<u64>,
+    heard: Cell<Option<Clock>>,
 }
 
 impl Link {
+    /// Whether the peer can be sent to.
+    pub fn is_connected(&self) -> bool {
+        self.is_connected.get()
+    }
+
+    /// How long ago the latest connection to it was made.
+    pub fn connected(&self) -> Option<Duration> {
+        self.connected.get().map(|at| at.elapsed())
+    }
+
+    /// How many connections to it were made.
+    pub fn connections(&self) -> u64 {
+        self.connections.get()
+    }
+
+    /// How many attempts to connect to it failed.
+    pub fn failures(&self) -> u64 {
+        self.failures.get()
+    }
+
+    /// How many bytes wait to be sent.
+    pub fn queued(&self) -> usize {
+        self.queued.borrow().len()
+    }
+
+    /// How long ago the peer was heard.
+    pub fn contact(&self) -> Option<Duration> {
+        self.heard.get().map(|at| at.elapsed())
+    }
+
+    /// A connection to the peer was made.
+    pub fn connect(&self) {
+        self.connections.set(self.connections.get() + 1);
+        self.connected.set(Some(Clock::now()));
+        self.is_connected.set(true);
+    }
+
+    /// An attempt to connect to the peer failed.
+    pub fn fail(&self) {
+        self.failures.set(self.failures.get() + 1);
+    }
+
+    /// The peer has just been heard.
+    pub fn hear(&self) {
+        self.heard.set(Some(Clock::now()));
+    }
+
     fn is_ready(&self) -> bool {
         self.is_connected.get() && !self.is_full()
     }
@@ -142,11 +195,5 @@ impl Links {
         out.clear();
         let ready = self.links.iter().filter(|(_, link)| link.is_ready());
         out.extend(ready.map(|(peer, _)| *peer));
-    }
-
-    /// Who is connected, for people.
-    pub fn connected(&self) -> usize {
-        let links = self.links.values();
-        links.filter(|link| link.is_connected.get()).count()
     }
 }

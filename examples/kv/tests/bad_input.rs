@@ -87,7 +87,7 @@ fn ports_in_use_and_addresses_that_expose_a_node_are_refused() {
     open.client = "192.0.2.1:7000".parse().unwrap();
     check(
         &refusal(&words(&open.words("init", &[]))),
-        "give --insecure",
+        "give --tls-cert, --tls-key and --tls-ca, or --insecure",
     );
     open.client = "0.0.0.0:7000".parse().unwrap();
     let insecure = open.words("init", &["--insecure"]);

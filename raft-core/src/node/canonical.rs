@@ -22,7 +22,7 @@ impl Node {
         self.canonical_members(form);
         form.index(self.current.index);
         form.flag(self.current.was_voter);
-        form.put(self.current.stickiness.as_micros());
+        form.time(self.current.stickiness);
         let is_open = matches!(self.role, Role::PreCandidate(_));
         form.put(u64::from(form.names.own_attempt(self.attempt, is_open)));
         form.option(self.incoming.as_ref(), |form, incoming| {
@@ -46,9 +46,9 @@ impl Node {
             config.heartbeat_interval,
             config.persist_timeout,
         ] {
-            form.put(time.as_micros());
+            form.time(time);
         }
-        form.put(config.frame_bytes_max as u64);
+        form.room(u32::try_from(config.frame_bytes_max).unwrap_or(u32::MAX));
         form.option(config.lease_drift_ppm, |form, drift| {
             form.put(u64::from(drift))
         });
@@ -150,7 +150,7 @@ impl Node {
         form.flag(office.has_sent_timeout_now);
         for timer in [Timer::Heartbeat, Timer::Quorum, Timer::Transfer] {
             form.option(self.timers.deadline(timer), |form, deadline| {
-                form.put(deadline.saturating_since(self.now).as_micros());
+                form.time(deadline.saturating_since(self.now));
             });
         }
         // When a round was opened matters until everyone has acknowledged a later one.
@@ -170,7 +170,7 @@ impl Node {
     /// How long ago, up to the time after which it does not matter.
     fn age(&self, at: clocks::Instant, form: &mut Form<'_>) {
         let age: Duration = self.now.saturating_since(at);
-        form.put(age.min(self.authority_timeout()).as_micros());
+        form.time(age.min(self.authority_timeout()));
     }
 
     fn canonical_progress(&self, form: &mut Form<'_>) {

@@ -24,15 +24,10 @@ impl Node {
         if let Some(to) = self.transferring_to() {
             return Err(ProposeError::Transferring { to });
         }
-        let payload_bytes_max = self.payload_bytes_max();
-        if payload.len() > payload_bytes_max {
-            return Err(ProposeError::TooLarge { payload_bytes_max });
-        }
-        if !self
-            .window
-            .has_room_for_proposal(ENTRY_HEADER_BYTES + payload.len())
-        {
-            return Err(ProposeError::Full);
+        let size = ENTRY_HEADER_BYTES.saturating_add(payload.len());
+        // What the window has room for now is never too large for an empty one.
+        if size > self.frame_room() || !self.window.has_room_for_proposal(size) {
+            return Err(self.refusal(payload));
         }
         let term = self.term();
         self.window
@@ -43,14 +38,28 @@ impl Node {
         Ok(self.window.last())
     }
 
-    /// The longest payload that fits the window and one frame.
+    /// Why a payload was not taken.
+    #[inline(never)]
+    fn refusal(&self, payload: &[u8]) -> ProposeError {
+        let payload_bytes_max = self.payload_bytes_max();
+        if payload.len() > payload_bytes_max {
+            ProposeError::TooLarge { payload_bytes_max }
+        } else {
+            ProposeError::Full
+        }
+    }
+
+    /// The longest entry, header included, that fits one frame and can be encoded.
     #[inline]
-    pub(crate) fn payload_bytes_max(&self) -> usize {
+    fn frame_room(&self) -> usize {
         let frame = self.config.frame_bytes_max - APPEND_HEADER_BYTES;
-        let entry = self.window.entry_bytes_max().min(frame);
-        entry
-            .saturating_sub(ENTRY_HEADER_BYTES)
-            .min(PAYLOAD_BYTES_MAX)
+        frame.min(ENTRY_HEADER_BYTES + PAYLOAD_BYTES_MAX)
+    }
+
+    /// The longest payload that fits the window and one frame.
+    pub(crate) fn payload_bytes_max(&self) -> usize {
+        let entry = self.window.entry_bytes_max().min(self.frame_room());
+        entry.saturating_sub(ENTRY_HEADER_BYTES)
     }
 
     pub(crate) fn campaign(&mut self, now: Instant) -> Result<(), Fault> {

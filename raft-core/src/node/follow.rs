@@ -7,11 +7,11 @@
 
 use super::{Node, Owed, Role};
 use crate::configuration::{Encoded, Refused};
-use crate::entry::{ENTRY_HEADER_BYTES, EntryKind, Header};
+use crate::entry::{ENTRY_HEADER_BYTES, EntryKind, Header, split_entry};
 use crate::error::Fault;
 use crate::event::{DropReason, Event};
 use crate::message::{Append, Reject};
-use crate::types::{Identity, LogIndex};
+use crate::types::{EntryId, Identity, LogIndex, Round};
 
 /// How taking an append's entries ended.
 struct Taken {
@@ -22,20 +22,38 @@ struct Taken {
 }
 
 impl Node {
-    /// Accepts the sender as the leader of this term, unless there is another one.
-    pub(super) fn recognise(&mut self, sender: Identity) -> Result<(), DropReason> {
-        match &self.role {
-            Role::Leader(_) => return Err(DropReason::SecondLeader),
-            Role::Follower(Some(owed)) if owed.leader == sender => {}
-            Role::Follower(Some(_)) => return Err(DropReason::SecondLeader),
-            Role::Follower(None) | Role::PreCandidate(_) | Role::Candidate(_) => {
-                self.follow(sender);
-            }
+    /// Accepts the sender as the leader of this term, unless there is another one, and notes the
+    /// round that it is in.
+    #[inline]
+    pub(super) fn recognise(&mut self, sender: Identity, round: Round) -> Result<(), DropReason> {
+        if !self.is_following(sender) {
+            self.follow_first(sender)?;
+        }
+        if let Some(owed) = self.owed() {
+            owed.round = owed.round.max(round);
         }
         self.mark_heard();
         Ok(())
     }
 
+    #[inline]
+    fn is_following(&self, leader: Identity) -> bool {
+        matches!(&self.role, Role::Follower(Some(owed)) if owed.leader == leader)
+    }
+
+    /// Follows the first who claims to lead in this term; there is never a second.
+    #[inline(never)]
+    fn follow_first(&mut self, sender: Identity) -> Result<(), DropReason> {
+        match &self.role {
+            Role::Leader(_) | Role::Follower(Some(_)) => Err(DropReason::SecondLeader),
+            Role::Follower(None) | Role::PreCandidate(_) | Role::Candidate(_) => {
+                self.follow(sender);
+                Ok(())
+            }
+        }
+    }
+
+    #[inline]
     pub(super) fn owed(&mut self) -> Option<&mut Owed> {
         match &mut self.role {
             Role::Follower(owed) => owed.as_mut(),
@@ -53,11 +71,8 @@ impl Node {
         if append.prev.term > self.term() {
             return Ok(Some(DropReason::Malformed));
         }
-        if let Err(reason) = self.recognise(sender) {
+        if let Err(reason) = self.recognise(sender, append.round) {
             return Ok(Some(reason));
-        }
-        if let Some(owed) = self.owed() {
-            owed.round = owed.round.max(append.round);
         }
         if let Some(hint) = self.mismatch(memory, append)? {
             if append.prev.index <= self.commit {
@@ -97,11 +112,7 @@ impl Node {
 
     /// The last entry that may agree, if `prev` is not here.
     #[inline]
-    fn mismatch(
-        &self,
-        memory: &[u8],
-        append: &Append<'_>,
-    ) -> Result<Option<crate::types::EntryId>, Fault> {
+    fn mismatch(&self, memory: &[u8], append: &Append<'_>) -> Result<Option<EntryId>, Fault> {
         let (prev, last, base) = (append.prev, self.window.last(), self.window.base());
         if prev == last || prev.index < base.index {
             // What is compacted is committed, and every leader has what is committed.
@@ -127,33 +138,27 @@ impl Node {
     /// Takes the entries that are new, as far as they fit.
     #[inline]
     fn take(&mut self, memory: &mut [u8], append: &Append<'_>) -> Result<Taken, Fault> {
-        let mut rest = append.entries;
         let (mut id, term) = (append.prev, self.term());
-        while let Some((header, bytes, after)) = rest.split_first() {
-            if header.term < id.term || header.term > term {
-                return Ok(Taken {
-                    verified: id.index,
-                    refused: Some(DropReason::Malformed),
-                });
-            }
-            let next = id.index.next();
-            match self.take_one(memory, next, header, bytes)? {
-                Ok(()) => {}
-                Err(refused) => {
-                    return Ok(Taken {
-                        verified: id.index,
-                        refused,
-                    });
-                }
-            }
-            (id.index, id.term) = (next, header.term);
-            rest = after;
-        }
-        let refused = (!rest.is_empty()).then_some(DropReason::Malformed);
-        Ok(Taken {
+        let taken = |id: EntryId, refused| Taken {
             verified: id.index,
             refused,
-        })
+        };
+        for mut rest in append.entries.slices() {
+            while let Some((header, bytes, after)) = split_entry(rest) {
+                if header.term < id.term || header.term > term {
+                    return Ok(taken(id, Some(DropReason::Malformed)));
+                }
+                let next = EntryId::new(id.index.next(), header.term);
+                if let Err(refused) = self.take_one(memory, next.index, header, bytes)? {
+                    return Ok(taken(id, refused));
+                }
+                (id, rest) = (next, after);
+            }
+            if !rest.is_empty() {
+                return Ok(taken(id, Some(DropReason::Malformed)));
+            }
+        }
+        Ok(taken(id, None))
     }
 
     /// Takes one entry: skips it when it is here, makes way for it when another is. The inner

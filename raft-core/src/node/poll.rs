@@ -62,6 +62,18 @@ impl Node {
         if !self.vault.is_term_durable() || self.fault.is_some() {
             return None;
         }
+        let (to, body) = self.next_body(memory, ready)?;
+        let message = Message {
+            group: self.vault.group,
+            incarnation: self.vault.identity.incarnation,
+            term: self.term(),
+            body,
+        };
+        Some(Transmit { to, message })
+    }
+
+    #[inline]
+    fn next_body<'m>(&mut self, memory: &'m [u8], ready: Ready<'_>) -> Option<(NodeId, Body<'m>)> {
         if !self.reply_due.is_empty() || !self.guests.is_empty() || self.reads.ask_due {
             let reply = self.next_reply(ready);
             if reply.is_some() {
@@ -75,37 +87,27 @@ impl Node {
         }
     }
 
-    #[inline(always)]
-    fn transmit<'m>(&self, to: NodeId, body: Body<'m>) -> Option<Transmit<'m>> {
-        let message = Message {
-            group: self.vault.group,
-            incarnation: self.vault.identity.incarnation,
-            term: self.term(),
-            body,
-        };
-        Some(Transmit { to, message })
-    }
-
     #[inline(never)]
-    fn next_reply<'m>(&mut self, ready: Ready<'_>) -> Option<Transmit<'m>> {
+    fn next_reply<'m>(&mut self, ready: Ready<'_>) -> Option<(NodeId, Body<'m>)> {
         for member in self.reply_due.iter() {
             let Some(slot) = self.slots.get_mut(member.index()) else {
                 continue;
             };
             let to = slot.identity;
-            if slot.replies.is_owed() {
-                if !ready.has(to.node) {
-                    continue;
-                }
-                if let Some(body) = self.vault.reply(&mut slot.replies, to) {
-                    return self.transmit(to.node, body);
-                }
-            } else if !self.is_owed_by_leader(member) {
+            if slot.replies.is_owed() && !ready.has(to.node) {
+                continue;
+            }
+            let body = self.vault.reply(&mut slot.replies, to);
+            if !slot.replies.is_owed() && !self.is_owed_by_leader(member) {
                 self.reply_due.remove(member);
-            } else if ready.has(to.node)
+            }
+            if let Some(body) = body {
+                return Some((to.node, body));
+            }
+            if ready.has(to.node)
                 && let Some(body) = self.take_owed_by_leader(member)
             {
-                return self.transmit(to.node, body);
+                return Some((to.node, body));
             }
         }
         for guest in self.guests.iter_mut() {
@@ -115,7 +117,7 @@ impl Node {
             let to = guest.identity;
             if let Some(body) = self.vault.reply(&mut guest.replies, to) {
                 self.guests.retain(|guest| guest.replies.is_owed());
-                return self.transmit(to.node, body);
+                return Some((to.node, body));
             }
         }
         self.next_read_request(ready)
@@ -134,7 +136,7 @@ impl Node {
     }
 
     /// The question to the leader for an index to read at.
-    fn next_read_request<'m>(&mut self, ready: Ready<'_>) -> Option<Transmit<'m>> {
+    fn next_read_request<'m>(&mut self, ready: Ready<'_>) -> Option<(NodeId, Body<'m>)> {
         let Role::Follower(Some(owed)) = &self.role else {
             return None;
         };
@@ -143,12 +145,12 @@ impl Node {
             return None;
         }
         let request = self.take_read_request()?;
-        self.transmit(to, Body::ReadRequest(request))
+        Some((to, Body::ReadRequest(request)))
     }
 
     /// The acknowledgement to the leader: its round at once, its entries when they are durable.
     #[inline]
-    fn next_ack<'m>(&mut self, ready: Ready<'_>) -> Option<Transmit<'m>> {
+    fn next_ack<'m>(&mut self, ready: Ready<'_>) -> Option<(NodeId, Body<'m>)> {
         let durable = self.vault.log_durable();
         // Room for a frame is as good as more: only less is worth a word when it is regained.
         let frame = self.config.frame_bytes_max;
@@ -177,11 +179,11 @@ impl Node {
         owed.room_sent = room;
         owed.repeat = false;
         let to = owed.leader.node;
-        self.transmit(to, Body::Ack(ack))
+        Some((to, Body::Ack(ack)))
     }
 
     #[inline(never)]
-    fn next_ask<'m>(&mut self, ready: Ready<'_>) -> Option<Transmit<'m>> {
+    fn next_ask<'m>(&mut self, ready: Ready<'_>) -> Option<(NodeId, Body<'m>)> {
         let is_ready = |member: &Member| {
             let slot = self.slots.get(member.index());
             slot.is_some_and(|slot| ready.has(slot.identity.node))
@@ -201,12 +203,16 @@ impl Node {
             }),
             Role::Follower(_) | Role::Leader(_) => return None,
         };
-        self.transmit(to, body)
+        Some((to, body))
     }
 
     /// The next append or chunk, starting with the member after the one served last.
     #[inline]
-    fn next_append<'m>(&mut self, memory: &'m [u8], ready: Ready<'_>) -> Option<Transmit<'m>> {
+    fn next_append<'m>(
+        &mut self,
+        memory: &'m [u8],
+        ready: Ready<'_>,
+    ) -> Option<(NodeId, Body<'m>)> {
         if self.append_due.is_empty() {
             return None;
         }
@@ -241,11 +247,11 @@ impl Node {
         memory: &'m [u8],
         member: Member,
         to: NodeId,
-    ) -> Option<Transmit<'m>> {
+    ) -> Option<(NodeId, Body<'m>)> {
         let Role::Leader(office) = &mut self.role else {
             return None;
         };
-        let round = office.round;
+        let (round, first) = (office.round, office.first);
         let (base, last) = (self.window.base(), self.window.last());
         let progress = &mut self.slots.get_mut(member.index())?.progress;
         if progress.next <= base.index && !matches!(progress.flow, Flow::Snapshot { .. }) {
@@ -261,7 +267,13 @@ impl Node {
             Flow::Probe { sent: false } | Flow::Replicate => {}
         }
         let prev = progress.next.previous();
-        let prev = EntryId::new(prev, self.window.term(memory, prev)?);
+        // Everything from a leader's first entry on is its own.
+        let prev_term = if prev < first {
+            self.window.term(memory, prev)?
+        } else {
+            self.vault.term()
+        };
+        let prev = EntryId::new(prev, prev_term);
         let (end, entries, is_trial) = if prev.index < last.index {
             let frame = self
                 .config
@@ -297,7 +309,7 @@ impl Node {
             self.append_due.remove(member);
         }
         office.handed = round;
-        self.transmit(
+        Some((
             to,
             Body::Append(Append {
                 prev,
@@ -305,7 +317,7 @@ impl Node {
                 round,
                 entries,
             }),
-        )
+        ))
     }
 
     #[inline(never)]
@@ -314,7 +326,7 @@ impl Node {
         memory: &'m [u8],
         member: Member,
         to: NodeId,
-    ) -> Option<Transmit<'m>> {
+    ) -> Option<(NodeId, Body<'m>)> {
         let Role::Leader(office) = &mut self.role else {
             return None;
         };
@@ -350,7 +362,7 @@ impl Node {
         progress.round_sent = round;
         office.handed = round;
         let data = ChunkData::Wanted(len);
-        self.transmit(
+        Some((
             to,
             Body::Chunk(Chunk {
                 snapshot,
@@ -359,7 +371,7 @@ impl Node {
                 offset,
                 data,
             }),
-        )
+        ))
     }
 
     #[inline]

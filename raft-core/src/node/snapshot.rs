@@ -49,7 +49,9 @@ impl Node {
 
     fn move_base(&mut self, memory: &mut [u8], index: LogIndex) -> Result<(), Fault> {
         let damaged = Fault::WindowDamaged;
-        if let Some(at) = self.window.last_configuration(memory, index) {
+        // No configuration stands after the one in force: mostly there is nothing to look through.
+        let latest = index.min(self.current.index);
+        if let Some(at) = self.window.last_configuration(memory, latest) {
             self.window
                 .keep_configuration(memory, at)
                 .map_err(|_| damaged)?;
@@ -81,11 +83,8 @@ impl Node {
             Ok(_) | Err(Refused::Malformed) => return Ok(Err(DropReason::Malformed)),
             Err(Refused::TooLarge) => return Ok(Err(DropReason::TooManyMembers)),
         }
-        if let Err(reason) = self.recognise(sender) {
+        if let Err(reason) = self.recognise(sender, chunk.round) {
             return Ok(Err(reason));
-        }
-        if let Some(owed) = self.owed() {
-            owed.round = owed.round.max(chunk.round);
         }
         if self.has_all_of(memory, snapshot.last) {
             self.commit = self.commit.max(snapshot.last.index);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use simulator::figures::{Figures, Merge};
 use simulator::search::explore::Limits;
-use simulator::search::raft::{Coverage, Habit, Profile, Wanderer, profile};
+use simulator::search::raft::{Coverage, Grain, Habit, Profile, Wanderer, profile};
 
 /// Options of `coverage`.
 #[derive(Args, Debug)]
@@ -32,10 +32,13 @@ pub(crate) struct Arguments {
     /// Let half of the runs go on from where an earlier one met something new.
     #[arg(long, conflicts_with = "tame")]
     forks: bool,
+    /// Tell states apart no finer than the papers do: no frames, no timers.
+    #[arg(long)]
+    shapes: bool,
     /// A seeded fault: nothing goes wrong in the random worlds.
     #[arg(long)]
     tame: bool,
-    /// Say which kinds of shapes were missed, so many.
+    /// Say which kinds of forms were missed, so many.
     #[arg(long, default_value_t = 10)]
     missed: usize,
 }
@@ -52,7 +55,12 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
         println!("no profile is called {}", arguments.profile);
         return ExitCode::FAILURE;
     };
-    let Some((mut coverage, report)) = Coverage::of(profile, &Limits::default()) else {
+    let grain = if arguments.shapes {
+        Grain::Shapes
+    } else {
+        Grain::Situations
+    };
+    let Some((mut coverage, report)) = Coverage::of(profile, grain, &Limits::default()) else {
         println!(
             "{} has what the random worlds are not held to",
             profile.name
@@ -61,10 +69,11 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
     };
     println!("{}: {}", profile.name, profile.bounds());
     println!(
-        "    closed: {}, {} states have {} shapes",
+        "    closed: {}, {} states have {} {}",
         if report.is_closed() { "yes" } else { "no" },
         report.states,
-        coverage.shapes()
+        coverage.forms(),
+        grain.name()
     );
     let habit = match (arguments.forks, arguments.tame) {
         (true, _) => Habit::Forks,
@@ -98,8 +107,11 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
     for (kind, all, missed) in coverage.missed().iter().take(arguments.missed) {
         println!("    missed {missed:6} of {all:6}: {kind}");
     }
-    let mut figures = Figures::new("coverage");
-    figures.add("shapes", coverage.shapes(), Merge::Max);
+    let mut figures = Figures::new(match grain {
+        Grain::Situations => "coverage",
+        Grain::Shapes => "coverage-of-shapes",
+    });
+    figures.add("forms", coverage.forms(), Merge::Max);
     figures.add("visited", coverage.visited(), Merge::Max);
     figures.add("visited-per-myriad", coverage.per_myriad(), Merge::Max);
     figures.add("others", coverage.others(), Merge::Max);
@@ -120,9 +132,9 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
 fn print_line(coverage: &Coverage, runs: u64) {
     let part = coverage.per_myriad();
     println!(
-        "    {runs:9} runs: {} of {} shapes, {}.{:02} %; {} others",
+        "    {runs:9} runs: {} of {}, {}.{:02} %; {} others",
         coverage.visited(),
-        coverage.shapes(),
+        coverage.forms(),
         part / 100,
         part % 100,
         coverage.others()

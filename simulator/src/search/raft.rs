@@ -38,16 +38,20 @@ mod reduce;
 mod reference;
 mod sabotage;
 mod shape;
+mod situation;
 mod step;
+mod wanderer;
 mod words;
 
 use std::time::Duration;
 
-pub use coverage::{Coverage, Habit, Wanderer};
+pub use coverage::Coverage;
 pub use group::{Action, RaftSpace, State};
 pub use profile::{Ending, Profile, Reduction, profile, profiles};
 pub use sabotage::Sabotage;
+pub use situation::Grain;
 pub use step::Input;
+pub use wanderer::{Habit, Wanderer};
 
 use super::explore::{End, Limits, Report, explore};
 use super::lasso::lasso;

@@ -364,6 +364,12 @@ impl Network {
         true
     }
 
+    /// Loses a frame that nothing will deliver any more.
+    pub(crate) fn lose(&mut self, id: FrameId) {
+        self.free.push(id.0);
+        self.slab[id.0 as usize].bytes.clear();
+    }
+
     /// Takes a frame that arrives. Its bytes change places with `bytes`. Nothing if it was lost
     /// with everything that was on its way.
     pub fn take(&mut self, id: FrameId, bytes: &mut Vec<u8>) -> Option<Arrival> {
@@ -378,6 +384,12 @@ impl Network {
             name: frame.name,
             is_whole: frame.sum.is_none_or(|sum| sum == hash_bytes(bytes)),
         })
+    }
+
+    /// A frame that is under way and whole.
+    pub(crate) fn get(&self, id: FrameId) -> Option<&Frame> {
+        let frame = self.slab.get(id.0 as usize)?;
+        (frame.generation == self.generation && frame.sum.is_none()).then_some(frame)
     }
 
     /// Where a frame goes.

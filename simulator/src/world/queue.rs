@@ -138,6 +138,24 @@ impl Queue {
         Some((Moment::from_micros(key >> NUMBER_BITS), Due::unpack(due)))
     }
 
+    /// The frames that will arrive.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = FrameId> {
+        self.entries
+            .iter()
+            .filter_map(|entry| match Due::unpack(entry.1) {
+                Due::Deliver(frame) => Some(frame),
+                _ => None,
+            })
+    }
+
+    /// Takes all frames that will arrive.
+    pub(crate) fn take_frames(&mut self) -> Vec<FrameId> {
+        let frames = self.frames().collect();
+        let is_frame = |entry: &Entry| matches!(Due::unpack(entry.1), Due::Deliver(_));
+        self.entries.retain(|entry| !is_frame(entry));
+        frames
+    }
+
     /// How many are scheduled.
     pub fn len(&self) -> usize {
         self.entries.len()

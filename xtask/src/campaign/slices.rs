@@ -62,8 +62,12 @@ pub(super) const STATIONS: &[Station] = &[
         name: "coverage",
         slice: |context, number| {
             // Once is enough: what part of a closed small world the random worlds visit.
-            let words = "coverage --runs 140000 --least 9900 --seconds 600";
-            (number == 0).then(|| simulator(context, RELEASE, words))
+            let words = match number {
+                0 => "coverage --shapes --forks --runs 140000 --least 9900 --seconds 600",
+                1 => "coverage --forks --seconds 1800",
+                _ => return None,
+            };
+            Some(simulator(context, RELEASE, words))
         },
     },
     Station {

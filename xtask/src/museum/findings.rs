@@ -2,7 +2,7 @@
 //! with some of the mutants or checkers, add up to one page.
 //!
 //! A finding is worth something as long as the protocol and the patch are what they were. A trial without a finding is
-//! repeated when more time is given to it.
+//! repeated when more time is given to it, and one of the tests when there are other tests.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,23 +11,31 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::trial::{Finding, Trial};
+use super::trial::{Finding, TESTS, Trial};
+
+/// What the findings are about: each number tells one state of sources from another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Subject {
+    /// Of the protocol.
+    pub(crate) protocol: u64,
+    /// Of its tests.
+    pub(crate) tests: u64,
+}
 
 /// The file, and what it says.
 pub(crate) struct Findings {
     path: PathBuf,
-    /// Tells one state of the protocol's sources from another.
-    protocol: u64,
+    subject: Subject,
     known: BTreeMap<String, (u64, Finding)>,
 }
 
 impl Findings {
-    pub(crate) fn read(path: PathBuf, protocol: u64) -> Self {
+    pub(crate) fn read(path: PathBuf, subject: Subject) -> Self {
         let text = fs::read_to_string(&path).unwrap_or_default();
         let known = text.lines().filter_map(parse).collect();
         Findings {
             path,
-            protocol,
+            subject,
             known,
         }
     }
@@ -39,19 +47,35 @@ impl Findings {
         };
         format!(
             "{:016x} {patch:016x} {} {} {} {dropped}",
-            self.protocol, trial.mutant, trial.checker, trial.number
+            self.subject.protocol, trial.mutant, trial.checker, trial.number
         )
+    }
+
+    /// The key of a trial that found nothing.
+    fn key_of_none(&self, patch: u64, trial: &Trial<'_>) -> String {
+        let mut key = self.key(patch, trial);
+        if trial.checker == TESTS {
+            key.push_str(&format!("@{:016x}", self.subject.tests));
+        }
+        key
     }
 
     /// What is known of a trial, if it was given as much time as now.
     pub(crate) fn find(&self, patch: u64, trial: &Trial<'_>) -> Option<Finding> {
-        let (seconds, finding) = self.known.get(&self.key(patch, trial))?;
-        (finding.by.is_some() || *seconds >= trial.seconds).then(|| finding.clone())
+        let found = self.known.get(&self.key(patch, trial));
+        if let Some((_, finding)) = found.filter(|(_, finding)| finding.by.is_some()) {
+            return Some(finding.clone());
+        }
+        let (seconds, finding) = self.known.get(&self.key_of_none(patch, trial))?;
+        (*seconds >= trial.seconds).then(|| finding.clone())
     }
 
     /// Writes a finding down.
     pub(crate) fn add(&mut self, patch: u64, trial: &Trial<'_>, finding: &Finding) -> Result<()> {
-        let key = self.key(patch, trial);
+        let key = match finding.by {
+            Some(_) => self.key(patch, trial),
+            None => self.key_of_none(patch, trial),
+        };
         let by = finding.by.as_deref().unwrap_or("-").replace(' ', "-");
         let line = format!(
             "{key} {} {} {} {} {by}\n",
@@ -100,6 +124,7 @@ mod tests {
     #[test]
     fn a_finding_outlives_the_run_but_not_the_code() {
         let scratch = Scratch::new("findings").unwrap();
+        let subject = |protocol, tests| Subject { protocol, tests };
         let path = scratch.path().join("findings");
         let trial = |seconds| Trial {
             mutant: 7,
@@ -114,12 +139,12 @@ mod tests {
             unit: "seeds".into(),
             micros: 55,
         };
-        let mut findings = Findings::read(path.clone(), 1);
+        let mut findings = Findings::read(path.clone(), subject(1, 1));
         findings.add(10, &trial(5), &finding(None)).unwrap();
         findings
             .add(11, &trial(5), &finding(Some("one vote")))
             .unwrap();
-        let again = Findings::read(path.clone(), 1);
+        let again = Findings::read(path.clone(), subject(1, 1));
         assert_eq!(again.find(10, &trial(5)), Some(finding(None)));
         assert_eq!(again.find(10, &trial(6)), None, "more time, another trial");
         assert_eq!(again.find(11, &trial(60)), Some(finding(Some("one-vote"))));
@@ -131,10 +156,40 @@ mod tests {
         };
         assert_eq!(again.find(11, &without), None);
         assert_eq!(
-            Findings::read(path, 2).find(11, &trial(5)),
+            Findings::read(path.clone(), subject(2, 1)).find(11, &trial(5)),
             None,
             "other code"
         );
+    }
+
+    #[test]
+    fn a_survivor_of_the_tests_is_tried_again_when_there_are_others() {
+        let scratch = Scratch::new("survivors").unwrap();
+        let path = scratch.path().join("findings");
+        let subject = |tests| Subject { protocol: 1, tests };
+        let trial = Trial {
+            mutant: 7,
+            checker: TESTS,
+            number: 0,
+            seconds: 0,
+            dropped: &[],
+        };
+        let finding = |by: Option<&str>| Finding {
+            by: by.map(str::to_owned),
+            tries: 1,
+            unit: "tests".into(),
+            micros: 55,
+        };
+        let mut findings = Findings::read(path.clone(), subject(1));
+        findings.add(10, &trial, &finding(None)).unwrap();
+        findings.add(11, &trial, &finding(Some("laws"))).unwrap();
+        assert_eq!(findings.find(10, &trial), Some(finding(None)));
+        let mut later = Findings::read(path.clone(), subject(2));
+        assert_eq!(later.find(10, &trial), None);
+        assert_eq!(later.find(11, &trial), Some(finding(Some("laws"))));
+        later.add(10, &trial, &finding(Some("laws"))).unwrap();
+        let latest = Findings::read(path, subject(2));
+        assert_eq!(latest.find(10, &trial), Some(finding(Some("laws"))));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 
 use super::compose::{compose, unconst};
-use super::findings::hash;
+use super::findings::{Subject, hash};
 use super::patch::Patch;
 use crate::gates::CORE_CRATES;
 use crate::tools::{self, Context};
@@ -54,7 +54,7 @@ pub(crate) struct Copy {
     home: PathBuf,
     source: PathBuf,
     target: PathBuf,
-    protocol: u64,
+    subject: Subject,
 }
 
 impl Copy {
@@ -67,7 +67,10 @@ impl Copy {
             // What is not of this workspace is built once for all copies.
             target: context.target.join("museum/build"),
             home,
-            protocol: 0,
+            subject: Subject {
+                protocol: 0,
+                tests: 0,
+            },
         };
         let mutated: BTreeSet<&str> = patches
             .iter()
@@ -82,17 +85,21 @@ impl Copy {
         let mut kept = BTreeSet::new();
         let mut sources: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
         let mut names: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-        let mut protocol = Vec::new();
+        let (mut protocol, mut tests) = (Vec::new(), Vec::new());
         for path in tracked(context)? {
             // A file that was deleted and not committed yet.
             let Ok(bytes) = fs::read(context.root.join(&path)) else {
                 continue;
             };
-            if CORE_CRATES
-                .iter()
-                .any(|name| path.starts_with(&format!("{name}/src/")))
-            {
+            let is_in = |folder| {
+                let folders = CORE_CRATES.map(|name| format!("{name}/{folder}/"));
+                folders.iter().any(|folder| path.starts_with(folder))
+            };
+            if is_in("src") {
                 protocol.push(bytes.clone());
+            }
+            if is_in("tests") {
+                tests.push(bytes.clone());
             }
             let owner = crates
                 .iter()
@@ -132,7 +139,10 @@ impl Copy {
             );
         }
         remove_others(&copy.source, &copy.source, &kept)?;
-        copy.protocol = hash(&protocol);
+        copy.subject = Subject {
+            protocol: hash(&protocol),
+            tests: hash(&tests),
+        };
         Ok(copy)
     }
 
@@ -166,9 +176,9 @@ impl Copy {
         &self.home
     }
 
-    /// Tells one state of the protocol's sources from another.
-    pub(crate) const fn protocol(&self) -> u64 {
-        self.protocol
+    /// What findings in it are about.
+    pub(crate) const fn subject(&self) -> Subject {
+        self.subject
     }
 
     fn put(&self, path: &str, bytes: &[u8], kept: &mut BTreeSet<String>) -> Result<()> {

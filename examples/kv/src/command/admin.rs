@@ -182,6 +182,10 @@ pub(super) fn raft_node(mut words: Words<'_>) -> Parsed<'_> {
     Ok(Command::Raft(command))
 }
 
+pub(super) fn raft_info(_: Words<'_>) -> Parsed<'_> {
+    Ok(Command::Raft(Raft::Info))
+}
+
 pub(super) fn raft_status(_: Words<'_>) -> Parsed<'_> {
     Ok(Command::Raft(Raft::Status))
 }

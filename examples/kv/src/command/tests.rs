@@ -234,6 +234,11 @@ fn commands_for_operators_are_understood() {
     ok("RAFT.NODE ADD 2 77 h:1 h:2", Command::Raft(add));
     ok("raft.node remove 2", Command::Raft(Raft::Remove { id: 2 }));
     ok("RAFT.STATUS", Command::Raft(Raft::Status));
+    ok("RAFT.INFO", Command::Raft(Raft::Info));
+    fails(
+        "RAFT.INFO all",
+        "ERR wrong number of arguments for 'raft.info' command",
+    );
     fails("RAFT.NODE ADD 2", "ERR syntax error");
     fails(
         "RAFT.NODE REMOVE -1",

@@ -9,11 +9,13 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 use crate::resp::encode;
 use crate::resp::reply::{self, Reply};
+use crate::stream::Stream;
+use crate::tls::{address_name, explain};
 
 /// How long a connection may take to be made.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
@@ -40,7 +42,7 @@ impl core::error::Error for Lost {}
 /// A connection to one node.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     /// Requests that were not sent yet.
     out: Vec<u8>,
     /// What has arrived, from `parsed` on not looked at yet.
@@ -54,15 +56,21 @@ impl Connection {
     /// # Errors
     /// Nobody listens there, or does not answer in time.
     pub async fn open(address: SocketAddr) -> Result<Self, Lost> {
-        let connecting = timeout(CONNECT_TIME_MAX, TcpStream::connect(address));
+        Self::open_with(address, None).await
+    }
+
+    /// Connects to a node, encrypted if there is a way to see who it is.
+    ///
+    /// # Errors
+    /// As for [`Connection::open`], or it cannot prove that it has this address.
+    pub async fn open_with(address: SocketAddr, tls: Option<&TlsConnector>) -> Result<Self, Lost> {
+        let secure = tls.map(|connector| (connector, address_name(address.ip())));
+        let text = address.to_string();
+        let connecting = timeout(CONNECT_TIME_MAX, Stream::connect(&text, secure));
         let connected = connecting
             .await
             .map_err(|_| Lost(format!("{address} does not answer")))?;
-        let stream = connected.map_err(|error| Lost(format!("{address}: {error}")))?;
-        // Pipelining decides what goes together, not the kernel.
-        stream
-            .set_nodelay(true)
-            .map_err(|error| Lost(error.to_string()))?;
+        let stream = connected.map_err(|error| Lost(format!("{address}: {}", explain(&error))))?;
         Ok(Self {
             stream,
             out: Vec::new(),
@@ -81,7 +89,11 @@ impl Connection {
     /// # Errors
     /// The connection broke; part of it may have arrived.
     pub async fn send(&mut self) -> Result<(), Lost> {
-        let sent = timeout(ANSWER_TIME_MAX, self.stream.write_all(&self.out)).await;
+        let sending = async {
+            self.stream.write_all(&self.out).await?;
+            self.stream.flush().await
+        };
+        let sent = timeout(ANSWER_TIME_MAX, sending).await;
         self.out.clear();
         match sent {
             Ok(Ok(())) => Ok(()),

@@ -6,6 +6,7 @@
 //! the next snapshot begin, because until then a restart needs the one before.
 
 use std::io;
+use std::rc::Rc;
 use std::time::{Duration, Instant as Clock};
 
 use raft_core::error::CompactError;
@@ -13,6 +14,7 @@ use raft_core::{Chunk, ChunkData, ENTRY_HEADER_BYTES, EntryId, LogIndex, Piece, 
 use tracing::{error, info, warn};
 
 use super::Machine;
+use crate::metrics::Metrics;
 use crate::storage::{Job, Source, Storage};
 use crate::store::Store;
 
@@ -54,11 +56,12 @@ pub(super) struct Checkpoint {
     /// The piece that is being stored.
     storing: bool,
     received: Option<(Snapshot, Box<Store>)>,
+    metrics: Rc<Metrics>,
 }
 
 impl Checkpoint {
     /// For a node whose window has so many bytes, none of them applied yet.
-    pub(super) fn new(window_len: usize, id: u64) -> Self {
+    pub(super) fn new(window_len: usize, id: u64, metrics: Rc<Metrics>) -> Self {
         let window_len = window_len as u64;
         Self {
             phase: Phase::Idle,
@@ -73,6 +76,7 @@ impl Checkpoint {
             outgoing: Vec::new(),
             storing: false,
             received: None,
+            metrics,
         }
     }
 
@@ -120,6 +124,7 @@ impl Checkpoint {
 
     fn fail(&mut self, failure: &io::Error) {
         error!("cannot save the map: {failure}");
+        self.metrics.snapshots_failed.inc();
         self.retry_at = Some(Clock::now() + RETRY_DELAY);
         self.phase = Phase::Idle;
     }
@@ -146,6 +151,7 @@ impl Checkpoint {
                     "the log begins after entry {}; the snapshot has {size} bytes",
                     last.index
                 );
+                self.metrics.snapshots_saved.inc();
                 self.used = self.used.saturating_sub(used_then);
                 self.phase = Phase::Compacted;
                 self.has_compacted = true;
@@ -248,6 +254,7 @@ impl Checkpoint {
             "the map is that of the snapshot as of entry {}",
             snapshot.last.index
         );
+        self.metrics.snapshots_installed.inc();
         self.used = 0;
         match self.received.take() {
             Some((received, store)) if received == *snapshot => Ok(*store),

@@ -1,6 +1,6 @@
 //! What happened in the Raft node, for the log.
 
-use raft_core::Event;
+use raft_core::{Event, Role};
 use tracing::{debug, error, info, warn};
 
 use super::Engine;
@@ -10,9 +10,17 @@ impl Engine {
     pub(super) fn follow_events(&mut self) {
         while let Some(event) = self.raft.poll_event() {
             match event {
-                Event::RoleChanged { role, term } => info!("now {role:?} in term {term}"),
+                Event::RoleChanged { role, term } => {
+                    info!("now {role:?} in term {term}");
+                    if role == Role::Candidate {
+                        self.metrics.candidacies.inc();
+                    }
+                }
                 Event::LeaderChanged { leader, term } => match leader {
-                    Some(leader) => info!("node {leader} leads in term {term}"),
+                    Some(leader) => {
+                        info!("node {leader} leads in term {term}");
+                        self.metrics.leader_changes.inc();
+                    }
                     None => info!("no leader is known in term {term}"),
                 },
                 Event::ConfigurationChanged { index } => {
@@ -32,7 +40,10 @@ impl Engine {
                     from,
                     reason,
                     count,
-                } => warn!("dropped {count} messages, the last of node {from}: {reason:?}"),
+                } => {
+                    warn!("dropped {count} messages, the last of node {from}: {reason:?}");
+                    self.metrics.dropped.inc_by(u64::from(count));
+                }
                 Event::WindowFull
                 | Event::NoRoomToCampaign
                 | Event::TermsExhausted

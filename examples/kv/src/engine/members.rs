@@ -76,6 +76,13 @@ impl Members {
         });
     }
 
+    /// Answers all operators: there is no time to wait for what they want.
+    pub(super) fn give_up(&mut self) {
+        for task in self.tasks.drain(..) {
+            task.asker.refuse("UNCERTAIN this node is ending");
+        }
+    }
+
     pub(super) fn deadline(&self) -> Option<Clock> {
         (!self.tasks.is_empty()).then(|| Clock::now() + RETRY_DELAY)
     }

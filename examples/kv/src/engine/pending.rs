@@ -6,7 +6,9 @@
 //! later: then nobody can say, and the client is told that.
 
 use std::collections::VecDeque;
+use std::time::Instant as Clock;
 
+use prometheus::Histogram;
 use raft_core::{EntryId, LogIndex};
 
 use super::Asker;
@@ -17,13 +19,29 @@ const UNCERTAIN: &str =
     "UNCERTAIN the leadership was lost before the write was decided; it may or may not take place";
 
 /// The writes in the order of their entries.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pending {
-    writes: VecDeque<(EntryId, Asker)>,
+    writes: VecDeque<Waiting>,
     overwritten: Vec<Asker>,
+    commit_time: Histogram,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    id: EntryId,
+    asker: Asker,
+    since: Clock,
 }
 
 impl Pending {
+    pub(super) fn new(commit_time: Histogram) -> Self {
+        Self {
+            writes: VecDeque::new(),
+            overwritten: Vec::new(),
+            commit_time,
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.writes.is_empty()
     }
@@ -31,12 +49,14 @@ impl Pending {
     pub(super) fn push(&mut self, id: EntryId, asker: Asker) {
         // What stood at this index or beyond was overwritten on this node before.
         self.lose(id.index);
-        self.writes.push_back((id, asker));
+        let since = Clock::now();
+        self.writes.push_back(Waiting { id, asker, since });
     }
 
     /// The entry `id` is applied and came to this.
     pub(super) fn answer(&mut self, id: EntryId, outcome: &Outcome) {
-        if let Some(asker) = self.decide(id) {
+        if let Some(Waiting { asker, since, .. }) = self.decide(id) {
+            self.commit_time.observe(since.elapsed().as_secs_f64());
             asker.outbox.fill(asker.place, asker.protocol, |encoder| {
                 answer::write(outcome, encoder);
             });
@@ -49,37 +69,38 @@ impl Pending {
     }
 
     /// The entry `id` is committed. Whose it is, if anybody's here.
-    fn decide(&mut self, id: EntryId) -> Option<Asker> {
-        while let Some((front, _)) = self.writes.front() {
-            if front.index > id.index {
+    fn decide(&mut self, id: EntryId) -> Option<Waiting> {
+        while let Some(front) = self.writes.front() {
+            if front.id.index > id.index {
                 return None;
             }
-            let (front, asker) = self.writes.pop_front()?;
-            if front == id {
-                return Some(asker);
+            let write = self.writes.pop_front()?;
+            if write.id == id {
+                return Some(write);
             }
             // No write was applied at its index, or another one is.
-            self.overwritten.push(asker);
+            self.overwritten.push(write.asker);
         }
         None
     }
 
     /// Gives up those at `from` and beyond: they may take place or not.
     pub(super) fn lose(&mut self, from: LogIndex) {
-        while let Some((id, asker)) = self.writes.pop_back() {
-            if id.index < from {
-                self.writes.push_back((id, asker));
+        while let Some(write) = self.writes.pop_back() {
+            if write.id.index < from {
+                self.writes.push_back(write);
                 return;
             }
-            asker.refuse(UNCERTAIN);
+            write.asker.refuse(UNCERTAIN);
         }
     }
 
     /// A snapshot has everything up to `last`; what became of single entries is not known any more.
     pub(super) fn skip_to(&mut self, last: LogIndex) {
-        while self.writes.front().is_some_and(|(id, _)| id.index <= last) {
-            if let Some((_, asker)) = self.writes.pop_front() {
-                asker.refuse(UNCERTAIN);
+        let is_over = |write: &Waiting| write.id.index <= last;
+        while self.writes.front().is_some_and(is_over) {
+            if let Some(write) = self.writes.pop_front() {
+                write.asker.refuse(UNCERTAIN);
             }
         }
     }

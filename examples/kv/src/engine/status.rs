@@ -3,25 +3,16 @@
 use std::rc::Rc;
 
 use quorum::NodeId;
-use raft_core::{Identity, Incarnation, Role};
+use raft_core::{Identity, Incarnation, LogIndex, Role, Standing};
 
 use super::members::Wish;
 use super::{Asker, Engine};
 use crate::command::Raft;
-use crate::info::{Facts, RaftFacts};
+use crate::info::{Facts, PeerFacts, RaftFacts};
 use crate::outbox::Outbox;
 use crate::resp::Protocol;
 use crate::resp::encode::Encoder;
 use crate::slots::{Node, Topology};
-
-/// What is counted while the node runs.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counts {
-    /// Clients connected.
-    pub(crate) clients: usize,
-    /// Requests taken.
-    pub(crate) commands: u64,
-}
 
 impl Engine {
     /// The group as clients see it.
@@ -50,8 +41,8 @@ impl Engine {
         Facts {
             uptime: self.origin.elapsed(),
             port: self.settings.listen.port(),
-            clients: self.counts.clients,
-            commands: self.counts.commands,
+            clients: self.clients,
+            commands: self.metrics.commands.get(),
             keys: self.store.len(),
             keys_expiring: self.store.expiring_len(),
             bytes_on_disk: self.storage.bytes_on_disk(),
@@ -60,7 +51,9 @@ impl Engine {
         }
     }
 
-    fn raft_facts(&self) -> RaftFacts {
+    /// The node's part in the group.
+    pub fn raft_facts(&self) -> RaftFacts {
+        let snapshot = self.raft.snapshot();
         RaftFacts {
             group: self.raft.group().value(),
             id: self.settings.id,
@@ -70,13 +63,56 @@ impl Engine {
             commit: self.raft.commit().value(),
             applied: self.raft.delivered().value(),
             last: self.raft.last().index.value(),
+            durable: self.raft.durable().value(),
             members: self.raft.members().count(),
+            is_voter: self.raft.is_voter(),
+            window_used: self.raft.log_bytes() as u64,
+            window_len: self.raft.log_bytes_max() as u64,
+            snapshot: snapshot.last.index.value(),
+            snapshot_len: snapshot.size,
+            peers: self.peers().collect(),
         }
+    }
+
+    fn peers(&self) -> impl Iterator<Item = PeerFacts> {
+        let own = self.raft.identity().node;
+        let others = self.raft.members();
+        let others = others.filter(move |seat| seat.identity.node != own);
+        others.map(|seat| {
+            let id = seat.identity.node;
+            let link = self.links.find(id);
+            let address = self.store.address(id.value());
+            PeerFacts {
+                id: id.value(),
+                is_voter: seat.standing != Standing::Learner,
+                client: address.map(|known| {
+                    let (host, port) = known.client_host_and_port();
+                    (host.into(), port)
+                }),
+                is_connected: link.is_some_and(|link| link.is_connected()),
+                connected: link.and_then(|link| link.connected()),
+                connections: link.map_or(0, |link| link.connections()),
+                failures: link.map_or(0, |link| link.failures()),
+                queued: link.map_or(0, |link| link.queued()),
+                contact: link.and_then(|link| link.contact()),
+                matched: self.raft.matched(id).map(LogIndex::value),
+            }
+        })
+    }
+
+    /// Why no clients should be sent to this node now, if so.
+    pub fn obstacle(&self) -> Option<String> {
+        let (leader, applied) = (self.raft.leader(), self.raft.delivered());
+        self.readiness.obstacle(leader, applied)
     }
 
     /// Takes a command of an operator.
     pub fn operate(&mut self, command: &Raft<'_>, outbox: &Rc<Outbox>, protocol: Protocol) {
         let wish = match *command {
+            Raft::Info => {
+                let text = self.raft_facts().text();
+                return outbox.reply(|out| Encoder::new(out, protocol).text(&text));
+            }
             Raft::Status => {
                 outbox.reply(|out| self.status(&mut Encoder::new(out, protocol)));
                 return;
@@ -125,6 +161,11 @@ impl Engine {
             ("commit", facts.commit.to_string()),
             ("applied", facts.applied.to_string()),
             ("last", facts.last.to_string()),
+            ("durable", facts.durable.to_string()),
+            ("window", facts.window_len.to_string()),
+            ("window-used", facts.window_used.to_string()),
+            ("snapshot", facts.snapshot.to_string()),
+            ("snapshot-bytes", facts.snapshot_len.to_string()),
         ];
         encoder.map(fields.len() + 1);
         for (name, value) in fields {
@@ -138,8 +179,29 @@ impl Engine {
             let address = self.store.address(id);
             let (peer, client) = address.map_or(("?", "?"), |known| (&known.peer, &known.client));
             let (standing, life) = (seat.standing, seat.identity.incarnation);
-            let text = format!("{id} {standing:?} incarnation {life} peer {peer} client {client}");
+            let mut text =
+                format!("{id} {standing:?} incarnation {life} peer {peer} client {client}");
+            if let Some(peer) = facts.peers.iter().find(|peer| peer.id == id) {
+                describe(peer, &facts, &mut text);
+            }
             encoder.bulk(text.as_bytes());
+        }
+    }
+}
+
+/// What this node knows of another: names and values in turn, without what it does not know.
+fn describe(peer: &PeerFacts, facts: &RaftFacts, out: &mut String) {
+    let contact = peer.contact.map(|since| since.as_millis().to_string());
+    let known = [
+        ("connected", Some(u64::from(peer.is_connected).to_string())),
+        ("contact-ms", contact),
+        ("match", peer.matched.map(|index| index.to_string())),
+        ("lag", peer.lag(facts).map(|lag| lag.to_string())),
+        ("queued", Some(peer.queued.to_string())),
+    ];
+    for (name, value) in known {
+        if let Some(value) = value {
+            out.push_str(&format!(" {name} {value}"));
         }
     }
 }

@@ -9,8 +9,10 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
+use prometheus::Histogram;
 use redb::StorageBackend;
 
 const ZEROS: &[u8] = &[0; 256 * 1024];
@@ -19,6 +21,8 @@ const ZEROS: &[u8] = &[0; 256 * 1024];
 #[derive(Clone, Debug, Default)]
 pub(super) struct Health {
     sync_failed: Arc<AtomicBool>,
+    /// What syncs take, once somebody wants to know.
+    sync_time: Arc<OnceLock<Histogram>>,
     #[cfg(test)]
     pub(super) is_full: Arc<AtomicBool>,
 }
@@ -28,6 +32,11 @@ impl Health {
     /// it could not write and show it as written.
     pub(super) fn has_sync_failed(&self) -> bool {
         self.sync_failed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn measure(&self, sync_time: Histogram) {
+        // Whoever asks first is told.
+        let _ = self.sync_time.set(sync_time);
     }
 
     fn check_room(&self) -> io::Result<()> {
@@ -89,9 +98,12 @@ impl StorageBackend for Backend {
         #[cfg(test)]
         tape::note(|files, name| files.sync(name))
             .inspect_err(|_| self.health.sync_failed.store(true, Ordering::Relaxed))?;
-        self.file
-            .sync_data()
-            .inspect_err(|_| self.health.sync_failed.store(true, Ordering::Relaxed))
+        let start = Instant::now();
+        let synced = self.file.sync_data();
+        if let Some(sync_time) = self.health.sync_time.get() {
+            sync_time.observe(start.elapsed().as_secs_f64());
+        }
+        synced.inspect_err(|_| self.health.sync_failed.store(true, Ordering::Relaxed))
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {

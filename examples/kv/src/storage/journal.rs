@@ -11,6 +11,7 @@ use std::panic::{catch_unwind, set_hook, take_hook};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
+use prometheus::Histogram;
 use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::backend::{Backend, Health};
@@ -153,6 +154,11 @@ impl Journal {
         self.next += 1;
         transaction.commit()?;
         Ok(())
+    }
+
+    /// From now on notes what each sync takes.
+    pub fn measure(&self, sync_time: Histogram) {
+        self.health.measure(sync_time);
     }
 
     /// Where it is.

@@ -21,6 +21,8 @@ const VERSION: u8 = 1;
 const BODY_BYTES_MAX: usize = 1024;
 const ACCEPT: u8 = 0;
 const REFUSE: u8 = 1;
+/// The first byte of everybody who speaks TLS.
+const TLS_HANDSHAKE: u8 = 0x16;
 
 /// How a dialer introduces itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +48,12 @@ pub enum Refusal {
     Version(u8),
     /// It belongs to another group.
     Group(GroupId),
+    /// Its certificate is not that of the node that it says it is.
+    Certificate(NodeId),
+    /// It speaks TLS, and this node does not.
+    Tls,
+    /// This node speaks TLS, and it does not.
+    NoTls,
     /// It was meant for another node.
     To(NodeId),
     /// It has this node's own id.
@@ -62,6 +70,14 @@ impl fmt::Display for Refusal {
                 write!(formatter, "it speaks version {version}, not {VERSION}")
             }
             Self::Group(group) => write!(formatter, "it belongs to another group, {group}"),
+            Self::Certificate(node) => write!(
+                formatter,
+                "its certificate is not that of node {node}, which has to name node-{node}.kv"
+            ),
+            Self::Tls => {
+                formatter.write_str("it speaks TLS, for which this node has no --tls-cert")
+            }
+            Self::NoTls => formatter.write_str("this node takes only TLS: give it --tls-cert"),
             Self::To(to) => write!(formatter, "it wants to reach node {to}, which is not here"),
             Self::OwnId => formatter.write_str("it has the same id as this node"),
             Self::CutShort => formatter.write_str("it went away before it said who it is"),
@@ -97,7 +113,10 @@ impl Hello {
             let byte = stream.read_u8().await.map_err(|_| Refusal::CutShort)?;
             head[end - 1] = byte;
             if MAGIC.get(end - 1).is_some_and(|expected| *expected != byte) {
-                return Err(Refusal::NotAPeer);
+                return Err(match (end, byte) {
+                    (1, TLS_HANDSHAKE) => Refusal::Tls,
+                    _ => Refusal::NotAPeer,
+                });
             }
         }
         let [.., version, low, high] = head;

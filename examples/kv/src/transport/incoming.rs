@@ -7,19 +7,20 @@ use std::rc::Rc;
 
 use quorum::NodeId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
-use super::handshake::{self, Hello};
+use super::handshake::{self, Hello, Refusal};
 use super::{FRAME_BYTES_MAX, LENGTH_BYTES};
 use crate::node::Node;
+use crate::stream::Stream;
+use crate::tls;
 
 const HELLO_TIME_MAX: Duration = Duration::from_secs(5);
 const READ_BYTES: usize = 64 * 1024;
 
 /// Serves a connection that somebody made to the peer port.
-pub async fn run(node: Rc<Node>, stream: TcpStream, address: SocketAddr) {
+pub async fn run(node: Rc<Node>, stream: Stream, address: SocketAddr) {
     match greet(&node, stream, address).await {
         Some((stream, hello)) => {
             let peer = hello.from.node;
@@ -38,28 +39,33 @@ pub async fn run(node: Rc<Node>, stream: TcpStream, address: SocketAddr) {
 }
 
 /// Hears who it is; `None` if it is nobody who belongs here.
-async fn greet(
-    node: &Node,
-    mut stream: TcpStream,
-    address: SocketAddr,
-) -> Option<(TcpStream, Hello)> {
-    stream.set_nodelay(true).ok()?;
+async fn greet(node: &Node, mut stream: Stream, address: SocketAddr) -> Option<(Stream, Hello)> {
     let hello = match timeout(HELLO_TIME_MAX, Hello::read(&mut stream)).await {
         Ok(Ok(hello)) => hello,
         Ok(Err(refusal)) => {
-            warn!("refused {address} on the peer port: {refusal}");
+            node.complain(address, refusal.to_string());
             return None;
         }
         Err(_) => {
-            warn!("refused {address} on the peer port: it does not say who it is");
+            node.complain(address, "it does not say who it is".into());
             return None;
         }
     };
-    let checked = hello.check(node.group(), node.id());
-    let answered = stream.write_all(&handshake::answer(&checked)).await;
+    let mut checked = hello.check(node.group(), node.id());
+    if let (Some(certificate), Ok(())) = (stream.certificate(), &checked)
+        && !tls::is_of(certificate, hello.from.node)
+    {
+        checked = Err(Refusal::Certificate(hello.from.node));
+    }
+    let answer = handshake::answer(&checked);
+    let answered = async {
+        stream.write_all(&answer).await?;
+        stream.flush().await
+    };
+    let answered = answered.await;
     if let Err(refusal) = checked {
         let from = hello.from.node;
-        warn!("refused node {from} at {address} on the peer port: {refusal}");
+        node.complain(address, format!("it says it is node {from}, but {refusal}"));
         return None;
     }
     answered.ok()?;
@@ -67,12 +73,15 @@ async fn greet(
 }
 
 /// Hands on every frame until the connection ends.
-async fn receive(node: &Node, mut stream: TcpStream, peer: NodeId) -> io::Result<()> {
+async fn receive(node: &Node, mut stream: Stream, peer: NodeId) -> io::Result<()> {
     let mut arrived: Vec<u8> = Vec::with_capacity(READ_BYTES);
     loop {
-        if stream.read_buf(&mut arrived).await? == 0 {
-            return Ok(());
-        }
+        match stream.read_buf(&mut arrived).await {
+            Ok(0) => return Ok(()),
+            // Frames have lengths: nobody can pass off a part as the whole.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            read => read?,
+        };
         let taken = node.receive(peer, &arrived)?;
         arrived.drain(..taken);
         let missing = missing(&arrived)?;

@@ -9,13 +9,14 @@ use std::rc::Rc;
 
 use quorum::NodeId;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
 
 use super::handshake::{self, Hello};
 use super::{Link, QUEUED_BYTES_MAX};
 use crate::node::Node;
+use crate::stream::Stream;
+use crate::tls::{self, Tls};
 
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
@@ -36,7 +37,7 @@ pub async fn run(node: Rc<Node>, peer: NodeId, link: Rc<Link>) {
             Ok(Ok(stream)) => {
                 debug!("connected to node {peer}");
                 (backoff, last_refusal) = (BACKOFF_MIN, None);
-                link.is_connected.set(true);
+                link.connect();
                 node.notify();
                 let mut sender = Sender::new(stream);
                 let ended = sender.run(&link).await;
@@ -49,14 +50,18 @@ pub async fn run(node: Rc<Node>, peer: NodeId, link: Rc<Link>) {
                 }
             }
             Ok(Err(reason)) => {
+                link.fail();
                 // Once per reason: it will not change soon.
                 if last_refusal.as_ref() != Some(&reason) {
-                    warn!("node {peer} refuses this node: {reason}");
+                    warn!("{reason}");
                     last_refusal = Some(reason);
                 }
                 backoff = BACKOFF_MAX;
             }
-            Err(error) => debug!("cannot reach node {peer}: {error}"),
+            Err(error) => {
+                link.fail();
+                debug!("cannot reach node {peer}: {error}");
+            }
         }
         if heard.elapsed() > STRANGER_TIME_MAX && !node.is_member(peer) {
             node.give_up(peer);
@@ -66,26 +71,59 @@ pub async fn run(node: Rc<Node>, peer: NodeId, link: Rc<Link>) {
     }
 }
 
-/// Connects and introduces itself; the inner error is the peer's refusal.
-async fn connect(node: &Node, peer: NodeId) -> io::Result<Result<TcpStream, String>> {
+/// Connects and introduces itself; the inner error says which of the two refuses the other, and why.
+async fn connect(node: &Node, peer: NodeId) -> io::Result<Result<Stream, String>> {
     let Some((address, hello)) = node.introduction(peer) else {
         return Err(io::Error::other("its address is not known"));
     };
-    let greeted = timeout(CONNECT_TIME_MAX, greet(&address, &hello)).await;
+    let greeting = greet(&address, &hello, node.tls());
+    let greeted = timeout(CONNECT_TIME_MAX, greeting).await;
     greeted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-async fn greet(address: &str, hello: &Hello) -> io::Result<Result<TcpStream, String>> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    stream.write_all(&hello.encode()).await?;
-    let refusal = handshake::read_answer(&mut stream).await?;
-    Ok(refusal.map_or(Ok(stream), Err))
+async fn greet(
+    address: &str,
+    hello: &Hello,
+    tls: Option<&Tls>,
+) -> io::Result<Result<Stream, String>> {
+    let peer = hello.to;
+    let secure = match tls {
+        Some(tls) => Some((
+            tls.dialer(),
+            tls::node_name(peer).map_err(io::Error::other)?,
+        )),
+        None => None,
+    };
+    let mut stream = match Stream::connect(address, secure).await {
+        Ok(stream) => stream,
+        Err(error) if tls::is_trouble(&error) => {
+            return Ok(Err(format!(
+                "node {peer} at {address} does not prove who it is: {}",
+                tls::explain(&error)
+            )));
+        }
+        Err(error) => return Err(error),
+    };
+    // Only after its own part does this end hear that its certificate was refused.
+    let answer = async {
+        stream.write_all(&hello.encode()).await?;
+        stream.flush().await?;
+        handshake::read_answer(&mut stream).await
+    };
+    match answer.await {
+        Ok(None) => Ok(Ok(stream)),
+        Ok(Some(reason)) => Ok(Err(format!("node {peer} refuses this node: {reason}"))),
+        Err(error) if tls::is_trouble(&error) => Ok(Err(format!(
+            "node {peer} refuses this node: {}",
+            tls::explain(&error)
+        ))),
+        Err(error) => Err(error),
+    }
 }
 
 /// One connection while it lasts.
 struct Sender {
-    stream: TcpStream,
+    stream: Stream,
     /// What is being sent, from `sent` on; meanwhile the next is queued.
     out: Vec<u8>,
     sent: usize,
@@ -93,7 +131,7 @@ struct Sender {
 }
 
 impl Sender {
-    fn new(stream: TcpStream) -> Self {
+    fn new(stream: Stream) -> Self {
         Self {
             stream,
             out: Vec::new(),
@@ -152,7 +190,11 @@ impl Sender {
                 Poll::Pending => break,
             }
         }
-        self.poll_end(context)
+        // Encryption may hold back what it was given.
+        match Pin::new(&mut self.stream).poll_flush(context) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) | Poll::Pending => self.poll_end(context),
+        }
     }
 
     /// The peer says nothing on this connection, so whatever can be read is its end.
@@ -162,6 +204,9 @@ impl Sender {
         match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(())) => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+            }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
         }
     }

@@ -67,6 +67,8 @@ pub struct Node {
     pub peer: SocketAddr,
     pub directory: PathBuf,
     pub window: Option<&'static str>,
+    /// More options of `kv serve`.
+    pub options: Vec<String>,
     pub process: Option<Child>,
 }
 
@@ -80,6 +82,7 @@ impl Node {
             peer,
             directory: root.join(format!("n{id}")),
             window: None,
+            options: Vec::new(),
             process: None,
         }
     }
@@ -147,6 +150,7 @@ impl Node {
             command.args(["--window", window]);
         }
         let command = command
+            .args(&self.options)
             .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::null());
@@ -276,7 +280,8 @@ impl Client {
     }
 }
 
-fn text(reply: &Reply<'_>) -> String {
+/// An answer in words.
+pub fn text(reply: &Reply<'_>) -> String {
     match reply {
         Reply::Simple(text) => format!("+{}", String::from_utf8_lossy(text)),
         Reply::Error(text) => format!("-{}", String::from_utf8_lossy(text)),

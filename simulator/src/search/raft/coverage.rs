@@ -7,81 +7,60 @@
 //!
 //! # The idea
 //!
-//! A closed profile is a denominator: all shapes ([`super::shape`]) of all its states. Random worlds,
-//! held to the same kind of group (three members, no changes, no compaction, writes that take no
-//! time), begin where the profile begins, and after each step their shape is marked. They draw their
-//! faults as all random worlds do. A run ends when it leaves the bounds for good, because its terms
-//! grew beyond them. Shapes are looked at when all hosts are up and no write is under way.
+//! A closed profile is a denominator: all its states, as situations ([`super::situation`]), or the
+//! coarser shapes ([`super::shape`]) of larger profiles. Random worlds, held to the same kind of group
+//! (three members, no changes, no compaction, writes that take no time), begin where the profile begins,
+//! and after each step what they are in is marked. They draw their faults as all random worlds do. A run
+//! ends when it leaves the bounds for good, because its terms grew beyond them. Worlds are looked at
+//! when all hosts are up, no write is under way and no more frames are than the profile allows.
 //!
 //! # What it cannot see
 //!
-//! Frames under way and timers are no part of a shape. A world may crash more often and have more
-//! frames under way than the profile, so that it meets shapes that the profile does not have; those
-//! within its terms and entries are counted too.
+//! A world may crash more often and have more frames under way than the profile, so that it meets what
+//! the profile does not have; of that what lies within its terms and entries is counted too. Frames and
+//! timers are no part of a shape.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use clocks::Duration;
+use raft_core::wire;
 
-use super::group::RaftSpace;
-use super::names::{Renaming, renamings};
-use super::node::{ELECTION_MAX, ELECTION_MIN};
+use super::group::{NONE, RaftSpace};
+use super::names::{Renaming, name, renamings};
+use super::node::ELECTION_MIN;
 use super::profile::{Profile, Reduction};
 use super::sabotage::Sabotage;
-use super::shape::{self, Beginning, Class, Prints};
+use super::shape::{self, Class, Prints};
+use super::situation::{FrameForm, Grain, NodeForm, Viewpoint};
+use super::wanderer::{MEMBERS, Wanderer};
 use crate::oracle::Violation;
 use crate::search::explore::{Limits, Report, explore_with};
-use crate::stage::{Setting, Stage};
-use crate::world::decision::Left;
+use crate::world::host::{Machine, node};
 use crate::world::queue::Due;
 use crate::world::random::{Random, Stream};
-use crate::world::swarm::{NEVER, Swarm, Weights};
 use crate::world::{Progress, World};
 
-/// Members of the groups that are compared.
-const MEMBERS: usize = 3;
 /// A run that has not left the bounds after so many steps ends.
 const STEPS_MAX: u32 = 3000;
-/// So does one whose shape is the same for so many steps.
-const STALE: u32 = 150;
-/// Worlds that are kept to go on from.
-const KEPT: usize = 256;
 
 type Kind = [Class; MEMBERS];
 
-/// All shapes of a closed profile, and which of them were visited.
+/// All forms of a closed profile, and which of them were visited.
 pub struct Coverage {
     profile: Profile,
+    grain: Grain,
     renamings: Vec<Renaming>,
-    shapes: HashMap<u64, Kind>,
+    known: RefCell<HashMap<u64, Prints>>,
+    forms: HashMap<u64, Kind>,
     visited: HashSet<u64>,
     others: HashSet<u64>,
 }
 
-/// A world that begins where the profile begins.
-pub struct Wanderer {
-    settled: World,
-    world: World,
-    beginning: Beginning,
-    kept: Vec<World>,
-    habit: Habit,
-}
-
-/// What a wanderer does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Habit {
-    /// Each run begins where the profile begins.
-    Plain,
-    /// Half of the runs go on from where an earlier one met a new shape, with new chance.
-    Forks,
-    /// A seeded fault: nothing is delayed or lost, and nobody crashes.
-    Tame,
-}
-
 impl Coverage {
-    /// Explores a profile for its shapes. `None` if it is of a kind that random worlds are not held
+    /// Explores a profile for its forms. `None` if it is of a kind that random worlds are not held
     /// to: with joiners, changes, compactions, an ending or slow disks.
-    pub fn of(profile: Profile, limits: &Limits) -> Option<(Coverage, Report)> {
+    pub fn of(profile: Profile, grain: Grain, limits: &Limits) -> Option<(Coverage, Report)> {
         let is_plain = profile.members == MEMBERS
             && profile.joiners == 0
             && profile.changes == 0
@@ -91,48 +70,72 @@ impl Coverage {
         if !is_plain {
             return None;
         }
-        let renamings = renamings(MEMBERS);
-        // All shapes count, also of states that become one because nobody can tell them apart.
-        let whole = Profile {
-            reduction: Reduction::None,
-            ..profile
-        };
-        let mut space = RaftSpace::new(whole, Sabotage::None, 0);
-        let beginning = space.beginning();
-        let mut shapes = HashMap::new();
-        let mut known: Vec<Option<(Prints, Class)>> = Vec::new();
-        let report = explore_with(&mut space, limits, &mut |space: &RaftSpace, state, _, _| {
-            let nodes = [0, 1, 2].map(|place: usize| {
-                let id = state.nodes[place];
-                if known.len() <= id as usize {
-                    known.resize(id as usize + 1, None);
-                }
-                *known[id as usize].get_or_insert_with(|| {
-                    let machine = &space.nodes.locals.get(id).machine;
-                    (
-                        shape::prints(machine, &beginning, &renamings),
-                        shape::class(machine, &beginning),
-                    )
-                })
-            });
-            let print = shape::print(nodes.iter().map(|node| node.0), renamings.len());
-            shapes
-                .entry(print)
-                .or_insert_with(|| kind(nodes.map(|node| node.1)));
-        });
-        let coverage = Coverage {
+        let mut coverage = Coverage {
             profile,
-            renamings,
-            shapes,
+            grain,
+            renamings: renamings(MEMBERS),
+            known: RefCell::default(),
+            forms: HashMap::new(),
             visited: HashSet::new(),
             others: HashSet::new(),
         };
+        let report = coverage.explore(limits);
         Some((coverage, report))
     }
 
-    /// How many shapes there are.
-    pub fn shapes(&self) -> u64 {
-        self.shapes.len() as u64
+    fn explore(&mut self, limits: &Limits) -> Report {
+        // All forms count, also of states that become one because nobody can tell them apart.
+        let whole = Profile {
+            reduction: Reduction::None,
+            ..self.profile
+        };
+        let mut space = RaftSpace::new(whole, Sabotage::None, 0);
+        let beginning = space.beginning();
+        let (grain, renamings, forms) = (self.grain, &self.renamings, &mut self.forms);
+        let frames_max = whole.frames;
+        let viewpoint = Viewpoint {
+            grain,
+            beginning,
+            renamings,
+            known: &self.known,
+        };
+        let mut known: Vec<Option<(NodeForm, Class)>> = Vec::new();
+        let mut frames: Vec<Option<FrameForm>> = Vec::new();
+        explore_with(&mut space, limits, &mut |space: &RaftSpace, state, _, _| {
+            let places = [0, 1, 2].map(|place: usize| state.nodes[place] as usize);
+            for id in places {
+                known.resize_with(known.len().max(id + 1), || None);
+                known[id].get_or_insert_with(|| {
+                    let machine = &space.nodes.locals.get(id as u32).machine;
+                    (viewpoint.node(machine), shape::class(machine, &beginning))
+                });
+            }
+            let nodes = places.map(|id| known[id].as_ref().expect("it was looked at"));
+            let under_way = state.frames.iter().take_while(|frame| **frame != NONE);
+            let under_way = under_way.filter(|_| grain == Grain::Situations);
+            let mut under_way: Vec<_> = under_way
+                .map(|id| {
+                    let place = *id as usize;
+                    frames.resize_with(frames.len().max(place + 1), || None);
+                    let form = frames[place].get_or_insert_with(|| {
+                        let frame = space.nodes.frames.get(*id);
+                        let (from, to) = (name(frame.from.into()), name(frame.to.into()));
+                        let message = wire::decode(&frame.bytes).expect("what was encoded decodes");
+                        viewpoint.frame((from, to), &message)
+                    });
+                    form.clone()
+                })
+                .collect();
+            let print = viewpoint.print(&nodes.map(|node| &node.0), &mut under_way, frames_max);
+            forms
+                .entry(print.expect("the profile allows no more"))
+                .or_insert_with(|| kind(nodes.map(|node| node.1)));
+        })
+    }
+
+    /// How many forms there are.
+    pub fn forms(&self) -> u64 {
+        self.forms.len() as u64
     }
 
     /// How many of them were visited.
@@ -140,22 +143,28 @@ impl Coverage {
         self.visited.len() as u64
     }
 
-    /// Shapes that were visited and that the profile does not have, though its terms and entries
+    /// Forgets what was visited.
+    pub fn forget(&mut self) {
+        self.visited.clear();
+        self.others.clear();
+    }
+
+    /// Forms that were visited and that the profile does not have, though its terms and entries
     /// would allow them: more frames were under way, or more crashes happened.
     pub fn others(&self) -> u64 {
         self.others.len() as u64
     }
 
-    /// Visited shapes in ten thousand.
+    /// Visited forms in ten thousand.
     pub fn per_myriad(&self) -> u64 {
-        self.visited() * 10_000 / self.shapes().max(1)
+        self.visited() * 10_000 / self.forms().max(1)
     }
 
-    /// The kinds of shapes that were missed, each with the number of all and of missed shapes, most
+    /// The kinds of forms that were missed, each with the number of all and of missed forms, most
     /// missed ones first.
     pub fn missed(&self) -> Vec<(String, u64, u64)> {
         let mut kinds: BTreeMap<Kind, (u64, u64)> = BTreeMap::new();
-        for (print, kind) in &self.shapes {
+        for (print, kind) in &self.forms {
             let (all, missed) = kinds.entry(*kind).or_default();
             *all += 1;
             *missed += u64::from(!self.visited.contains(print));
@@ -179,10 +188,18 @@ impl Coverage {
         wanderer.begin(&self.profile, seed, &mut random);
         let mut left = self.profile.proposals;
         let (mut latest, mut since) = (0, 0);
+        let stale = wanderer.patience();
         for step in 0..STEPS_MAX {
             let world = &mut wanderer.world;
+            if self.grain == Grain::Situations && random.chance(100) {
+                // A driver may look at its clock whenever it wants; a machine notices then that it need
+                // not stick to its leader any more.
+                let soon = random.duration(Duration::ZERO, ELECTION_MIN);
+                let host = random.index(MEMBERS);
+                world.queue.push(world.now.plus(soon), Due::Wake(host));
+            }
             if world.step()? == Progress::Ends {
-                return Ok(u64::from(step));
+                return Ok(u64::from(step) + 1);
             }
             if left > 0 && random.chance(30) {
                 let leaders = world.leaders().collect::<Vec<_>>();
@@ -193,41 +210,55 @@ impl Coverage {
                 }
             }
             let Some((print, is_new)) = self.look(wanderer) else {
-                return Ok(u64::from(step));
+                return Ok(u64::from(step) + 1);
             };
             if is_new {
                 wanderer.keep(&mut random);
             }
-            if print != latest {
+            if is_new || (print != latest && !wanderer.is_fork) {
                 (latest, since) = (print, step);
             }
-            if step - since > STALE {
-                return Ok(u64::from(step));
+            if step - since > stale {
+                return Ok(u64::from(step) + 1);
             }
         }
         Ok(u64::from(STEPS_MAX))
     }
 
-    /// Marks the shape of the world, and says which it is and whether it is a new one of the
+    /// Marks the form of the world, and says which it is and whether it is a new one of the
     /// profile's; nothing if it is beyond the bounds.
     fn look(&mut self, wanderer: &Wanderer) -> Option<(u64, bool)> {
         let beginning = &wanderer.beginning;
-        let hosts = &wanderer.world.hosts;
-        let machines = || hosts.iter().filter_map(|host| host.raft.as_ref());
+        let world = &wanderer.world;
+        let machines = || world.hosts.iter().filter_map(|host| host.raft.as_ref());
         let term_max = beginning.term + self.profile.terms;
         if machines().any(|machine| machine.term().value() > term_max) {
             return None;
         }
-        let is_stored = |machine: &crate::world::host::Machine| {
+        let is_stored = |machine: &Machine| {
             machine.durable_hard_state() == machine.hard_state()
                 && machine.durable() == machine.last().index
         };
         if machines().count() < MEMBERS || !machines().all(is_stored) {
             return Some((0, false));
         }
-        let prints = |machine| shape::prints(machine, beginning, &self.renamings);
-        let print = shape::print(machines().map(prints), self.renamings.len());
-        if self.shapes.contains_key(&print) {
+        let viewpoint = Viewpoint {
+            grain: self.grain,
+            beginning: *beginning,
+            renamings: &self.renamings,
+            known: &self.known,
+        };
+        let mut nodes = machines().map(|machine| viewpoint.node(machine));
+        let nodes = [(); MEMBERS].map(|()| nodes.next().expect("all are up"));
+        let mut frames = match self.grain {
+            Grain::Situations => under_way(world, &viewpoint),
+            Grain::Shapes => Vec::new(),
+        };
+        let print = viewpoint.print(&nodes.each_ref(), &mut frames, self.profile.frames);
+        let Some(print) = print else {
+            return Some((0, false));
+        };
+        if self.forms.contains_key(&print) {
             let is_new = self.visited.insert(print);
             return Some((print, is_new));
         }
@@ -240,132 +271,18 @@ impl Coverage {
     }
 }
 
+/// The frames under way in a world.
+fn under_way(world: &World, viewpoint: &Viewpoint<'_>) -> Vec<FrameForm> {
+    let frames = world.queue.frames().filter_map(|frame| {
+        let frame = world.network.get(frame)?;
+        let message = wire::decode(&frame.bytes).ok()?;
+        Some(viewpoint.frame((node(frame.from), node(frame.to)), &message))
+    });
+    frames.collect()
+}
+
 /// A kind does not depend on the names of the nodes.
 fn kind(mut classes: Kind) -> Kind {
     classes.sort_unstable();
     classes
-}
-
-impl Wanderer {
-    /// A group that was formed just now.
-    ///
-    /// # Errors
-    ///
-    /// What an oracle noticed.
-    pub fn new(habit: Habit) -> Result<Self, Violation> {
-        let setting = Setting {
-            hosts: MEMBERS,
-            latency: (Duration::from_millis(1), Duration::from_millis(2)),
-            election_timeout: (ELECTION_MIN, ELECTION_MAX),
-            heartbeat: Duration::from_millis(500),
-            write: (Duration::ZERO, Duration::ZERO),
-        };
-        let settled = Stage::settled(setting, 1)?.into_world();
-        let leader = settled.leaders().next_back();
-        let leader = leader.and_then(|leader| settled.hosts[leader].raft.as_ref());
-        let beginning = leader.map_or(Beginning { term: 1, index: 0 }, |machine| Beginning {
-            term: machine.term().value(),
-            index: machine.last().index.value(),
-        });
-        Ok(Wanderer {
-            settled,
-            world: World::blank(),
-            beginning,
-            kept: Vec::new(),
-            habit,
-        })
-    }
-
-    /// Keeps the world as it is now, in the place of another if there are many.
-    fn keep(&mut self, random: &mut Random) {
-        if self.habit != Habit::Forks {
-            return;
-        }
-        if self.kept.len() < KEPT {
-            self.kept.push(World::blank());
-            let last = self.kept.len() - 1;
-            return self.kept[last].copy_from(&self.world);
-        }
-        self.kept[random.index(KEPT)].copy_from(&self.world);
-    }
-
-    /// The settled group, restarted as in the profile, with the chance of another seed.
-    fn begin(&mut self, profile: &Profile, seed: u64, random: &mut Random) {
-        let swarm = self.swarm(profile, seed);
-        let world = &mut self.world;
-        if !self.kept.is_empty() && random.chance(500) {
-            world.copy_from(&self.kept[random.index(self.kept.len())]);
-            world.reseed(seed);
-            world.swarm = swarm;
-            return;
-        }
-        world.copy_from(&self.settled);
-        world.reseed(seed);
-        world.swarm = swarm;
-        for host in 0..MEMBERS {
-            let left = Left::default();
-            world.crash_leaving(host, left);
-            let soon = random.duration(Duration::from_millis(20), Duration::from_millis(25));
-            world.queue.push(world.now.plus(soon), Due::Restart(host));
-        }
-        if self.habit != Habit::Tame {
-            let soon = random.duration(Duration::ZERO, world.swarm.fault_interval);
-            world.queue.push(world.now.plus(soon), Due::Fault);
-        }
-    }
-
-    /// The options of a random world, held to the profile: times are those of this group.
-    fn swarm(&self, profile: &Profile, seed: u64) -> Swarm {
-        let fits = |swarm: &Swarm| swarm.election_timeout.0 == ELECTION_MIN;
-        let mut seeds = Random::new(seed, Stream::Swarm);
-        let mut drawn = Swarm::draw(seeds.next_u64());
-        while !fits(&drawn) {
-            drawn = Swarm::draw(seeds.next_u64());
-        }
-        let own = &self.settled.swarm;
-        let crashes = |weight: u64| if profile.crashes > 0 { weight } else { 0 };
-        let weights = Weights {
-            crash: crashes(drawn.weights.crash),
-            crash_leader: crashes(drawn.weights.crash_leader),
-            crash_acker: crashes(drawn.weights.crash_acker),
-            crash_all: crashes(drawn.weights.crash_all),
-            crash_writing: 0,
-            disk_stall: 0,
-            rot: 0,
-            ..drawn.weights
-        };
-        let swarm = Swarm {
-            hosts: own.hosts,
-            founders: own.founders,
-            heartbeat: own.heartbeat,
-            persist_timeout: own.persist_timeout,
-            window_bytes: own.window_bytes,
-            frame_bytes: own.frame_bytes,
-            compact_after: u64::MAX,
-            write: own.write,
-            slow_disk: None,
-            write_failure: 0,
-            has_torn_writes: false,
-            has_kept_writes: false,
-            corruption: 0,
-            reconfigure_interval: None,
-            has_wipes: false,
-            storm: NEVER,
-            propose_interval: NEVER,
-            weights,
-            ..drawn
-        };
-        if self.habit != Habit::Tame {
-            return swarm;
-        }
-        Swarm {
-            loss: 0,
-            duplication: 0,
-            tail: 0,
-            busy: 0,
-            delay: (Duration::ZERO, Duration::ZERO),
-            weights: Weights::default(),
-            ..swarm
-        }
-    }
 }

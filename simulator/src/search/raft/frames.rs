@@ -28,6 +28,19 @@ pub(super) enum Kind {
     Ack,
 }
 
+impl Kind {
+    pub(super) fn of(body: &Body<'_>) -> Self {
+        match body {
+            Body::PreVote(_) => Kind::PreVote,
+            Body::PreVoteReply(_) => Kind::PreVoteReply,
+            Body::Vote(_) | Body::TimeoutNow => Kind::Vote,
+            Body::VoteReply(_) => Kind::VoteReply,
+            Body::Append(_) | Body::Chunk(_) | Body::ReadReply(_) => Kind::Entries,
+            Body::Ack(_) | Body::ReadRequest(_) => Kind::Ack,
+        }
+    }
+}
+
 /// All frames met so far.
 pub(super) struct Frames {
     known: HashMap<(u8, u8, Vec<u8>), u32>,
@@ -77,14 +90,7 @@ impl Frames {
             from: key.0,
             to: key.1,
             term: message.term.value(),
-            kind: match message.body {
-                Body::PreVote(_) => Kind::PreVote,
-                Body::PreVoteReply(_) => Kind::PreVoteReply,
-                Body::Vote(_) | Body::TimeoutNow => Kind::Vote,
-                Body::VoteReply(_) => Kind::VoteReply,
-                Body::Append(_) | Body::Chunk(_) | Body::ReadReply(_) => Kind::Entries,
-                Body::Ack(_) | Body::ReadRequest(_) => Kind::Ack,
-            },
+            kind: Kind::of(&message.body),
             bytes: key.2.clone(),
         });
         self.attempts.push(attempt);

@@ -11,7 +11,7 @@
 use raft_core::{LogIndex, Raft, Role};
 
 use super::names::{Renaming, place_of};
-use crate::search::space::{fold, mix};
+use crate::search::space::fold;
 
 /// Where a group begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,18 +81,6 @@ where
         });
     }
     prints
-}
-
-/// The fingerprint of a group: the same for groups that are renamings of each other.
-pub(super) fn print(nodes: impl Iterator<Item = Prints>, renamings: usize) -> u64 {
-    let mut sums = [0_u64; RENAMINGS_MAX];
-    for prints in nodes {
-        for (sum, print) in sums.iter_mut().zip(prints) {
-            *sum = sum.wrapping_add(mix(print));
-        }
-    }
-    let sums = sums[..renamings].iter();
-    sums.fold(0, |all, sum| all.wrapping_add(mix(*sum)))
 }
 
 fn write<B, const N: usize>(

@@ -1,0 +1,77 @@
+//! The end of a server: nobody new is let in, and who waits is answered first.
+//!
+//! Told to end, a node takes no more requests and goes on until those it has taken are answered: a write by
+//! the majority's word, a read by proof. That takes as long as a write does. Where it takes longer there is no
+//! majority or no disk; then each of them is told that its write is uncertain, or that its read was not
+//! answered. A second signal ends the process at once, which is as safe as a crash.
+
+use core::time::Duration;
+use std::process::exit;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use crate::node::Node;
+
+/// How long those who wait are given.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(4);
+/// How long the last answers may take to leave.
+const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
+const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+
+/// The signals by which a process is told to end.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on the process ends only by this module.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for the next one and names it.
+    pub async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+
+    /// Ends the process when another one comes.
+    pub async fn exit_at_next(&mut self) {
+        let name = self.next().await;
+        warn!("{name} again: ending at once");
+        exit(1);
+    }
+}
+
+/// Lets those who wait be answered, while the node goes on turning elsewhere.
+pub async fn drain(node: &Node) {
+    node.end();
+    if timeout(DRAIN_TIME_MAX, last_client(node)).await.is_ok() {
+        info!("all clients are answered");
+        return;
+    }
+    let waiting = node.look(|engine| engine.clients);
+    warn!("{waiting} clients could not be answered in time");
+    node.with_engine(|engine| engine.give_up());
+    // Who does not read is not waited for.
+    let _ = timeout(FAREWELL_TIME_MAX, last_client(node)).await;
+}
+
+/// A connection closes as soon as nothing is owed on it.
+async fn last_client(node: &Node) {
+    while node.look(|engine| engine.clients > 0) {
+        sleep(LOOK_INTERVAL).await;
+    }
+}

@@ -1,0 +1,78 @@
+//! What an operator sees of a group, and how its members change.
+
+mod support;
+
+use support::{Node, free_addresses, leader, refusal, run, trio, wait_for};
+
+/// The lines of `kv status`, asked of that node.
+fn status(node: &Node) -> Vec<String> {
+    let output = run(&["status", "--member", &node.client.to_string()]);
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    said.lines().map(str::to_owned).collect()
+}
+
+/// The words of the row of a node.
+fn row(lines: &[String], id: u64) -> Option<Vec<&str>> {
+    let mut rows = lines.iter().map(|line| line.split("  ").map(str::trim));
+    let mut row = rows.find(|row| row.clone().next() == Some(&id.to_string()))?;
+    Some(row.by_ref().filter(|word| !word.is_empty()).collect())
+}
+
+#[test]
+fn the_table_shows_who_lags_who_is_gone_and_who_was_removed() {
+    let root = tempfile::tempdir().unwrap();
+    let mut nodes = trio(root.path(), None);
+    let first = leader(&nodes).unwrap();
+    let [other, third] = [(first + 1) % 3, (first + 2) % 3];
+    let mut client = nodes[first].connect();
+    assert_eq!(client.call(&["SET", "a", "1"]), "+OK");
+    // Any member can be asked.
+    let lines = wait_for("rows without lag", || {
+        let lines = status(&nodes[other]);
+        let is_level = |node: &Node| match row(&lines, node.id) {
+            Some(row) => row[2] == "leader" || (row[2] == "follower" && row[6] == "0"),
+            None => false,
+        };
+        nodes.iter().all(is_level).then_some(lines)
+    });
+    let led = format!("led by node {} in term ", nodes[first].id);
+    assert!(lines[0].contains(&led), "{lines:?}");
+    assert_eq!(lines.len(), 5, "{lines:?}");
+
+    nodes[other].kill();
+    for number in 0..20 {
+        assert_eq!(client.call(&["INCR", &format!("n{number}")]), ":1");
+    }
+    let lines = wait_for("a row with lag", || {
+        let lines = status(&nodes[third]);
+        let lag: u64 = row(&lines, nodes[other].id)?[6].parse().ok()?;
+        (lag >= 20).then_some(lines)
+    });
+    assert_eq!(row(&lines, nodes[other].id).unwrap()[2], "-");
+    let gone = format!("node {} does not answer: ", nodes[other].id);
+    assert!(lines.last().unwrap().starts_with(&gone), "{lines:?}");
+    let info = client.call(&["RAFT.INFO"]);
+    let expected = format!("id={},state=disconnected,voting=yes", nodes[other].id);
+    assert!(info.contains(&expected), "{info}");
+    assert!(info.contains("num_voting_nodes:3\r\n"), "{info}");
+
+    let id = nodes[other].id.to_string();
+    assert_eq!(client.call(&["RAFT.NODE", "REMOVE", &id]), "+OK");
+    wait_for("two rows", || {
+        let lines = status(&nodes[first]);
+        (lines.len() == 4 && row(&lines, nodes[other].id).is_none()).then_some(())
+    });
+    // It comes back as a new node.
+    std::fs::remove_dir_all(&nodes[other].directory).unwrap();
+    nodes[other].join(&nodes[first]);
+    nodes[other].start();
+    wait_for("three rows", || {
+        let lines = status(&nodes[first]);
+        (row(&lines, nodes[other].id)?[1] == "voter").then_some(())
+    });
+
+    let [nobody] = free_addresses();
+    let told = refusal(&["status", "--member", &nobody.to_string()]);
+    assert!(told.contains(&nobody.to_string()), "{told}");
+}
