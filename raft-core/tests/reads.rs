@@ -9,45 +9,11 @@ mod support;
 use clocks::Duration;
 use quorum::NodeId;
 use raft_core::error::ReadError;
-use raft_core::{Change, LogIndex, ReadFailure, ReadOutcome, ReadTicket, Role};
+use raft_core::{Change, ReadFailure, ReadOutcome, Role};
 use support::past::{Past, identity};
-use support::solo::{Said, Solo, ack, append};
+use support::readers::{failed, read, ready, replies, round};
+use support::solo::{Said, ack, append};
 use support::{World, config};
-
-fn ready(ticket: ReadTicket, index: u64) -> ReadOutcome {
-    ReadOutcome::Ready {
-        ticket,
-        index: LogIndex::new(index),
-        valid_until: None,
-    }
-}
-
-fn failed(ticket: ReadTicket, reason: ReadFailure) -> ReadOutcome {
-    ReadOutcome::Failed { ticket, reason }
-}
-
-fn read(solo: &mut Solo) -> ReadTicket {
-    let ticket = solo.raft.read(solo.now).expect("somebody leads");
-    solo.check();
-    ticket
-}
-
-/// The latest round that was sent to anybody.
-fn round(sent: &[(u64, u32, Said)]) -> u64 {
-    let rounds = sent.iter().filter_map(|(_, _, said)| match said {
-        Said::Append { round, .. } => Some(*round),
-        _ => None,
-    });
-    rounds.max().expect("an append was sent")
-}
-
-fn replies(sent: &[(u64, u32, Said)]) -> Vec<(u64, u64, u64)> {
-    let reply = |(to, _, said): &(u64, u32, Said)| match said {
-        Said::ReadReply { number, index, .. } => Some((*to, *number, *index)),
-        _ => None,
-    };
-    sent.iter().filter_map(reply).collect()
-}
 
 #[test]
 fn read_is_answered_after_a_quorum_acknowledged_a_later_contact() {
@@ -432,32 +398,4 @@ fn outcomes_that_nobody_fetches_are_refused_more_reads() {
     let ended: Vec<_> = solo.ended().iter().map(ReadOutcome::ticket).collect();
     assert_eq!(ended, tickets);
     let _ = read(&mut solo);
-}
-
-/// Reads open rounds far more often than heartbeats; a follower that is many of them behind is
-/// nevertheless known to follow.
-#[test]
-fn reads_made_a_slow_follower_look_dead() {
-    let mut solo = Past::new(1).log(&[1]).establish();
-    let term = solo.term();
-    let mut rounds = vec![1];
-    for step in 0..300 {
-        solo.tick(1);
-        let _ = read(&mut solo);
-        let sent = solo.drain().sent;
-        if sent
-            .iter()
-            .any(|(_, _, said)| matches!(said, Said::Append { .. }))
-        {
-            rounds.push(round(&sent));
-        }
-        // One answers at once until it dies, the other half a hundred rounds late.
-        if step < 200 {
-            solo.say(2, term, ack(2, rounds[rounds.len() - 1]));
-        }
-        let late = rounds.len().saturating_sub(50);
-        solo.say(3, term, ack(2, rounds[late]));
-        solo.ended();
-    }
-    assert!(solo.raft.is_leader());
 }

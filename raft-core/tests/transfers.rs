@@ -7,7 +7,7 @@ use quorum::NodeId;
 use raft_core::error::{ProposeError, ReconfigureError, TransferError};
 use raft_core::{Change, Event, Role};
 use support::World;
-use support::past::{Past, identity};
+use support::past::{Past, commands, identity};
 use support::solo::{Said, Solo, ack, append};
 
 fn transfer(solo: &mut Solo, to: u64) -> Result<(), TransferError> {
@@ -228,4 +228,47 @@ fn leader_that_removed_itself_names_its_successor() {
     assert_eq!(world.leader(), Some(3));
     assert_eq!(world.now, now, "nobody had to wait");
     assert!(!world.raft(1).is_voter());
+}
+
+/// The same while the successor lags behind a majority that would let the leader go.
+#[test]
+fn removed_leader_left_before_its_successor_was_level() {
+    let mut solo = Past::new(1).voters(&[1, 2, 3, 4]).log(&[1]).establish();
+    let term = solo.term();
+    solo.raft
+        .reconfigure(&[Change::Remove(NodeId::new(1))])
+        .unwrap();
+    transfer(&mut solo, 3).unwrap();
+    for _ in 0..5 {
+        solo.tick(20);
+        let sent = solo.drain().sent;
+        let round = sent.iter().find_map(|(_, _, said)| match said {
+            Said::Append { round, .. } => Some(*round),
+            _ => None,
+        });
+        for peer in [2, 4] {
+            let last = solo.last().0;
+            solo.say(peer, term, ack(last, round.expect("a heartbeat")));
+        }
+    }
+    assert!(solo.raft.is_leader() && !solo.raft.is_voter());
+    assert_eq!(solo.commit(), solo.last().0);
+    let last = solo.last().0;
+    assert_eq!(told(&solo.say(3, term, ack(last, 1)).sent), [3]);
+}
+
+/// Who cannot store could not lead.
+#[test]
+fn successor_whose_disk_stalls_does_not_stand() {
+    let mut solo = Past::new(3).log(&[1]).start();
+    solo.hear(1, 1, &append((1, 1), 1, 1, &commands(2, &[1])));
+    let write = solo.take_write();
+    assert!(write.is_some());
+    solo.tick(1000);
+    solo.hear(1, 1, &append((2, 1), 1, 2, &[]));
+    solo.hear(1, 1, &Said::TimeoutNow);
+    assert_eq!((solo.raft.role(), solo.term()), (Role::Follower, 1));
+    solo.finish_write(write.expect("begun"));
+    solo.hear(1, 1, &Said::TimeoutNow);
+    assert_eq!((solo.raft.role(), solo.term()), (Role::Candidate, 2));
 }

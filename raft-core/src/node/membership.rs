@@ -39,10 +39,6 @@ impl Node {
             // A leader that was alone has members now.
             self.arm_heartbeat();
         }
-        if self.reads.is_waiting {
-            // Other members decide.
-            self.advance_reads();
-        }
         Ok(())
     }
 

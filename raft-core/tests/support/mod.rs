@@ -5,6 +5,7 @@
 pub mod bounds;
 pub mod past;
 pub mod promises;
+pub mod readers;
 pub mod said;
 pub mod solo;
 
