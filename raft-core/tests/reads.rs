@@ -369,6 +369,19 @@ fn question_to_an_earlier_office_was_answered() {
     }
 }
 
+/// Found by hostile input: the answer was due, and the leader had lost its office.
+#[test]
+fn leader_that_gave_way_answered_a_question() {
+    let mut solo = Past::new(1).log(&[1]).establish();
+    let (nonce, number, term) = (5, 0, solo.term());
+    let sent = solo.say(2, term, Said::ReadRequest { nonce, number }).sent;
+    solo.hear(3, term, &ack(2, round(&sent)));
+    solo.hear(2, term + 1, &Said::VoteReply(false));
+    assert_eq!(solo.raft.role(), Role::Follower);
+    let sent = solo.say(2, term + 1, Said::Vote { last: (2, 2) }).sent;
+    assert_eq!(replies(&sent), []);
+}
+
 #[test]
 fn outcomes_that_nobody_fetches_are_refused_more_reads() {
     let mut solo = Past::new(2).log(&[1]).start();

@@ -125,7 +125,7 @@ impl Node {
 
     /// Whether a leader owes this member more than entries.
     fn is_owed_by_leader(&self, member: Member) -> bool {
-        self.is_leader() && (self.is_read_confirmed(member) || self.is_to_be_told(member))
+        self.is_read_confirmed(member) || self.is_to_be_told(member)
     }
 
     fn take_owed_by_leader(&mut self, member: Member) -> Option<Body<'static>> {

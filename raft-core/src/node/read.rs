@@ -203,9 +203,10 @@ impl Node {
         true
     }
 
+    /// Whether this leader owes a member an answer; what an earlier office left does not count.
     pub(super) fn is_read_confirmed(&self, member: Member) -> bool {
         let asked = self.slot(member).and_then(|slot| slot.progress.asked);
-        asked.is_some_and(|asked| asked.stage == Asking::Confirmed)
+        self.is_leader() && asked.is_some_and(|asked| asked.stage == Asking::Confirmed)
     }
 
     /// The answer to a member whose question a quorum's acknowledgement has settled.
