@@ -63,7 +63,8 @@ pub struct ConfigBuilder {
 impl ConfigBuilder {
     /// How long a follower hears nothing before it campaigns: drawn anew each time, evenly, from
     /// `[min, max)`. Choose `min` at least ten times a round trip with its two writes, and the
-    /// range several times the spread of delays. The founder's `min` becomes the stickiness
+    /// range several times the spread of delays and several ticks of a driver that looks at its
+    /// clock only so often. The founder's `min` becomes the stickiness
     /// period of the group.
     pub const fn election_timeout(mut self, min: Duration, max: Duration) -> Self {
         self.config.election_timeout_min = min;
@@ -96,8 +97,10 @@ impl ConfigBuilder {
     /// as measured over an election timeout: below 1,000,000. Without this call there are no leases.
     ///
     /// A promise about every clock of the group: it must count the time for which a machine is
-    /// suspended, and must not be set back. If it does not hold a read can return what was
-    /// overwritten before it began; nothing else depends on it.
+    /// suspended, and must not be set back; and it is read *after* a frame was received and before
+    /// it is given to [`handle_message`](crate::Raft::handle_message), on followers too: an earlier
+    /// time ends their promise early. If that does not hold a read can return what was overwritten
+    /// before it began; nothing else depends on it.
     pub const fn lease(mut self, drift_ppm: u32) -> Self {
         self.config.lease_drift_ppm = Some(drift_ppm);
         self

@@ -127,6 +127,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     /// duplicated or out of order is `Ok`; what is wrong is dropped with
     /// [`Event::Dropped`]. Returns a piece of a snapshot if the driver is to store one.
     ///
+    /// `now` is read after the frame was received: leases rest on it, see
+    /// [`ConfigBuilder::lease`](crate::ConfigBuilder::lease).
+    ///
     /// Work: O(members + bytes in the message); where logs disagree also O(log window), and
     /// O(window) when a configuration is overwritten.
     ///
@@ -307,7 +310,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     }
 
     /// The next read that ended. Fetch them after [`poll_committed`](Raft::poll_committed),
-    /// because a read can wait for what that hands over. Work: O(members).
+    /// because a read can wait for what that hands over. When one ended, others may have something
+    /// to send: transmit once more, or it waits for the next heartbeat. Work: O(members).
     #[inline]
     pub fn poll_read(&mut self) -> Option<ReadOutcome> {
         self.parts().0.poll_read()

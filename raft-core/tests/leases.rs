@@ -8,7 +8,7 @@ use quorum::NodeId;
 use raft_core::error::ConfigError;
 use raft_core::{Change, Config, LogIndex, ReadOutcome, Role};
 use support::World;
-use support::past::{Past, identity};
+use support::past::{Item, Past, identity, voters};
 use support::solo::{Said, Solo, ack, append};
 
 /// Until when a read that begins now is valid, if it is answered by lease.
@@ -36,6 +36,11 @@ fn after(begin: Instant, millis: u64) -> Instant {
 
 /// A round of contacts, acknowledged by `peers` when `millis` have passed; says when it began.
 fn contact(solo: &mut Solo, peers: &[u64], millis: u64) -> Instant {
+    contact_of(solo, peers, 1, millis)
+}
+
+/// The same of peers that have stored the leader's log up to `verified`.
+fn contact_of(solo: &mut Solo, peers: &[u64], verified: u64, millis: u64) -> Instant {
     solo.tick(20);
     let begin = solo.now;
     let sent = solo.drain().sent;
@@ -45,8 +50,8 @@ fn contact(solo: &mut Solo, peers: &[u64], millis: u64) -> Instant {
     });
     solo.pass(millis);
     for peer in peers {
-        let verified = ack(0, round.expect("a heartbeat"));
-        solo.say(*peer, solo.term(), verified);
+        let said = ack(verified, round.expect("a heartbeat"));
+        solo.say(*peer, solo.term(), said);
     }
     begin
 }
@@ -205,8 +210,32 @@ fn lease_counted_on_voters_that_never_answered() {
     assert_eq!(lease(&solo), None);
     contact(&mut solo, &[2, 3], 1);
     assert_eq!(lease(&solo), None);
+    contact(&mut solo, &[2], 1);
+    contact_of(&mut solo, &[4], 0, 1);
+    let what = "who has stored nothing does not know for how long to promise";
+    assert_eq!(lease(&solo), None, "{what}");
     let begin = contact(&mut solo, &[4, 2], 1);
     assert_eq!(lease(&solo), Some(after(begin, 100)));
+}
+
+/// Found by reading: a node that knows no configuration does not know for how long a leader that
+/// was heard counts. It acknowledged the round that a lease was measured from, and voted at once.
+#[test]
+fn newcomer_promised_nothing_and_a_lease_counted_on_it() {
+    let mut solo = Past::new(3).members(Vec::new()).stickiness(0).start();
+    let configuration = Item::Seats(voters(&[1, 2, 3]));
+    solo.say(1, 2, append((0, 0), 0, 1, &[(1, configuration)]));
+    solo.pass(99);
+    let asked = Said::Vote { last: (1, 1) };
+    solo.say(2, 3, asked.clone());
+    assert_eq!(
+        solo.term(),
+        2,
+        "it heard its leader less than the period ago"
+    );
+    solo.pass(1);
+    solo.say(2, 3, asked);
+    assert_eq!(solo.term(), 3);
 }
 
 /// Nobody could look at the clock once more before the answer is used.

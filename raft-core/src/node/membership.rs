@@ -34,6 +34,9 @@ impl Node {
         self.current.was_voter = was_voter;
         self.events.push(Event::ConfigurationChanged { index });
         if !self.is_leader() {
+            // The leader was heard just now; until it knew a configuration it did not know for how
+            // long that counts.
+            self.mark_heard();
             self.arm_election();
         } else if !self.timers.is_set(Timer::Heartbeat) {
             // A leader that was alone has members now.

@@ -18,7 +18,9 @@
 //!
 //! A lease answers at once, `[Ongaro14 §6.4.1]`. Whoever acknowledged a round withholds its vote
 //! for the stickiness period after it heard of it, so nobody else can lead until that has passed
-//! since the round was opened, on clocks that keep to the declared drift. The machine's own
+//! since the round was opened, on clocks that keep to the declared drift. That holds for whoever
+//! has stored something of this log: it knows a configuration, hence the period, from then on, and
+//! counts it anew when it learns it. The machine's own
 //! [`campaign`](crate::Raft::campaign) keeps to it too. A question of another node never gets an
 //! answer by lease, because nobody could look at the clock once more.
 //!
@@ -34,7 +36,7 @@ use crate::event::DropReason;
 use crate::message::{ReadReply, ReadRequest};
 use crate::read::{BATCHES, ReadFailure, ReadOutcome, ReadTicket, Stage};
 use crate::slot::{Asked, Asking, Slot, find_identity};
-use crate::types::{Identity, Round};
+use crate::types::{Identity, LogIndex, Round};
 
 /// How many rounds may be ahead of the one that a quorum has acknowledged for a read to open
 /// another. Reads gather meanwhile; heartbeats open theirs in any case.
@@ -84,6 +86,8 @@ impl Node {
         // A place is free: what gathered in the last one may go on.
         if outcome.is_some() && self.reads.is_waiting {
             self.advance_reads();
+        } else if outcome.is_some() && !self.is_leader() {
+            self.mark_ask();
         }
         outcome
     }
@@ -236,9 +240,15 @@ impl Node {
     /// The leader is to be asked, once more or for the first time, if something waits for that.
     fn mark_ask_again(&mut self) {
         let is_following = matches!(self.role, Role::Follower(Some(_)));
-        let batches = self.reads.batches();
-        let waits = |stage: &Stage| matches!(stage, Stage::Gathering | Stage::Asked);
-        self.reads.ask_due = is_following && batches.iter().any(|batch| waits(&batch.stage));
+        // What gathers in the last place goes on gathering until another is free.
+        let has_place = self.reads.has_place(self.delivered);
+        let waits = |stage: &Stage| match stage {
+            Stage::Asked => true,
+            Stage::Gathering => has_place,
+            Stage::Round { .. } | Stage::Confirmed { .. } | Stage::Failed(_) => false,
+        };
+        let mut batches = self.reads.batches().iter();
+        self.reads.ask_due = is_following && batches.any(|batch| waits(&batch.stage));
     }
 
     /// The question for the leader: the one that was asked already, or that of what gathered.
@@ -355,8 +365,12 @@ impl Node {
         }
         let contact = |member: Member| match self.slot(member) {
             Some(_) if Some(member) == self.current.me => self.now.as_micros(),
+            // Who has stored nothing of this log may know no configuration, and withholds no vote.
             // Until it has answered, its contact is the time at which it became a member.
-            Some(slot) if slot.progress.round_acked > Round::ZERO => {
+            Some(slot)
+                if slot.progress.round_acked > Round::ZERO
+                    && slot.progress.matched > LogIndex::ZERO =>
+            {
                 slot.progress.contact.as_micros()
             }
             Some(_) | None => 0,

@@ -228,6 +228,9 @@ impl Node {
             owed.verified_sent = owed.verified_sent.min(kept);
             owed.reject = None;
         }
-        self.restore_configuration(memory)
+        self.restore_configuration(memory)?;
+        // From now on it knows for how long hearing from a leader counts.
+        self.mark_heard();
+        Ok(())
     }
 }

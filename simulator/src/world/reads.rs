@@ -1,6 +1,6 @@
 //! Reads without a log entry, on hosts of every kind, and leaders that are told to hand over.
 
-use raft_core::ReadOutcome;
+use raft_core::{LogIndex, ReadOutcome};
 
 use crate::model::Input;
 use crate::oracle::words::words;
@@ -61,7 +61,11 @@ impl World {
             let clients = &mut self.oracles.clients;
             let Some(asked) = clients.on_read(number, outcome.ticket()) else {
                 // Memory that was put back asks again for what was answered.
-                continue;
+                if self.sabotage == Sabotage::None {
+                    let what = words!("host {} ends a read that nobody waits for", number + 1);
+                    self.judge(Oracle::Invariants, Err(what))?;
+                }
+                return self.answer_reads(number);
             };
             let is_ready = match outcome {
                 ReadOutcome::Ready { valid_until, .. } => {
@@ -73,6 +77,18 @@ impl World {
                 clients.on_refused(asked);
                 self.stats.add(Count::ReadFailed);
                 continue;
+            }
+            let floor = clients
+                .asked(asked)
+                .map_or(LogIndex::ZERO, |asked| asked.floor);
+            if let ReadOutcome::Ready { index, .. } = outcome
+                && index < floor
+            {
+                let what = words!(
+                    "host {} reads at {index}, and {floor} was answered before",
+                    number + 1
+                );
+                return self.judge(Oracle::Linearizability, Err(what));
             }
             let is_leased = matches!(
                 outcome,
