@@ -318,6 +318,25 @@ fn entries_out_of_order_register_nobody() {
     }
 }
 
+/// Entries applied again on a state that has them already: what is caught, and what is not.
+#[test]
+fn a_registration_applied_again_is_caught_if_its_session_was_evicted() {
+    let mut machine = Machine::default();
+    for nonce in 1..5 {
+        machine.register(nonce); // the fourth evicts the first
+    }
+    let newest = SessionId::new(4);
+    let again = machine.table.register(LogIndex::new(1), 1);
+    assert_eq!(again, Err(OutOfOrder { newest }));
+    let found = machine.table.register(LogIndex::new(2), 2);
+    assert_eq!(found.map(|found| found.is_new), Ok(false));
+    for nonce in 2..5 {
+        assert!(machine.table.unregister(SessionId::new(nonce), nonce));
+    }
+    let opened = machine.table.register(LogIndex::new(2), 2);
+    assert_eq!(opened.map(|opened| opened.is_new), Ok(true));
+}
+
 #[test]
 fn a_client_that_leaves_gives_its_place_back() {
     let mut machine = Machine::default();
