@@ -18,9 +18,9 @@
 //! **The three capacities are part of the state machine's version.** They decide who is evicted and
 //! what is ahead, so members with different ones execute different commands. A group changes them
 //! only when all its members do, between the same two entries of the log: at a committed command
-//! that says so, or while every member stands still with the same entries applied. Up to there
-//! each member applies with the old table and restores old snapshots with it; there
-//! it enlarges the table by [`Sessions::restore_enlarged`]. No table is made smaller.
+//! that says so, or while every member stands still with the same entries applied. Up to there each
+//! member applies with the old table, also after a restart, and restores older snapshots into the
+//! old table; there it enlarges it by [`Sessions::restore_enlarged`]. No table is made smaller.
 //!
 //! # Duties of the state machine
 //!
@@ -132,7 +132,8 @@
 //! clients keep theirs alive. Here only room expires sessions, so no clock enters the log and
 //! silent clients cost nothing until others need their place. A registration that is committed
 //! twice gives two sessions there; here the nonce gives the first one again, because in a small
-//! table orphans would evict the living.
+//! table orphans would evict the living. A request says the nonce too, so that it is not taken for
+//! that of a client to whom another group gave the same name.
 //!
 //! Bounds: an answer takes `4 + ANSWER_BYTES` bytes, rounded up to two, a session
 //! `32 + OUTSTANDING` answers, rounded up to eight, and the table eight bytes more
@@ -197,7 +198,7 @@ pub struct Request {
     /// Which command of the session this is, counted from 0. A repetition has the same number.
     pub number: u64,
     /// The lowest number whose answer the client has not seen yet, at most `number`. The answers
-    /// below are dropped, whatever becomes of this request.
+    /// below are dropped, also if this command is forgotten, or ahead.
     pub first_unacknowledged: u64,
 }
 
@@ -250,10 +251,10 @@ pub struct Registered {
 /// A registration does not stand beyond all that are in the table: the embedder's fault, who
 /// applies entries out of their order, or again, or registers twice in one. Nothing changed.
 ///
-/// It catches this alone: a nonce that no session of the table has, registered at or before the index
-/// that names the newest session of the table. It does not catch a registration that
-/// is applied again while its session is in the table, or after the newest sessions were closed;
-/// nor any other command that is applied again or out of its order.
+/// It catches this alone: a nonce that no session of the table has, registered at or before the
+/// index that names the newest session of the table. It does not catch a registration that is
+/// applied again while its session is in the table, or after the newest sessions were closed; nor
+/// any other command that is applied again or out of its order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
