@@ -10,7 +10,7 @@
 //! | [`raft_restore`] | a journal | it is refused or taken, and what is taken works |
 //! | [`raft_window`] | operations on a log | the ring is a list |
 //! | [`raft_values`] | a value, or settings | it comes back; what is accepted works |
-//! | [`session_table`] | a table, and commands of sessions | nothing is executed twice; a snapshot changes nothing |
+//! | [`session_table`] | a table, and commands of sessions | nothing is executed twice, or for another's nonce; a snapshot changes nothing, an enlarged table no answer |
 //! | [`quorum_sets`] | voters, votes, indexes | counting on fingers says the same |
 //! | [`clock_values`] | operations on clocks | numbers of unlimited size say the same |
 //! | [`kv_resp`] | what a client sends to `examples/kv` | pieces mean what the whole means, in bounded memory |

@@ -153,15 +153,18 @@ fn sessions_return() {
     let session = SessionId::new(u64::MAX);
     assert_returns(Request {
         session,
+        nonce: 1 << 40,
         number: 1 << 60,
         first_unacknowledged: 3,
     });
     assert_returns(Registered {
         session,
+        is_new: true,
         evicted: Some(SessionId::new(1)),
     });
     assert_returns(OutOfOrder { newest: session });
     assert_returns(AnswerTooLong { len: 9, len_max: 8 });
     assert_returns(BufferTooSmall { needed: 10 });
     assert_returns(DecodeError::UnknownVersion(2));
+    assert_returns(DecodeError::NonceTwice(u64::MAX));
 }

@@ -15,6 +15,22 @@ const ANSWER_BYTES: usize = 4;
 
 type Table = Sessions<3, 3, 4>;
 
+/// What a client says that it registered with.
+#[derive(Clone, Copy, Debug)]
+enum Nonce {
+    Own,
+    Other(u64),
+}
+
+impl Nonce {
+    fn or(self, own: u64) -> u64 {
+        match self {
+            Nonce::Own => own,
+            Nonce::Other(other) => other,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Register {
@@ -23,9 +39,11 @@ enum Step {
     /// Sessions are picked by age, so that evicted ones are asked for too.
     Unregister {
         pick: usize,
+        nonce: Nonce,
     },
     Command {
         pick: usize,
+        nonce: Nonce,
         number: u64,
         first: u64,
         answer: Vec<u8>,
@@ -38,14 +56,20 @@ fn number() -> impl Strategy<Value = u64> {
     prop_oneof![12 => 0..8u64, 1 => u64::MAX - 4..=u64::MAX, 1 => any::<u64>()]
 }
 
+fn nonce() -> impl Strategy<Value = Nonce> {
+    prop_oneof![8 => Just(Nonce::Own), 1 => (0..6u64).prop_map(Nonce::Other)]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let answer = prop::collection::vec(any::<u8>(), 0..=ANSWER_BYTES + 1);
     prop_oneof![
         3 => (0..6u64).prop_map(|nonce| Step::Register { nonce }),
-        1 => (0..8usize).prop_map(|pick| Step::Unregister { pick }),
-        12 => (0..6usize, number(), number(), answer).prop_map(|(pick, number, first, answer)| {
-            Step::Command { pick, number, first, answer }
-        }),
+        1 => (0..8usize, nonce()).prop_map(|(pick, nonce)| Step::Unregister { pick, nonce }),
+        12 => (0..6usize, nonce(), number(), number(), answer).prop_map(
+            |(pick, nonce, number, first, answer)| {
+                Step::Command { pick, nonce, number, first, answer }
+            },
+        ),
         1 => Just(Step::Transfer),
     ]
 }
@@ -67,11 +91,12 @@ struct Naive {
 }
 
 impl Naive {
-    fn register(&mut self, index: u64, nonce: u64) -> (u64, Option<u64>) {
+    /// Name, whether it is new, and who was evicted.
+    fn register(&mut self, index: u64, nonce: u64) -> (u64, bool, Option<u64>) {
         let known = self.sessions.iter().find(|(_, held)| held.nonce == nonce);
         if let Some(id) = known.map(|(id, _)| *id) {
             self.sessions.entry(id).or_default().used = index;
-            return (id, None);
+            return (id, false, None);
         }
         let oldest = self.sessions.iter().min_by_key(|(_, held)| held.used);
         let evicted = oldest
@@ -89,15 +114,24 @@ impl Naive {
                 ..session
             },
         );
-        (index, evicted)
+        (index, true, evicted)
+    }
+
+    fn unregister(&mut self, id: u64, nonce: u64) -> bool {
+        let held = self.sessions.get(&id).map(|held| held.nonce);
+        held == Some(nonce) && self.sessions.remove(&id).is_some()
     }
 
     fn command(&mut self, index: u64, request: Request, answer: &[u8]) -> (&'static str, Vec<u8>) {
         let id = request.session.value();
-        let Some(session) = self.sessions.get_mut(&id) else {
+        let session = self.sessions.get_mut(&id);
+        let Some(session) = session.filter(|held| held.nonce == request.nonce) else {
             return ("expired", vec![]);
         };
         session.used = index;
+        if request.number < request.first_unacknowledged {
+            return ("contradictory", vec![]);
+        }
         session.first = session.first.max(request.first_unacknowledged);
         session.answers.retain(|number, _| *number >= session.first);
         if request.number < session.first {
@@ -132,6 +166,7 @@ fn command(
         Outcome::Repeated(answer) => ("repeated", answer.to_vec()),
         Outcome::Forgotten => ("forgotten", vec![]),
         Outcome::Ahead => ("ahead", vec![]),
+        Outcome::Contradictory => ("contradictory", vec![]),
         Outcome::Expired => ("expired", vec![]),
     }
 }
@@ -151,7 +186,7 @@ fn restored(bytes: &[u8]) -> Result<Table, DecodeError> {
 /// Plays the steps on a table, a second replica that goes through snapshots, and the maps.
 fn play(steps: &[Step], saw: &mut BTreeSet<&'static str>) -> Table {
     let (mut table, mut replica, mut naive) = (Table::new(), Table::new(), Naive::default());
-    let mut ids = vec![SessionId::new(1_000_000)];
+    let mut ids = vec![(SessionId::new(1_000_000), 0)];
     for (index, step) in (1..).zip(steps) {
         let place = LogIndex::new(index);
         match step {
@@ -160,30 +195,35 @@ fn play(steps: &[Step], saw: &mut BTreeSet<&'static str>) -> Table {
                 assert_eq!(replica.register(place, *nonce), Ok(registered));
                 let evicted = registered.evicted.map(SessionId::value);
                 let expected = naive.register(index, *nonce);
-                assert_eq!((registered.session.value(), evicted), expected);
-                saw.insert(if evicted.is_some() {
-                    "evicted"
-                } else {
-                    "registered"
+                let id = registered.session.value();
+                assert_eq!((id, registered.is_new, evicted), expected);
+                saw.insert(match (registered.is_new, evicted) {
+                    (false, _) => "found",
+                    (true, Some(_)) => "evicted",
+                    (true, None) => "registered",
                 });
-                ids.push(registered.session);
+                ids.push((registered.session, *nonce));
             }
-            Step::Unregister { pick } => {
-                let id = ids[ids.len().saturating_sub(pick + 1)];
-                let was = naive.sessions.remove(&id.value()).is_some();
-                assert_eq!(table.unregister(id), was);
-                assert_eq!(replica.unregister(id), was);
+            Step::Unregister { pick, nonce } => {
+                let (id, own) = ids[ids.len().saturating_sub(pick + 1)];
+                let nonce = nonce.or(own);
+                let was = naive.unregister(id.value(), nonce);
+                assert_eq!(table.unregister(id, nonce), was);
+                assert_eq!(replica.unregister(id, nonce), was);
             }
             Step::Command {
                 pick,
+                nonce,
                 number,
                 first,
                 answer,
             } => {
-                let session = ids[ids.len().saturating_sub(pick + 1)];
+                let (session, own) = ids[ids.len().saturating_sub(pick + 1)];
+                let nonce = nonce.or(own);
                 let (number, first_unacknowledged) = (*number, *first);
                 let request = Request {
                     session,
+                    nonce,
                     number,
                     first_unacknowledged,
                 };
@@ -197,7 +237,7 @@ fn play(steps: &[Step], saw: &mut BTreeSet<&'static str>) -> Table {
         assert_eq!(replica, table);
         assert_eq!(table.len(), naive.sessions.len());
         assert_eq!(table.is_empty(), naive.sessions.is_empty());
-        for id in &ids {
+        for (id, _) in &ids {
             assert_eq!(
                 table.contains(*id),
                 naive.sessions.contains_key(&id.value())
@@ -225,9 +265,11 @@ fn the_table_does_what_maps_do() {
     result.unwrap_or_else(|failure| panic!("{failure}"));
     let all = [
         "ahead",
+        "contradictory",
         "evicted",
         "expired",
         "forgotten",
+        "found",
         "fresh",
         "registered",
         "repeated",
@@ -293,15 +335,17 @@ fn any_bytes_are_refused_or_taken() {
                     let _ = table.register(LogIndex::new(index), nonce);
                 } else if let Step::Command {
                     pick,
+                    nonce,
                     number,
                     first,
                     answer,
                 } = step
                 {
                     let session = SessionId::new(pick as u64);
-                    let first_unacknowledged = first;
+                    let (nonce, first_unacknowledged) = (nonce.or(0), first);
                     let request = Request {
                         session,
+                        nonce,
                         number,
                         first_unacknowledged,
                     };
@@ -339,9 +383,19 @@ fn tables_that_cannot_be_are_refused_with_the_reason() {
         assert_eq!(with(9 + 32 + 3 * 2, name), Err(DecodeError::Malformed));
     }
     assert_eq!(with(9 + 16, 4), Err(DecodeError::Malformed)); // used before it was registered
+    let session = 32 + 3 * 2; // without answers
+    assert_eq!(with(9 + session + 8, 1), Err(DecodeError::NonceTwice(1)));
     let mut long = bytes.clone();
     long[9 + 32..][..2].copy_from_slice(&[5, 0]); // an answer of five bytes
     assert_eq!(restored(&long), Err(DecodeError::Malformed));
+    // The last number but one is the first unacknowledged: it stands at 2, and the last at 0.
+    for (place, expected) in [(0, true), (1, false), (2, true)] {
+        let mut last = bytes.clone();
+        last[9 + 24..][..8].copy_from_slice(&(u64::MAX - 1).to_le_bytes());
+        last[9 + 32 + 2 * place..][..2].copy_from_slice(&[0, 0]);
+        let refused = restored(&last) == Err(DecodeError::Malformed);
+        assert_eq!(refused, !expected, "an answer at {place}");
+    }
     assert_eq!(restored(&bytes), Ok(table));
 }
 
@@ -354,6 +408,7 @@ fn the_layout_is_the_documented_one() {
         .expect("empty");
     let request = Request {
         session: SessionId::new(0x0102),
+        nonce: 0x0304,
         number: 7,
         first_unacknowledged: 6,
     };

@@ -11,6 +11,7 @@
 //!
 //! Little endian. Each table has one encoding, and what is read makes the very table that was
 //! written. The capacities are part of it: a table of other capacities would evict other sessions.
+//! Enlarged, a table keeps its sessions and their answers, at the places of the new capacities.
 
 use core::fmt;
 
@@ -52,8 +53,11 @@ pub enum DecodeError {
     TrailingBytes,
     /// Another version of the format: written by a later release.
     UnknownVersion(u8),
-    /// A table of other capacities: the members of the group are built differently.
+    /// A table of other capacities, or of larger ones where smaller ones will do: the members of
+    /// the group are built differently, or the state is older than the change of the capacities.
     OtherCapacities,
+    /// Two sessions have this nonce, where a table has one of each: the snapshot is damaged.
+    NonceTwice(u64),
     /// No table has these contents: the snapshot is damaged.
     Malformed,
 }
@@ -67,6 +71,7 @@ impl fmt::Display for DecodeError {
                 write!(f, "the table has version {version}, not {VERSION}")
             }
             DecodeError::OtherCapacities => f.write_str("the table has other capacities"),
+            DecodeError::NonceTwice(nonce) => write!(f, "two sessions have the nonce {nonce}"),
             DecodeError::Malformed => f.write_str("no table of sessions has these contents"),
         }
     }
@@ -130,41 +135,59 @@ impl<const SESSIONS: usize, const OUTSTANDING: usize, const ANSWER_BYTES: usize>
         Some(())
     }
 
-    /// Replaces the table by the one that `bytes` holds, all of them.
+    /// Replaces the table by the one that `bytes` holds, all of them. The capacities are the same.
     ///
     /// # Errors
     ///
     /// [`DecodeError`]; the table stays as it was.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+        self.replace(bytes, |written, own| written == own)
+    }
+
+    /// Replaces the table by the one that `bytes` holds, all of them, of which no capacity is larger
+    /// than here. Same bytes make the same table.
+    ///
+    /// Only for a change of the capacities, which all members do at the same log index: see
+    /// [Capacities](super#capacities).
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`]; the table stays as it was.
+    pub fn restore_enlarged(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+        self.replace(bytes, |written, own| written <= own)
+    }
+
+    fn replace(&mut self, bytes: &[u8], fits: fn(usize, usize) -> bool) -> Result<(), DecodeError> {
         // Once to look, once to take: so no second table stands on the stack.
-        Self::read(bytes, |_| ())?;
+        Self::read(bytes, fits, |_| ())?;
+        Self::check_nonces(bytes)?;
         self.sessions.clear();
-        Self::read(bytes, |session| {
+        Self::read(bytes, fits, |session| {
             let _ = self.sessions.push(session);
         })
     }
 
     fn read(
         bytes: &[u8],
+        fits: fn(usize, usize) -> bool,
         mut take: impl FnMut(Session<OUTSTANDING, ANSWER_BYTES>),
     ) -> Result<(), DecodeError> {
-        let mut reader = Reader { rest: bytes };
-        let [version] = *reader.take()?;
-        if version != VERSION {
-            return Err(DecodeError::UnknownVersion(version));
+        let (mut reader, written, count) = Reader::open(bytes)?;
+        let own = [SESSIONS, OUTSTANDING, ANSWER_BYTES];
+        if !written
+            .iter()
+            .zip(own)
+            .all(|(written, own)| fits(*written, own))
+        {
+            return Err(DecodeError::OtherCapacities);
         }
-        for capacity in Self::capacities() {
-            if reader.u16()? != capacity {
-                return Err(DecodeError::OtherCapacities);
-            }
-        }
-        let count = usize::from(reader.u16()?);
-        if count > SESSIONS {
+        let [sessions, outstanding, answer_bytes] = written;
+        if sessions == 0 || outstanding == 0 || count > sessions {
             return Err(DecodeError::Malformed);
         }
         let mut previous = None;
         for _ in 0..count {
-            let session = reader.session()?;
+            let session = reader.session(outstanding, answer_bytes)?;
             if previous >= Some(session.id) || session.used.value() < session.id.value() {
                 return Err(DecodeError::Malformed);
             }
@@ -176,6 +199,21 @@ impl<const SESSIONS: usize, const OUTSTANDING: usize, const ANSWER_BYTES: usize>
         } else {
             Err(DecodeError::TrailingBytes)
         }
+    }
+
+    /// Each nonce against those behind it, among bytes that are well formed otherwise.
+    fn check_nonces(bytes: &[u8]) -> Result<(), DecodeError> {
+        let (mut reader, [_, outstanding, _], count) = Reader::open(bytes)?;
+        for behind in (0..count).rev() {
+            let nonce = reader.nonce(outstanding)?;
+            let mut others = reader.clone();
+            for _ in 0..behind {
+                if others.nonce(outstanding)? == nonce {
+                    return Err(DecodeError::NonceTwice(nonce));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// None is cut: [`Sessions::new`] does not compile for capacities beyond 16 bits.
@@ -198,11 +236,24 @@ impl Writer<'_> {
     }
 }
 
+#[derive(Clone)]
 struct Reader<'b> {
     rest: &'b [u8],
 }
 
 impl<'b> Reader<'b> {
+    /// The sessions, the three capacities with which they were written, and how many they are.
+    fn open(bytes: &'b [u8]) -> Result<(Self, [usize; 3], usize), DecodeError> {
+        let mut reader = Reader { rest: bytes };
+        let [version] = *reader.take()?;
+        if version != VERSION {
+            return Err(DecodeError::UnknownVersion(version));
+        }
+        let capacities = [reader.u16()?, reader.u16()?, reader.u16()?].map(usize::from);
+        let count = usize::from(reader.u16()?);
+        Ok((reader, capacities, count))
+    }
+
     fn take<const N: usize>(&mut self) -> Result<&'b [u8; N], DecodeError> {
         let split = self.rest.split_first_chunk();
         let (bytes, rest) = split.ok_or(DecodeError::Truncated)?;
@@ -218,21 +269,40 @@ impl<'b> Reader<'b> {
         self.take().map(|bytes| u64::from_le_bytes(*bytes))
     }
 
+    /// A session written with room for `outstanding` answers of `answer_bytes`, at most those here.
     fn session<const OUTSTANDING: usize, const ANSWER_BYTES: usize>(
         &mut self,
+        outstanding: usize,
+        answer_bytes: usize,
     ) -> Result<Session<OUTSTANDING, ANSWER_BYTES>, DecodeError> {
         let mut session = Session::new(SessionId::new(self.u64()?), self.u64()?);
         session.used = LogIndex::new(self.u64()?);
         session.first = self.u64()?;
-        for place in &mut session.answers {
-            *place = self.answer()?;
+        for place in 0..outstanding {
+            let Some(answer) = self.answer()? else {
+                continue;
+            };
+            if answer.len() > answer_bytes {
+                return Err(DecodeError::Malformed);
+            }
+            let answer = Answer::new(answer).ok_or(DecodeError::Malformed)?;
+            session
+                .put(place, outstanding, answer)
+                .ok_or(DecodeError::Malformed)?;
         }
         Ok(session)
     }
 
-    fn answer<const ANSWER_BYTES: usize>(
-        &mut self,
-    ) -> Result<Option<Answer<ANSWER_BYTES>>, DecodeError> {
+    /// The nonce of a session, which is passed over.
+    fn nonce(&mut self, outstanding: usize) -> Result<u64, DecodeError> {
+        let (_name, nonce, _used, _first) = (self.u64()?, self.u64()?, self.u64()?, self.u64()?);
+        for _ in 0..outstanding {
+            self.answer()?;
+        }
+        Ok(nonce)
+    }
+
+    fn answer(&mut self) -> Result<Option<&'b [u8]>, DecodeError> {
         let len = self.u16()?;
         if len == NOT_EXECUTED {
             return Ok(None);
@@ -240,6 +310,6 @@ impl<'b> Reader<'b> {
         let split = self.rest.split_at_checked(usize::from(len));
         let (bytes, rest) = split.ok_or(DecodeError::Truncated)?;
         self.rest = rest;
-        Answer::new(bytes).map(Some).ok_or(DecodeError::Malformed)
+        Ok(Some(bytes))
     }
 }

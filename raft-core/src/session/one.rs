@@ -116,6 +116,24 @@ impl<const OUTSTANDING: usize, const ANSWER_BYTES: usize> Session<OUTSTANDING, A
         self.first = self.first.max(first);
     }
 
+    /// Takes the answer that stood at `place` of `places`, at most as many as here. `None` if its
+    /// number lies beyond the last there is.
+    pub(super) fn put(
+        &mut self,
+        place: usize,
+        places: usize,
+        answer: Answer<ANSWER_BYTES>,
+    ) -> Option<()> {
+        let first = place_of(self.first, places);
+        let ahead = match place.checked_sub(first) {
+            Some(ahead) => ahead,
+            None => places.saturating_sub(first).saturating_add(place),
+        };
+        let number = self.first.checked_add(ahead as u64)?;
+        *self.answers.get_mut(place_of(number, OUTSTANDING))? = Some(answer);
+        Some(())
+    }
+
     pub(super) fn begin(&mut self, number: u64) -> Outcome<'_, ANSWER_BYTES> {
         let Some(ahead) = number.checked_sub(self.first) else {
             return Outcome::Forgotten;
