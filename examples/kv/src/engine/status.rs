@@ -1,11 +1,14 @@
 //! What a node tells about itself and its group.
 
+use core::time::Duration;
 use std::rc::Rc;
 
+use clocks::Instant;
 use quorum::NodeId;
 use raft_core::{Identity, Incarnation, LogIndex, Role, Standing};
 
 use super::members::Wish;
+use super::readiness::{Place, STORING_TIME_MAX};
 use super::{Asker, Engine};
 use crate::command::Raft;
 use crate::info::{Facts, PeerFacts, RaftFacts};
@@ -102,8 +105,31 @@ impl Engine {
 
     /// Why no clients should be sent to this node now, if so.
     pub fn obstacle(&self) -> Option<String> {
-        let (leader, applied) = (self.raft.leader(), self.raft.delivered());
-        self.readiness.obstacle(leader, applied)
+        let own = self.raft.identity().node;
+        let leader = self.raft.leader();
+        let heard = self.heard.filter(|(from, _)| Some(*from) == leader);
+        let trouble = self.trouble.as_ref().map(|(text, _)| text.clone());
+        let place = Place {
+            own,
+            is_member: self.raft.members().any(|seat| seat.identity.node == own),
+            leader,
+            silence: heard.map(|(_, at)| self.since(at)),
+            trouble: trouble.or_else(|| self.hanging()),
+            applied: self.raft.delivered(),
+        };
+        self.readiness.obstacle(place)
+    }
+
+    /// For how long a write has been on its way to the disk, if for too long.
+    fn hanging(&self) -> Option<String> {
+        let lasting = self.since(self.storing?);
+        let seconds = lasting.as_secs();
+        (lasting > STORING_TIME_MAX).then(|| format!("the disk has been busy for {seconds} s"))
+    }
+
+    fn since(&self, at: Instant) -> Duration {
+        let micros = self.now().as_micros().saturating_sub(at.as_micros());
+        Duration::from_micros(micros)
     }
 
     /// Takes a command of an operator.
