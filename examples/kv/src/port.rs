@@ -10,7 +10,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
-use tracing::warn;
 
 use crate::complaints::Complaints;
 use crate::stream::Stream;
@@ -93,7 +92,9 @@ impl Port {
                     });
                 }
                 Err(error) => {
-                    warn!("cannot accept a connection to the port for {whom}: {error}");
+                    complaints.report(format!(
+                        "cannot accept a connection to the port for {whom}: {error}"
+                    ));
                     sleep(ACCEPT_DELAY).await;
                 }
             }
