@@ -301,7 +301,13 @@ impl Said {
 
 /// Asks a member for the name of its group.
 async fn ask_group(member: SocketAddr, access: &Access) -> anyhow::Result<GroupId> {
-    let mut connection = access.open(member).await?;
+    let end = Clock::now() + PATIENCE;
+    let mut connection = loop {
+        match access.open(member).await {
+            Err(error) if is_absence(&error) && Clock::now() < end => sleep(RETRY_DELAY).await,
+            opened => break opened?,
+        }
+    };
     let group = |reply: &Reply<'_>| match reply {
         Reply::Array(fields) => {
             let name = fields
@@ -321,6 +327,12 @@ async fn ask_group(member: SocketAddr, access: &Access) -> anyhow::Result<GroupI
     Ok(GroupId::new(number.with_context(|| {
         format!("{member} does not tell its group")
     })?))
+}
+
+/// Whether nobody listens there, or not yet: a member may have been started just now.
+fn is_absence(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 /// Asks the leader to let a node in, starting with any member.
