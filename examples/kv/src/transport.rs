@@ -12,6 +12,7 @@
 pub mod handshake;
 pub mod incoming;
 pub mod outgoing;
+pub mod speaking;
 
 use core::cell::{Cell, RefCell};
 use core::task::Waker;
