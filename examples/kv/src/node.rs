@@ -20,11 +20,12 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::complaints::Complaints;
 use crate::engine::Engine;
+use crate::protection::Password;
 use crate::storage::{Done, Storage};
 use crate::tls::Tls;
 use crate::transport::handshake::Hello;
-use crate::transport::{incoming, outgoing};
 use crate::transport::speaking::Speaking;
+use crate::transport::{incoming, outgoing};
 
 /// How long the loop sleeps when nothing is due.
 const IDLE_TIME: core::time::Duration = core::time::Duration::from_secs(3600);
@@ -35,7 +36,7 @@ pub struct Node {
     engine: RefCell<Engine>,
     id: NodeId,
     group: GroupId,
-    password: Option<String>,
+    password: Option<Password>,
     tls: Option<Tls>,
     is_due: Cell<bool>,
     turner: RefCell<Option<Waker>>,
@@ -51,7 +52,7 @@ pub struct Node {
 
 impl Node {
     /// A node around its engine.
-    pub fn new(engine: Engine, password: Option<String>, tls: Option<Tls>) -> Rc<Self> {
+    pub fn new(engine: Engine, password: Option<Password>, tls: Option<Tls>) -> Rc<Self> {
         let (id, group) = (engine.raft().identity().node, engine.raft().group());
         Rc::new(Self {
             engine: RefCell::new(engine),
@@ -82,7 +83,7 @@ impl Node {
 
     /// What clients have to know to be served.
     pub fn password(&self) -> Option<&str> {
-        self.password.as_deref()
+        self.password.as_ref().map(Password::as_str)
     }
 
     /// How this node proves who it is, if connections are encrypted.

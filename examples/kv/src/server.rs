@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::port::Port;
-use crate::protection::Protection;
+use crate::protection::{Password, Protection};
 use crate::setup::{self, Settings};
 use crate::shutdown::Signals;
 use crate::storage::Storage;
@@ -37,7 +37,7 @@ pub struct Options {
     /// Bytes of the log in memory.
     pub window_len: usize,
     /// What clients have to know, if anything.
-    pub password: Option<String>,
+    pub password: Option<Password>,
     /// What keeps others away.
     pub protection: Protection,
     /// Where to serve metrics, liveness and readiness, if anywhere.
@@ -124,7 +124,7 @@ impl Options {
     fn check(&self, settings: &Settings) -> anyhow::Result<()> {
         let protection = &self.protection;
         settings.check(protection)?;
-        protection.check_password(settings.listen, self.password.as_deref())?;
+        protection.check_password(settings.listen, self.password.as_ref())?;
         if let Some(address) = self.metrics {
             protection.check("--metrics", address)?;
         }
