@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, LocalSet, spawn_blocking, spawn_local};
 use tracing::{info, warn};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, MEMBERS_MAX};
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::port::Port;
@@ -21,13 +21,13 @@ use crate::shutdown::Signals;
 use crate::storage::Storage;
 use crate::tls::Tls;
 use crate::transport::handshake::{self, Refusal};
-use crate::transport::incoming;
-use crate::{connection, http, shutdown};
+use crate::transport::{STRANGERS_MAX, incoming};
+use crate::{connection, files, http, shutdown};
 
-/// The most clients at a time.
-const CLIENTS_MAX: usize = 10_000;
 /// The most connections from other nodes, strangers included.
 const PEERS_MAX: usize = 256;
+/// The most connections that are not those of clients, the ones to other nodes included.
+const OTHERS_MAX: usize = PEERS_MAX + MEMBERS_MAX + STRANGERS_MAX + http::CONNECTIONS_MAX;
 
 /// How to run a node.
 #[derive(Clone, Debug)]
@@ -151,7 +151,8 @@ impl Ports {
         tls: Option<&Tls>,
     ) -> anyhow::Result<Self> {
         let refusal = b"-ERR max number of clients reached\r\n";
-        let clients = Port::open(settings.listen, "clients", CLIENTS_MAX, refusal).await?;
+        let clients_max = files::clients_max(OTHERS_MAX)?;
+        let clients = Port::open(settings.listen, "clients", clients_max, refusal).await?;
         let peers = Port::open(settings.peer_listen, "other nodes", PEERS_MAX, b"").await?;
         let metrics = match options.metrics {
             Some(at) => Some(Port::open(at, "metrics", http::CONNECTIONS_MAX, b"").await?),
