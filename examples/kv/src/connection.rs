@@ -21,6 +21,7 @@ use crate::command::{self, Command, table};
 use crate::engine::{Engine, Taken};
 use crate::node::Node;
 use crate::outbox::Outbox;
+use crate::port::Ticket;
 use crate::resp::decode::{Args, Decoder, Limits};
 use crate::resp::encode::Encoder;
 use crate::session::{ClientSession, Consistency, Next};
@@ -41,13 +42,12 @@ const BUFFER_BYTES: usize = 16 * 1024;
 pub const NO_TLS: &[u8] = b"-ERR this port takes only TLS, as of redis-cli --tls --cacert FILE\r\n";
 
 /// Serves a client until it goes.
-pub async fn run(node: Rc<Node>, stream: Stream) {
+pub async fn run(node: Rc<Node>, stream: Stream, ticket: Ticket) {
     let session = ClientSession::new(node.number_client(), node.password());
     let mut connection = Connection::new(session, stream);
-    node.with_engine(|engine| {
-        engine.clients += 1;
-        engine.metrics.connections.inc();
-    });
+    // Without a password there is nothing that a client could prove.
+    connection.ticket = connection.patience.is_some().then_some(ticket);
+    let _counted = Counted::new(&node);
     // However it ends, there is nobody left to be told.
     let ended = tokio::select! {
         biased;
@@ -61,7 +61,25 @@ pub async fn run(node: Rc<Node>, stream: Stream) {
     if let Ok(()) = ended {
         stream::linger(connection.stream).await;
     }
-    node.with_engine(|engine| engine.clients -= 1);
+}
+
+/// One of the clients, also if it has to make room for another.
+struct Counted(Rc<Node>);
+
+impl Counted {
+    fn new(node: &Rc<Node>) -> Self {
+        node.with_engine(|engine| {
+            engine.clients += 1;
+            engine.metrics.connections.inc();
+        });
+        Self(Rc::clone(node))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.with_engine(|engine| engine.clients -= 1);
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +112,8 @@ struct Connection {
     state: State,
     /// Runs while the client is a stranger.
     patience: Option<Pin<Box<Sleep>>>,
+    /// Held as long.
+    ticket: Option<Ticket>,
 }
 
 impl Connection {
@@ -109,6 +129,7 @@ impl Connection {
             end: 0,
             state: State::Open,
             patience: is_stranger.then(|| Box::pin(sleep(STRANGER_TIME_MAX))),
+            ticket: None,
         }
     }
 
@@ -124,6 +145,7 @@ impl Connection {
                 State::Open => self.take_requests(node),
                 State::Closing => Pause::NothingLeft,
             };
+            self.recognise();
             let stream = &mut self.stream;
             let sent = self.outbox.poll_send(context, |context, bytes| {
                 Pin::new(&mut *stream).poll_write(context, bytes)
@@ -157,11 +179,15 @@ impl Connection {
         }
     }
 
+    /// Who has given the password once has all the time, and keeps its place.
+    fn recognise(&mut self) {
+        if self.session.is_authenticated() {
+            (self.patience, self.ticket) = (None, None);
+        }
+    }
+
     /// `Ready` when the client has been a stranger for too long.
     fn poll_patience(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.session.is_authenticated() {
-            self.patience = None;
-        }
         match &mut self.patience {
             Some(patience) => patience.as_mut().poll(context),
             None => Poll::Pending,
@@ -349,8 +375,7 @@ mod tests {
                 let cut_off = poll_fn(|context| Poll::Ready(connection.poll_patience(context)));
                 assert_eq!(cut_off.await, Poll::Pending);
                 connection.session = ClientSession::new(1, None);
-                let cut_off = poll_fn(|context| Poll::Ready(connection.poll_patience(context)));
-                assert_eq!(cut_off.await, Poll::Pending);
+                connection.recognise();
                 assert!(connection.patience.is_none());
             }
         });

@@ -176,17 +176,23 @@ impl Ports {
     /// Serves whoever comes; says which task lets clients in.
     fn serve(self, node: &Rc<Node>) -> JoinHandle<()> {
         let shared = Rc::clone(node);
-        let peers = self
-            .peers
-            .accept(move |stream, address| incoming::run(Rc::clone(&shared), stream, address));
+        let peers = self.peers.accept(move |stream, address, ticket| {
+            incoming::run(Rc::clone(&shared), stream, address, ticket)
+        });
         spawn_local(peers);
         if let Some(port) = self.metrics {
             let shared = Rc::clone(node);
-            spawn_local(port.accept(move |stream, _| http::run(Rc::clone(&shared), stream)));
+            spawn_local(
+                port.accept(move |stream, _, ticket| http::run(Rc::clone(&shared), stream, ticket)),
+            );
         }
         let shared = Rc::clone(node);
         let clients = self.clients;
-        spawn_local(clients.accept(move |stream, _| connection::run(Rc::clone(&shared), stream)))
+        spawn_local(
+            clients.accept(move |stream, _, ticket| {
+                connection::run(Rc::clone(&shared), stream, ticket)
+            }),
+        )
     }
 }
 

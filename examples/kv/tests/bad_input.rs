@@ -215,6 +215,12 @@ fn strangers_on_either_port_are_sent_away_and_the_node_goes_on() {
         "\0\0"
     );
 
+    // Many who say nothing keep nobody out.
+    let silent = |_| TcpStream::connect(node.peer).unwrap();
+    let silent: Vec<TcpStream> = (0..300).map(silent).collect();
+    assert_eq!(told(&hello, &[0xff; 64]), "\0\0");
+    drop(silent);
+
     let log = wait_for("the log", || {
         let log = node.log();
         log.contains("too long").then_some(log)

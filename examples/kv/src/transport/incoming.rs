@@ -14,6 +14,7 @@ use tracing::{debug, info};
 use super::handshake::{self, Hello, Refusal};
 use super::{FRAME_BYTES_MAX, LENGTH_BYTES};
 use crate::node::Node;
+use crate::port::Ticket;
 use crate::stream::Stream;
 use crate::tls;
 
@@ -21,9 +22,10 @@ const HELLO_TIME_MAX: Duration = Duration::from_secs(5);
 const READ_BYTES: usize = 64 * 1024;
 
 /// Serves a connection that somebody made to the peer port.
-pub async fn run(node: Rc<Node>, stream: Stream, address: SocketAddr) {
+pub async fn run(node: Rc<Node>, stream: Stream, address: SocketAddr, ticket: Ticket) {
     match greet(&node, stream, address).await {
         Some((stream, hello)) => {
+            drop(ticket);
             let peer = hello.from.node;
             node.welcome(&hello);
             let replaced = node.speaking.begin(peer);
