@@ -103,15 +103,15 @@ impl Readiness {
         let Some(leader) = place.leader else {
             return Some("no leader is known".into());
         };
+        let is_silent = place.silence.is_none_or(|silence| silence > SILENCE_MAX);
+        if leader != place.own && is_silent {
+            return Some(format!("node {leader}, the leader, is not heard"));
+        }
         if !place.is_member {
             return Some("this node is no member of its group".into());
         }
         if let Some(trouble) = place.trouble {
             return Some(format!("writes are not stored: {trouble}"));
-        }
-        let is_silent = place.silence.is_none_or(|silence| silence > SILENCE_MAX);
-        if leader != place.own && is_silent {
-            return Some(format!("node {leader}, the leader, is not heard"));
         }
         match self {
             Self::Starting(_) => Some("the end of the leader's log was not heard yet".into()),

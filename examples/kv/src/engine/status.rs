@@ -240,3 +240,79 @@ fn role(role: Role) -> &'static str {
         Role::Leader => "leader",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Machine;
+    use crate::metrics::Metrics;
+    use crate::setup::{self, Settings};
+    use crate::storage::Storage;
+    use crate::store::Store;
+    use raft_core::{
+        Append, Body, Config, Entries, EntryId, GroupId, Message, Raft, Round, Term, wire,
+    };
+
+    const WINDOW_BYTES: usize = 64 * 1024;
+
+    /// Node 2 on its way into a group.
+    fn newcomer(directory: &std::path::Path) -> Engine {
+        let settings = Settings {
+            id: 2,
+            listen: "127.0.0.1:1".parse().unwrap(),
+            peer_listen: "127.0.0.1:2".parse().unwrap(),
+        };
+        setup::init(directory, &settings).unwrap();
+        let found = setup::find(directory, WINDOW_BYTES).unwrap();
+        let (storage, _) = Storage::start(found.journal, found.snapshots).unwrap();
+        let config = Config::builder(NodeId::new(2)).build().unwrap();
+        let window = vec![0; WINDOW_BYTES];
+        let group = GroupId::new(7);
+        let raft: Machine = Raft::join(config, group, window, 1, Instant::ZERO).unwrap();
+        Engine::new(
+            raft,
+            Store::default(),
+            settings,
+            std::time::Instant::now(),
+            storage,
+            WINDOW_BYTES,
+            Rc::new(Metrics::new().unwrap()),
+        )
+    }
+
+    #[test]
+    fn a_leader_that_is_remembered_makes_nobody_ready() {
+        let root = tempfile::tempdir().unwrap();
+        let mut engine = newcomer(&root.path().join("n2"));
+        assert_eq!(engine.obstacle().unwrap(), "no leader is known");
+        let message = Message {
+            group: GroupId::new(7),
+            incarnation: Incarnation::new(1),
+            term: Term::new(3),
+            body: Body::Append(Append {
+                prev: EntryId::new(LogIndex::new(9), Term::new(3)),
+                commit: LogIndex::ZERO,
+                round: Round::new(1),
+                entries: Entries::EMPTY,
+            }),
+        };
+        let mut frame = vec![0; wire::encoded_len(&message)];
+        wire::encode(&message, &mut frame).unwrap();
+        engine.receive(NodeId::new(1), &frame).unwrap();
+        let expected = "this node is no member of its group";
+        assert_eq!(engine.obstacle().unwrap(), expected);
+        // Long ago.
+        engine.origin -= Duration::from_secs(10);
+        let expected = "node 1, the leader, is not heard";
+        assert_eq!(engine.obstacle().unwrap(), expected);
+        // A write that does not end.
+        assert_eq!(engine.hanging(), None);
+        engine.storing = Some(Instant::ZERO);
+        assert!(
+            engine
+                .hanging()
+                .unwrap()
+                .starts_with("the disk has been busy for 1")
+        );
+    }
+}
