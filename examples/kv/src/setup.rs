@@ -14,6 +14,7 @@ use quorum::NodeId;
 use raft_core::error::RestoreError;
 use raft_core::{Config, GroupId, RECORD_HEADER_BYTES_MAX, Raft, Recovered};
 use tokio::time::sleep;
+use tracing::info;
 
 use crate::access::Access;
 use crate::engine::Machine;
@@ -302,9 +303,15 @@ impl Said {
 /// Asks a member for the name of its group.
 async fn ask_group(member: SocketAddr, access: &Access) -> anyhow::Result<GroupId> {
     let end = Clock::now() + PATIENCE;
+    let mut is_told = false;
     let mut connection = loop {
         match access.open(member).await {
-            Err(error) if is_absence(&error) && Clock::now() < end => sleep(RETRY_DELAY).await,
+            Err(error) if is_absence(&error) && Clock::now() < end => {
+                if !core::mem::replace(&mut is_told, true) {
+                    info!("nobody listens at {member} yet: asking on for {PATIENCE:?}");
+                }
+                sleep(RETRY_DELAY).await;
+            }
             opened => break opened?,
         }
     };
