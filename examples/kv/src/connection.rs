@@ -3,20 +3,25 @@
 //! All requests that have arrived are taken at once, and all replies that are known leave in one piece. A
 //! client that sends without reading is not read from: not while more than [`WAITING_MAX`] of its requests
 //! are unanswered, nor while more than [`KEPT_BYTES_MAX`] of replies wait to be taken, or of reads to be
-//! answered.
+//! answered. Where a password is set, a stranger gets less, and is cut off if it does not give the password in
+//! time: whoever reaches the port could else take all the room there is for clients, and the memory.
 
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll};
+use core::time::Duration;
 use std::io;
 use std::rc::Rc;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+use tracing::debug;
 
 use crate::command::{self, Command, table};
 use crate::engine::{Engine, Taken};
 use crate::node::Node;
 use crate::outbox::Outbox;
+use crate::port::Ticket;
 use crate::resp::decode::{Args, Decoder, Limits};
 use crate::resp::encode::Encoder;
 use crate::session::{ClientSession, Consistency, Next};
@@ -26,28 +31,23 @@ use crate::stream::{self, Stream};
 pub const WAITING_MAX: usize = 1024;
 /// With more than this kept for a client, its requests are not taken.
 pub const KEPT_BYTES_MAX: usize = 1024 * 1024;
+/// As [`KEPT_BYTES_MAX`], for a client that has not given the password yet.
+const STRANGER_KEPT_BYTES_MAX: usize = 16 * 1024;
+/// How long a client may take to give the password.
+const STRANGER_TIME_MAX: Duration = Duration::from_secs(10);
 /// The buffer at first, and again when a large request is done.
 const BUFFER_BYTES: usize = 16 * 1024;
 
 /// What is said to a client that does not speak TLS where it should.
 pub const NO_TLS: &[u8] = b"-ERR this port takes only TLS, as of redis-cli --tls --cacert FILE\r\n";
+
 /// Serves a client until it goes.
-pub async fn run(node: Rc<Node>, stream: Stream) {
+pub async fn run(node: Rc<Node>, stream: Stream, ticket: Ticket) {
     let session = ClientSession::new(node.number_client(), node.password());
-    let mut connection = Connection {
-        decoder: Decoder::new(limits(&session)),
-        session,
-        stream,
-        outbox: Rc::default(),
-        buffer: vec![0; BUFFER_BYTES],
-        start: 0,
-        end: 0,
-        state: State::Open,
-    };
-    node.with_engine(|engine| {
-        engine.clients += 1;
-        engine.metrics.connections.inc();
-    });
+    let mut connection = Connection::new(session, stream);
+    // Without a password there is nothing that a client could prove.
+    connection.ticket = connection.patience.is_some().then_some(ticket);
+    let _counted = Counted::new(&node);
     // However it ends, there is nobody left to be told.
     let ended = tokio::select! {
         biased;
@@ -61,7 +61,25 @@ pub async fn run(node: Rc<Node>, stream: Stream) {
     if let Ok(()) = ended {
         stream::linger(connection.stream).await;
     }
-    node.with_engine(|engine| engine.clients -= 1);
+}
+
+/// One of the clients, also if it has to make room for another.
+struct Counted(Rc<Node>);
+
+impl Counted {
+    fn new(node: &Rc<Node>) -> Self {
+        node.with_engine(|engine| {
+            engine.clients += 1;
+            engine.metrics.connections.inc();
+        });
+        Self(Rc::clone(node))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.with_engine(|engine| engine.clients -= 1);
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,17 +110,42 @@ struct Connection {
     start: usize,
     end: usize,
     state: State,
+    /// Runs while the client is a stranger.
+    patience: Option<Pin<Box<Sleep>>>,
+    /// Held as long.
+    ticket: Option<Ticket>,
 }
 
 impl Connection {
+    fn new(session: ClientSession, stream: Stream) -> Self {
+        let is_stranger = !session.is_authenticated();
+        Self {
+            decoder: Decoder::new(limits(&session)),
+            session,
+            stream,
+            outbox: Rc::default(),
+            buffer: vec![0; BUFFER_BYTES],
+            start: 0,
+            end: 0,
+            state: State::Open,
+            patience: is_stranger.then(|| Box::pin(sleep(STRANGER_TIME_MAX))),
+            ticket: None,
+        }
+    }
+
     /// Does what is possible; `Ready` when the connection is over.
     fn poll(&mut self, node: &Node, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.outbox.register(context.waker());
+        if self.poll_patience(context).is_ready() {
+            debug!("cut off a client that did not give the password in time");
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         loop {
             let pause = match self.state {
                 State::Open => self.take_requests(node),
                 State::Closing => Pause::NothingLeft,
             };
+            self.recognise();
             let stream = &mut self.stream;
             let sent = self.outbox.poll_send(context, |context, bytes| {
                 Pin::new(&mut *stream).poll_write(context, bytes)
@@ -136,8 +179,27 @@ impl Connection {
         }
     }
 
+    /// Who has given the password once has all the time, and keeps its place.
+    fn recognise(&mut self) {
+        if self.session.is_authenticated() {
+            (self.patience, self.ticket) = (None, None);
+        }
+    }
+
+    /// `Ready` when the client has been a stranger for too long.
+    fn poll_patience(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.patience {
+            Some(patience) => patience.as_mut().poll(context),
+            None => Poll::Pending,
+        }
+    }
+
     fn is_owed_much(&self) -> bool {
-        self.outbox.waiting() >= WAITING_MAX || self.outbox.kept() >= KEPT_BYTES_MAX
+        let kept_max = match self.session.is_authenticated() {
+            true => KEPT_BYTES_MAX,
+            false => STRANGER_KEPT_BYTES_MAX,
+        };
+        self.outbox.waiting() >= WAITING_MAX || self.outbox.kept() >= kept_max
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -282,4 +344,40 @@ fn serve(
         }),
     }
     proceed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::net::Ipv4Addr;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::runtime::Builder;
+
+    #[test]
+    fn little_is_kept_for_a_stranger_and_only_for_a_time() {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+            let address = listener.local_addr().unwrap();
+            for (password, kept_max) in [
+                (Some("open sesame"), STRANGER_KEPT_BYTES_MAX),
+                (None, KEPT_BYTES_MAX),
+            ] {
+                let stream = Stream::Plain(TcpStream::connect(address).await.unwrap());
+                let session = ClientSession::new(1, password);
+                let mut connection = Connection::new(session, stream);
+                assert_eq!(connection.patience.is_some(), password.is_some());
+                let keep = |len| connection.outbox.reply(|out| out.resize(len, 0));
+                keep(kept_max - 1);
+                assert!(!connection.is_owed_much());
+                keep(kept_max);
+                assert!(connection.is_owed_much());
+                let cut_off = poll_fn(|context| Poll::Ready(connection.poll_patience(context)));
+                assert_eq!(cut_off.await, Poll::Pending);
+                connection.session = ClientSession::new(1, None);
+                connection.recognise();
+                assert!(connection.patience.is_none());
+            }
+        });
+    }
 }

@@ -89,6 +89,10 @@ pub struct Engine {
     payload: Vec<u8>,
     ready: Vec<NodeId>,
     readiness: Readiness,
+    /// The leader that was heard last, and when.
+    heard: Option<(NodeId, Instant)>,
+    /// Since when the storage thread has had a write, if it has one.
+    storing: Option<Instant>,
     /// Clients connected.
     pub(crate) clients: usize,
     pub(crate) metrics: Rc<Metrics>,
@@ -125,6 +129,8 @@ impl Engine {
             payload: Vec::new(),
             ready: Vec::new(),
             readiness: Readiness::default(),
+            heard: None,
+            storing: None,
             clients: 0,
             metrics,
         }
@@ -171,18 +177,22 @@ impl Engine {
         if let Some(piece) = self.raft.handle_message(now, from, message)? {
             self.checkpoint.store_piece(piece, &self.storage);
         }
-        if let Body::Append(append) = &message.body
-            && self.raft.leader() == Some(from)
-            && self.raft.term() == message.term
-        {
-            let free = self.raft.log_bytes_max() - self.raft.log_bytes();
-            let room = match free < self.raft.log_bytes_max() / HOLDING_BACK_SHARE {
-                true => Room::None,
-                false => Room::Some,
-            };
-            self.readiness.hear(append, room);
+        if self.raft.leader() == Some(from) && self.raft.term() == message.term {
+            self.heard = Some((from, now));
+            if let Body::Append(append) = &message.body {
+                let room = self.room();
+                self.readiness.hear(message.term, append, room);
+            }
         }
         Ok(())
+    }
+
+    fn room(&self) -> Room {
+        let free = self.raft.log_bytes_max() - self.raft.log_bytes();
+        match free < self.raft.log_bytes_max() / HOLDING_BACK_SHARE {
+            true => Room::None,
+            false => Room::Some,
+        }
     }
 
     /// The connection to a peer broke.
@@ -196,6 +206,7 @@ impl Engine {
         let now = self.now();
         match done {
             Done::Appended(ticket, record, Ok(())) => {
+                self.storing = None;
                 self.spare_record = record;
                 if self.trouble.take().is_some() {
                     info!("writes are stored again");
@@ -204,6 +215,7 @@ impl Engine {
                 self.checkpoint.persisted();
             }
             Done::Appended(ticket, record, Err(failure)) => {
+                self.storing = None;
                 self.spare_record = record;
                 if failure.is_final {
                     let text = failure.text;
@@ -266,11 +278,12 @@ impl Engine {
             &mut self.proposed,
         );
         self.propose_barrier();
-        self.persist();
+        self.persist(now);
         self.transmit(now)?;
         self.apply()?;
         let committed = self.raft.is_established().then(|| self.raft.commit());
-        self.readiness.tick(self.raft.delivered(), committed);
+        let (term, applied) = (self.raft.term(), self.raft.delivered());
+        self.readiness.tick(term, applied, committed);
         self.follow_events();
         if let Some(fault) = self.raft.fault() {
             bail!("the Raft node has stopped: {fault}");
@@ -300,7 +313,7 @@ impl Engine {
         }
     }
 
-    fn persist(&mut self) {
+    fn persist(&mut self, now: Instant) {
         if self
             .trouble
             .as_ref()
@@ -320,6 +333,7 @@ impl Engine {
         let anew = write.snapshot();
         let ticket = write.into_ticket();
         self.checkpoint.persisting(anew);
+        self.storing = Some(now);
         self.storage.submit(Job::Append {
             ticket,
             record,

@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use crate::node::Node;
+use crate::port::Ticket;
 
 /// The most connections at a time.
 pub const CONNECTIONS_MAX: usize = 64;
@@ -39,8 +40,8 @@ const HEAD_BYTES_MAX: usize = 8 * 1024;
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const EXPOSITION: HeaderValue = HeaderValue::from_static(prometheus::TEXT_FORMAT);
 
-/// Serves a connection to its end.
-pub async fn run(node: Rc<Node>, stream: impl AsyncRead + AsyncWrite + Unpin) {
+/// Serves a connection to its end, or until another needs its place.
+pub async fn run(node: Rc<Node>, stream: impl AsyncRead + AsyncWrite + Unpin, ticket: Ticket) {
     let service = service_fn(|request: Request<Incoming>| {
         let answer = answer(&node, request.method(), request.uri().path());
         async { Ok::<_, Infallible>(answer) }
@@ -54,6 +55,7 @@ pub async fn run(node: Rc<Node>, stream: impl AsyncRead + AsyncWrite + Unpin) {
         Ok(Err(error)) => debug!("a request for metrics failed: {error}"),
         Err(_) => debug!("a request for metrics took too long"),
     }
+    drop(ticket);
 }
 
 fn answer(node: &Node, method: &Method, path: &str) -> Response<Full<Bytes>> {

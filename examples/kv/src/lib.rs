@@ -22,6 +22,7 @@ pub mod complaints;
 pub mod connection;
 pub mod demo;
 pub mod engine;
+pub mod files;
 pub mod http;
 pub mod info;
 pub mod metrics;

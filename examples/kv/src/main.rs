@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use kv::access::Access;
 use kv::overview;
-use kv::protection::{Protection, Trust};
+use kv::protection::{Password, Protection, Trust};
 use kv::server;
 use kv::setup::{self, Settings};
 use kv::tls::{self, Files};
@@ -71,6 +71,9 @@ enum Command {
         /// The certificate of the group's authority, if connections are encrypted.
         #[arg(long, value_name = "FILE")]
         tls_ca: Option<PathBuf>,
+        /// Say the password to other machines although it is not encrypted.
+        #[arg(long)]
+        insecure: bool,
     },
     /// Start three nodes, write to them while their leaders are killed, and check that nothing is lost.
     Demo(Demo),
@@ -134,11 +137,15 @@ impl Shield {
         };
         Protection {
             files,
-            trust: match self.insecure {
-                true => Trust::Network,
-                false => Trust::Machine,
-            },
+            trust: trust(self.insecure),
         }
+    }
+}
+
+fn trust(insecure: bool) -> Trust {
+    match insecure {
+        true => Trust::Network,
+        false => Trust::Machine,
     }
 }
 
@@ -150,7 +157,7 @@ struct Secret {
 }
 
 impl Secret {
-    fn read(&self) -> anyhow::Result<Option<String>> {
+    fn read(&self) -> anyhow::Result<Option<Password>> {
         let Some(path) = &self.password_file else {
             return Ok(None);
         };
@@ -158,7 +165,7 @@ impl Secret {
         let text = std::fs::read_to_string(path);
         let text = text.with_context(|| format!("cannot read the password in {shown}"))?;
         match text.lines().next() {
-            Some(password) if !password.is_empty() => Ok(Some(password.to_owned())),
+            Some(password) if !password.is_empty() => Ok(Some(Password::new(password))),
             _ => bail!("there is no password in {shown}"),
         }
     }
@@ -223,6 +230,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let access = Access {
                 password: secret.read()?,
                 tls: tls.map(|tls| tls.dialer().clone()),
+                trust: place.shield.protection().trust,
             };
             let joined = setup::join(&place.dir, &settings, member, &access);
             tokio::runtime::Runtime::new()?.block_on(joined)?;
@@ -246,10 +254,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             member,
             secret,
             tls_ca,
+            insecure,
         } => {
             let access = Access {
                 password: secret.read()?,
                 tls: tls_ca.as_deref().map(tls::client).transpose()?,
+                trust: trust(insecure),
             };
             let table = overview::table(member, &access);
             print!("{}", tokio::runtime::Runtime::new()?.block_on(table)?);

@@ -7,7 +7,6 @@ use core::cell::{Cell, RefCell};
 use core::future::{Future, poll_fn};
 use core::net::SocketAddr;
 use core::task::{Poll, Waker};
-use std::collections::BTreeMap;
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
@@ -15,15 +14,17 @@ use std::rc::Rc;
 use quorum::NodeId;
 use raft_core::{GroupId, Seat};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::{spawn_local, yield_now};
 use tokio::time::{Instant, sleep_until};
 
 use crate::complaints::Complaints;
 use crate::engine::Engine;
+use crate::protection::Password;
 use crate::storage::{Done, Storage};
 use crate::tls::Tls;
 use crate::transport::handshake::Hello;
+use crate::transport::speaking::Speaking;
 use crate::transport::{incoming, outgoing};
 
 /// How long the loop sleeps when nothing is due.
@@ -35,15 +36,15 @@ pub struct Node {
     engine: RefCell<Engine>,
     id: NodeId,
     group: GroupId,
-    password: Option<String>,
+    password: Option<Password>,
     tls: Option<Tls>,
     is_due: Cell<bool>,
     turner: RefCell<Option<Waker>>,
     /// Connections whose request found no room.
     stalled: RefCell<Vec<Waker>>,
     failure: RefCell<Option<anyhow::Error>>,
-    /// The connection over which each peer speaks: a newer one ends it.
-    speaking: RefCell<BTreeMap<NodeId, oneshot::Sender<()>>>,
+    /// Over which connections peers speak.
+    pub(crate) speaking: Speaking,
     next_client: Cell<u64>,
     is_ending: watch::Sender<bool>,
     complaints: Complaints,
@@ -51,7 +52,7 @@ pub struct Node {
 
 impl Node {
     /// A node around its engine.
-    pub fn new(engine: Engine, password: Option<String>, tls: Option<Tls>) -> Rc<Self> {
+    pub fn new(engine: Engine, password: Option<Password>, tls: Option<Tls>) -> Rc<Self> {
         let (id, group) = (engine.raft().identity().node, engine.raft().group());
         Rc::new(Self {
             engine: RefCell::new(engine),
@@ -63,7 +64,7 @@ impl Node {
             turner: RefCell::default(),
             stalled: RefCell::default(),
             failure: RefCell::default(),
-            speaking: RefCell::default(),
+            speaking: Speaking::default(),
             next_client: Cell::new(1),
             is_ending: watch::Sender::new(false),
             complaints: Complaints::default(),
@@ -82,7 +83,7 @@ impl Node {
 
     /// What clients have to know to be served.
     pub fn password(&self) -> Option<&str> {
-        self.password.as_deref()
+        self.password.as_ref().map(Password::as_str)
     }
 
     /// How this node proves who it is, if connections are encrypted.
@@ -179,9 +180,8 @@ impl Node {
         self.fail(self.with_engine(|engine| engine.unreachable(peer)));
     }
 
-    /// A peer connected: from now on it can be answered. The receiver says when it has connected again, because
-    /// the end of a machine that just vanished is never heard of.
-    pub fn welcome(self: &Rc<Self>, hello: &Hello) -> oneshot::Receiver<()> {
+    /// A peer connected: from now on it can be answered.
+    pub fn welcome(self: &Rc<Self>, hello: &Hello) {
         let peer = hello.from.node;
         let added = {
             let mut engine = self.engine.borrow_mut();
@@ -193,9 +193,6 @@ impl Node {
         if let Some(link) = added {
             spawn_local(outgoing::run(Rc::clone(self), peer, link));
         }
-        let (speaking, replaced) = oneshot::channel();
-        self.speaking.borrow_mut().insert(peer, speaking);
-        replaced
     }
 
     /// Whether a node is a member of the group, as far as known here.

@@ -1,4 +1,8 @@
 //! A port that this process listens at: so many connections at a time, each with a task of its own.
+//!
+//! One connection too many takes the place of the oldest [`unproven`] one; if there is none, it is refused.
+
+mod unproven;
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -7,14 +11,17 @@ use std::rc::Rc;
 
 use anyhow::Context;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::spawn_local;
+use tokio::task::{spawn_local, yield_now};
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
-use tracing::warn;
+use tracing::debug;
 
 use crate::complaints::Complaints;
 use crate::stream::Stream;
 use crate::tls::explain;
+
+pub use unproven::Ticket;
+use unproven::Unproven;
 
 /// How long to wait when there is no room for more connections, here or in the system.
 const ACCEPT_DELAY: Duration = Duration::from_millis(50);
@@ -59,44 +66,63 @@ impl Port {
         self
     }
 
-    /// Lets `serve` serve each connection, for ever.
-    pub async fn accept<Serving>(self, serve: impl Fn(Stream, SocketAddr) -> Serving + 'static)
-    where
+    /// Lets `serve` serve each connection, for ever. While it holds the ticket, the connection may have to go.
+    pub async fn accept<Serving>(
+        self,
+        serve: impl Fn(Stream, SocketAddr, Ticket) -> Serving + 'static,
+    ) where
         Serving: Future<Output = ()> + 'static,
     {
         let (count, complaints) = (Rc::new(()), Rc::<Complaints>::default());
         let (serve, secure) = (Rc::new(serve), Rc::new(self.secure));
         let whom = self.whom;
+        let unproven = Unproven::default();
         loop {
-            match self.listener.accept().await {
-                Ok((stream, address)) if Rc::strong_count(&count) > self.connections_max => {
-                    let text = format!("on the port for {whom}, there are too many connections");
-                    complaints.warn(address.ip(), text);
-                    // If it cannot be told, closing says it too.
-                    let _ = stream.try_write(self.farewell);
-                    drop(stream);
-                    sleep(ACCEPT_DELAY).await;
-                }
-                Ok((stream, address)) => {
-                    let share = Rc::clone(&count);
-                    let (serve, secure) = (Rc::clone(&serve), Rc::clone(&secure));
-                    let complaints = Rc::clone(&complaints);
-                    spawn_local(async move {
-                        match accept(stream, secure.as_ref().as_ref()).await {
-                            Ok(stream) => serve(stream, address).await,
-                            Err(error) => {
-                                let text = format!("on the port for {whom}, {}", explain(&error));
-                                complaints.warn(address.ip(), text);
-                            }
-                        }
-                        drop(share);
-                    });
-                }
+            let (stream, address) = match self.listener.accept().await {
+                Ok(accepted) => accepted,
                 Err(error) => {
-                    warn!("cannot accept a connection to the port for {whom}: {error}");
+                    complaints.report(format!(
+                        "cannot accept a connection to the port for {whom}: {error}"
+                    ));
                     sleep(ACCEPT_DELAY).await;
+                    continue;
                 }
+            };
+            let is_full = || Rc::strong_count(&count) > self.connections_max;
+            if is_full() {
+                // Who can prove itself or end does so first.
+                yield_now().await;
             }
+            if is_full() && !unproven.evict() {
+                let text = format!("on the port for {whom}, there are too many connections");
+                complaints.warn(address.ip(), text);
+                // If it cannot be told, closing says it too.
+                let _ = stream.try_write(self.farewell);
+                drop(stream);
+                sleep(ACCEPT_DELAY).await;
+                continue;
+            }
+            let share = Rc::clone(&count);
+            let (serve, secure) = (Rc::clone(&serve), Rc::clone(&secure));
+            let complaints = Rc::clone(&complaints);
+            let (ticket, evicted) = unproven.add();
+            let serving = async move {
+                match accept(stream, secure.as_ref().as_ref()).await {
+                    Ok(stream) => serve(stream, address, ticket).await,
+                    Err(error) => {
+                        let text = format!("on the port for {whom}, {}", explain(&error));
+                        complaints.warn(address.ip(), text);
+                    }
+                }
+            };
+            spawn_local(async move {
+                tokio::select! {
+                    biased;
+                    () = serving => {}
+                    Ok(()) = evicted => debug!("a connection made room for another"),
+                }
+                drop(share);
+            });
         }
     }
 }

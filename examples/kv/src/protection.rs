@@ -4,6 +4,7 @@
 //! them from it. So such an address is refused unless there are certificates, or the operator says
 //! `--insecure`, because the network itself is trusted.
 
+use core::fmt;
 use core::net::SocketAddr;
 
 use anyhow::bail;
@@ -29,6 +30,28 @@ pub enum Trust {
     Network,
 }
 
+/// What clients have to know. It is not shown where a log or a crash might show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Password {
+    /// Takes a text for a password.
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The password itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Password")
+    }
+}
+
 impl Protection {
     /// Makes sure that an address exposes nothing without its operator wanting to.
     ///
@@ -51,7 +74,7 @@ impl Protection {
     pub fn check_password(
         &self,
         address: SocketAddr,
-        password: Option<&str>,
+        password: Option<&Password>,
     ) -> anyhow::Result<()> {
         if address.ip().is_loopback() || password.is_some() || self.trust == Trust::Network {
             return Ok(());
@@ -71,5 +94,26 @@ impl Protection {
             .as_ref()
             .map(|files| Tls::load(files, id))
             .transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::Options;
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let options = Options {
+            directory: "n1".into(),
+            window_len: 0,
+            password: Some(Password::new("open sesame")),
+            protection: Protection::default(),
+            metrics: None,
+            exits_with_stdin: false,
+        };
+        let shown = format!("{options:?} {options:#?}");
+        assert!(shown.contains("Password"), "{shown}");
+        assert!(!shown.contains("sesame"), "{shown}");
     }
 }

@@ -11,23 +11,23 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, LocalSet, spawn_blocking, spawn_local};
 use tracing::{info, warn};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, MEMBERS_MAX};
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::port::Port;
-use crate::protection::Protection;
+use crate::protection::{Password, Protection};
 use crate::setup::{self, Settings};
 use crate::shutdown::Signals;
 use crate::storage::Storage;
 use crate::tls::Tls;
 use crate::transport::handshake::{self, Refusal};
-use crate::transport::incoming;
-use crate::{connection, http, shutdown};
+use crate::transport::{STRANGERS_MAX, incoming};
+use crate::{connection, files, http, shutdown};
 
-/// The most clients at a time.
-const CLIENTS_MAX: usize = 10_000;
 /// The most connections from other nodes, strangers included.
 const PEERS_MAX: usize = 256;
+/// The most connections that are not those of clients, the ones to other nodes included.
+const OTHERS_MAX: usize = PEERS_MAX + MEMBERS_MAX + STRANGERS_MAX + http::CONNECTIONS_MAX;
 
 /// How to run a node.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub struct Options {
     /// Bytes of the log in memory.
     pub window_len: usize,
     /// What clients have to know, if anything.
-    pub password: Option<String>,
+    pub password: Option<Password>,
     /// What keeps others away.
     pub protection: Protection,
     /// Where to serve metrics, liveness and readiness, if anywhere.
@@ -124,7 +124,7 @@ impl Options {
     fn check(&self, settings: &Settings) -> anyhow::Result<()> {
         let protection = &self.protection;
         settings.check(protection)?;
-        protection.check_password(settings.listen, self.password.as_deref())?;
+        protection.check_password(settings.listen, self.password.as_ref())?;
         if let Some(address) = self.metrics {
             protection.check("--metrics", address)?;
         }
@@ -151,7 +151,8 @@ impl Ports {
         tls: Option<&Tls>,
     ) -> anyhow::Result<Self> {
         let refusal = b"-ERR max number of clients reached\r\n";
-        let clients = Port::open(settings.listen, "clients", CLIENTS_MAX, refusal).await?;
+        let clients_max = files::clients_max(OTHERS_MAX)?;
+        let clients = Port::open(settings.listen, "clients", clients_max, refusal).await?;
         let peers = Port::open(settings.peer_listen, "other nodes", PEERS_MAX, b"").await?;
         let metrics = match options.metrics {
             Some(at) => Some(Port::open(at, "metrics", http::CONNECTIONS_MAX, b"").await?),
@@ -175,17 +176,23 @@ impl Ports {
     /// Serves whoever comes; says which task lets clients in.
     fn serve(self, node: &Rc<Node>) -> JoinHandle<()> {
         let shared = Rc::clone(node);
-        let peers = self
-            .peers
-            .accept(move |stream, address| incoming::run(Rc::clone(&shared), stream, address));
+        let peers = self.peers.accept(move |stream, address, ticket| {
+            incoming::run(Rc::clone(&shared), stream, address, ticket)
+        });
         spawn_local(peers);
         if let Some(port) = self.metrics {
             let shared = Rc::clone(node);
-            spawn_local(port.accept(move |stream, _| http::run(Rc::clone(&shared), stream)));
+            spawn_local(
+                port.accept(move |stream, _, ticket| http::run(Rc::clone(&shared), stream, ticket)),
+            );
         }
         let shared = Rc::clone(node);
         let clients = self.clients;
-        spawn_local(clients.accept(move |stream, _| connection::run(Rc::clone(&shared), stream)))
+        spawn_local(
+            clients.accept(move |stream, _, ticket| {
+                connection::run(Rc::clone(&shared), stream, ticket)
+            }),
+        )
     }
 }
 

@@ -14,6 +14,7 @@ use quorum::NodeId;
 use raft_core::error::RestoreError;
 use raft_core::{Config, GroupId, RECORD_HEADER_BYTES_MAX, Raft, Recovered};
 use tokio::time::sleep;
+use tracing::info;
 
 use crate::access::Access;
 use crate::engine::Machine;
@@ -301,7 +302,19 @@ impl Said {
 
 /// Asks a member for the name of its group.
 async fn ask_group(member: SocketAddr, access: &Access) -> anyhow::Result<GroupId> {
-    let mut connection = access.open(member).await?;
+    let end = Clock::now() + PATIENCE;
+    let mut is_told = false;
+    let mut connection = loop {
+        match access.open(member).await {
+            Err(error) if is_absence(&error) && Clock::now() < end => {
+                if !core::mem::replace(&mut is_told, true) {
+                    info!("nobody listens at {member} yet: asking on for {PATIENCE:?}");
+                }
+                sleep(RETRY_DELAY).await;
+            }
+            opened => break opened?,
+        }
+    };
     let group = |reply: &Reply<'_>| match reply {
         Reply::Array(fields) => {
             let name = fields
@@ -321,6 +334,12 @@ async fn ask_group(member: SocketAddr, access: &Access) -> anyhow::Result<GroupI
     Ok(GroupId::new(number.with_context(|| {
         format!("{member} does not tell its group")
     })?))
+}
+
+/// Whether nobody listens there, or not yet: a member may have been started just now.
+fn is_absence(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 /// Asks the leader to let a node in, starting with any member.

@@ -12,6 +12,7 @@
 pub mod handshake;
 pub mod incoming;
 pub mod outgoing;
+pub mod speaking;
 
 use core::cell::{Cell, RefCell};
 use core::task::Waker;
@@ -143,7 +144,7 @@ pub struct Links {
 }
 
 /// Links to nodes that are no members: those who wait to be let in, or think that they are members.
-const STRANGERS_MAX: usize = 16;
+pub const STRANGERS_MAX: usize = 16;
 
 impl Links {
     /// The link to a peer, if there is one.

@@ -5,11 +5,12 @@ mod support;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 
 use kv::transport::handshake::Hello;
 use quorum::NodeId;
 use raft_core::{GroupId, Identity, Incarnation};
-use support::{Node, free_addresses, refusal, wait_for};
+use support::{Client, Node, free_addresses, refusal, wait_for};
 
 fn serve(node: &Node) -> String {
     refusal(&["serve", "--dir", node.directory.to_str().unwrap()])
@@ -214,6 +215,12 @@ fn strangers_on_either_port_are_sent_away_and_the_node_goes_on() {
         "\0\0"
     );
 
+    // Many who say nothing keep nobody out.
+    let silent = |_| TcpStream::connect(node.peer).unwrap();
+    let silent: Vec<TcpStream> = (0..300).map(silent).collect();
+    assert_eq!(told(&hello, &[0xff; 64]), "\0\0");
+    drop(silent);
+
     let log = wait_for("the log", || {
         let log = node.log();
         log.contains("too long").then_some(log)
@@ -239,9 +246,10 @@ fn a_password_keeps_strangers_out_and_lets_nodes_join() {
     fs::write(secret, "\n").unwrap();
     check(&serve_with(secret), "there is no password");
     fs::write(secret, "open sesame\n").unwrap();
-    let program = std::process::Command::new(env!("CARGO_BIN_EXE_kv"));
+    let program = Command::new(env!("CARGO_BIN_EXE_kv"));
     founder.start_as(program, &["--password-file", secret]);
 
+    let mut silent = founder.connect();
     let mut client = founder.connect();
     check(&client.call(&["GET", "a"]), "-NOAUTH");
     check(&client.call(&["AUTH", "guess"]), "-WRONGPASS");
@@ -262,4 +270,50 @@ fn a_password_keeps_strangers_out_and_lets_nodes_join() {
         String::from_utf8_lossy(&output.stderr)
     );
     check(&client.call(&["RAFT.STATUS"]), "2 Learner");
+
+    // It is not said in clear to other machines.
+    let words = ["status", "--password-file", secret, "--member"];
+    let told = refusal(&[&words[..], &["192.0.2.1:7000"]].concat());
+    check(&told, "could read the password: give --tls-ca");
+    let told = support::run(&[&words[..], &[&member, "--insecure"]].concat());
+    assert!(told.status.success(), "{told:?}");
+
+    // Who never gives it is cut off; who has given it stays.
+    assert_eq!(silent.answer(), "");
+    assert_eq!(client.call(&["PING"]), "+PONG");
+}
+
+/// The program with at most so many open files.
+fn limited(files: usize) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_kv")]);
+    command
+}
+
+#[test]
+fn clients_get_no_more_files_than_others_leave_them() {
+    let root = tempfile::tempdir().unwrap();
+    let mut node = Node::new(root.path(), 1);
+    node.init();
+    let served = limited(64)
+        .args(["serve", "--dir", node.directory.to_str().unwrap()])
+        .output();
+    let said = String::from_utf8(served.unwrap().stderr).unwrap();
+    check(&said, "at most 64 files may be open, which is too few");
+
+    node.start_as(limited(500), &[]);
+    wait_for("a leader", || node.leads().then_some(()));
+    check(&node.log(), "at most 500 files may be open: room for ");
+    let mut clients: Vec<Client> = (0..200)
+        .map_while(|_| Client::connect(node.client))
+        .collect();
+    let refused = clients
+        .iter_mut()
+        .position(|client| client.call(&["PING"]) != "+PONG");
+    assert!(refused.is_some_and(|index| index > 50), "{refused:?}");
+    // There is room for nodes all the same.
+    assert_eq!(tell_peer_port(&node, b"GET / HTTP/1.1\r\n\r\n"), b"");
+    drop(clients);
+    assert_eq!(node.connect().call(&["SET", "still", "here"]), "+OK");
 }

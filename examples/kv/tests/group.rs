@@ -4,6 +4,8 @@ mod support;
 
 use std::path::Path;
 use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
 
 use support::{Client, Node, leader, run, trio, wait_for};
 
@@ -272,4 +274,19 @@ fn a_full_disk_stops_acknowledgements_until_there_is_room() {
     assert_eq!(client.call(&["GET", "there"]), "is room");
     assert_eq!(client.call(&["GET", "refused"]), "null");
     assert_eq!(client.call(&["DBSIZE"]), format!(":{}", done + 1));
+}
+
+#[test]
+fn a_node_may_join_before_the_member_it_asks_listens() {
+    let root = tempfile::tempdir().unwrap();
+    let [mut founder, newcomer] = [1, 2].map(|id| Node::new(root.path(), id));
+    founder.init();
+    let member = founder.client.to_string();
+    let mut joining = Command::new(env!("CARGO_BIN_EXE_kv"))
+        .args(newcomer.words("join", &["--member", &member]))
+        .spawn()
+        .unwrap();
+    sleep(Duration::from_millis(500));
+    founder.start();
+    assert!(joining.wait().unwrap().success());
 }

@@ -98,6 +98,15 @@ fn three_nodes_are_ready_once_they_have_caught_up_and_not_without_a_leader() {
     assert_eq!(reader.call(&["READONLY"]), "+OK");
     assert_eq!(reader.call(&["GET", "meanwhile"]), "y");
 
+    // A removed node hears no leader any more, whatever it remembers.
+    let third = (first + 2) % 3;
+    let id = nodes[third].id.to_string();
+    assert_eq!(client.call(&["RAFT.NODE", "REMOVE", &id]), "+OK");
+    wait_for("the end of a removed node's readiness", || {
+        let (status, _) = fetch(metrics[third], "/readyz")?;
+        (status == 503).then_some(())
+    });
+
     // A node without a majority is alive and not ready.
     nodes[(first + 1) % 3].kill();
     nodes[(first + 2) % 3].kill();

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use certificates::{Authority, options};
 use kv::access::Access;
+use kv::protection::Password;
 use kv::stream::Stream;
 use kv::tls::{Files, Tls, address_name, client, node_name};
 use kv::transport::handshake::{self, Hello};
@@ -72,8 +73,9 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 /// What a client that trusts this authority is answered.
 fn call(address: SocketAddr, authority: &Authority, words: &[&str]) -> Result<String, String> {
     let access = Access {
-        password: Some(PASSWORD.into()),
+        password: Some(Password::new(PASSWORD)),
         tls: Some(client(&authority.certificate()).unwrap()),
+        ..Access::default()
     };
     let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
     block_on(async {

@@ -7,6 +7,7 @@
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::io;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -56,21 +57,25 @@ impl Connection {
     /// # Errors
     /// Nobody listens there, or does not answer in time.
     pub async fn open(address: SocketAddr) -> Result<Self, Lost> {
-        Self::open_with(address, None).await
+        let opened = Self::open_with(address, None).await;
+        opened.map_err(|error| Lost(error.to_string()))
     }
 
     /// Connects to a node, encrypted if there is a way to see who it is.
     ///
     /// # Errors
     /// As for [`Connection::open`], or it cannot prove that it has this address.
-    pub async fn open_with(address: SocketAddr, tls: Option<&TlsConnector>) -> Result<Self, Lost> {
+    pub async fn open_with(address: SocketAddr, tls: Option<&TlsConnector>) -> io::Result<Self> {
         let secure = tls.map(|connector| (connector, address_name(address.ip())));
         let text = address.to_string();
         let connecting = timeout(CONNECT_TIME_MAX, Stream::connect(&text, secure));
         let connected = connecting
             .await
-            .map_err(|_| Lost(format!("{address} does not answer")))?;
-        let stream = connected.map_err(|error| Lost(format!("{address}: {}", explain(&error))))?;
+            .map_err(|_| io::Error::other(format!("{address} does not answer")))?;
+        let stream = connected.map_err(|error| {
+            let text = format!("{address}: {}", explain(&error));
+            io::Error::new(error.kind(), text)
+        })?;
         Ok(Self {
             stream,
             out: Vec::new(),

@@ -1,11 +1,14 @@
 //! What a node tells about itself and its group.
 
+use core::time::Duration;
 use std::rc::Rc;
 
+use clocks::Instant;
 use quorum::NodeId;
 use raft_core::{Identity, Incarnation, LogIndex, Role, Standing};
 
 use super::members::Wish;
+use super::readiness::{Place, STORING_TIME_MAX};
 use super::{Asker, Engine};
 use crate::command::Raft;
 use crate::info::{Facts, PeerFacts, RaftFacts};
@@ -102,8 +105,31 @@ impl Engine {
 
     /// Why no clients should be sent to this node now, if so.
     pub fn obstacle(&self) -> Option<String> {
-        let (leader, applied) = (self.raft.leader(), self.raft.delivered());
-        self.readiness.obstacle(leader, applied)
+        let own = self.raft.identity().node;
+        let leader = self.raft.leader();
+        let heard = self.heard.filter(|(from, _)| Some(*from) == leader);
+        let trouble = self.trouble.as_ref().map(|(text, _)| text.clone());
+        let place = Place {
+            own,
+            is_member: self.raft.members().any(|seat| seat.identity.node == own),
+            leader,
+            silence: heard.map(|(_, at)| self.since(at)),
+            trouble: trouble.or_else(|| self.hanging()),
+            applied: self.raft.delivered(),
+        };
+        self.readiness.obstacle(place)
+    }
+
+    /// For how long a write has been on its way to the disk, if for too long.
+    fn hanging(&self) -> Option<String> {
+        let lasting = self.since(self.storing?);
+        let seconds = lasting.as_secs();
+        (lasting > STORING_TIME_MAX).then(|| format!("the disk has been busy for {seconds} s"))
+    }
+
+    fn since(&self, at: Instant) -> Duration {
+        let micros = self.now().as_micros().saturating_sub(at.as_micros());
+        Duration::from_micros(micros)
     }
 
     /// Takes a command of an operator.
@@ -212,5 +238,81 @@ fn role(role: Role) -> &'static str {
         Role::PreCandidate => "pre-candidate",
         Role::Candidate => "candidate",
         Role::Leader => "leader",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Machine;
+    use crate::metrics::Metrics;
+    use crate::setup::{self, Settings};
+    use crate::storage::Storage;
+    use crate::store::Store;
+    use raft_core::{
+        Append, Body, Config, Entries, EntryId, GroupId, Message, Raft, Round, Term, wire,
+    };
+
+    const WINDOW_BYTES: usize = 64 * 1024;
+
+    /// Node 2 on its way into a group.
+    fn newcomer(directory: &std::path::Path) -> Engine {
+        let settings = Settings {
+            id: 2,
+            listen: "127.0.0.1:1".parse().unwrap(),
+            peer_listen: "127.0.0.1:2".parse().unwrap(),
+        };
+        setup::init(directory, &settings).unwrap();
+        let found = setup::find(directory, WINDOW_BYTES).unwrap();
+        let (storage, _) = Storage::start(found.journal, found.snapshots).unwrap();
+        let config = Config::builder(NodeId::new(2)).build().unwrap();
+        let window = vec![0; WINDOW_BYTES];
+        let group = GroupId::new(7);
+        let raft: Machine = Raft::join(config, group, window, 1, Instant::ZERO).unwrap();
+        Engine::new(
+            raft,
+            Store::default(),
+            settings,
+            std::time::Instant::now(),
+            storage,
+            WINDOW_BYTES,
+            Rc::new(Metrics::new().unwrap()),
+        )
+    }
+
+    #[test]
+    fn a_leader_that_is_remembered_makes_nobody_ready() {
+        let root = tempfile::tempdir().unwrap();
+        let mut engine = newcomer(&root.path().join("n2"));
+        assert_eq!(engine.obstacle().unwrap(), "no leader is known");
+        let message = Message {
+            group: GroupId::new(7),
+            incarnation: Incarnation::new(1),
+            term: Term::new(3),
+            body: Body::Append(Append {
+                prev: EntryId::new(LogIndex::new(9), Term::new(3)),
+                commit: LogIndex::ZERO,
+                round: Round::new(1),
+                entries: Entries::EMPTY,
+            }),
+        };
+        let mut frame = vec![0; wire::encoded_len(&message)];
+        wire::encode(&message, &mut frame).unwrap();
+        engine.receive(NodeId::new(1), &frame).unwrap();
+        let expected = "this node is no member of its group";
+        assert_eq!(engine.obstacle().unwrap(), expected);
+        // Long ago.
+        engine.origin -= Duration::from_secs(10);
+        let expected = "node 1, the leader, is not heard";
+        assert_eq!(engine.obstacle().unwrap(), expected);
+        // A write that does not end.
+        assert_eq!(engine.hanging(), None);
+        engine.storing = Some(Instant::ZERO);
+        assert!(
+            engine
+                .hanging()
+                .unwrap()
+                .starts_with("the disk has been busy for 1")
+        );
     }
 }

@@ -8,11 +8,13 @@ use std::rc::Rc;
 use quorum::NodeId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use tracing::{debug, info};
 
 use super::handshake::{self, Hello, Refusal};
 use super::{FRAME_BYTES_MAX, LENGTH_BYTES};
 use crate::node::Node;
+use crate::port::Ticket;
 use crate::stream::Stream;
 use crate::tls;
 
@@ -20,15 +22,18 @@ const HELLO_TIME_MAX: Duration = Duration::from_secs(5);
 const READ_BYTES: usize = 64 * 1024;
 
 /// Serves a connection that somebody made to the peer port.
-pub async fn run(node: Rc<Node>, stream: Stream, address: SocketAddr) {
+pub async fn run(node: Rc<Node>, stream: Stream, address: SocketAddr, ticket: Ticket) {
     match greet(&node, stream, address).await {
         Some((stream, hello)) => {
+            drop(ticket);
             let peer = hello.from.node;
-            let replaced = node.welcome(&hello);
+            node.welcome(&hello);
+            let replaced = node.speaking.begin(peer);
             let ended = tokio::select! {
                 ended = receive(&node, stream, peer) => ended,
                 _ = replaced => Ok(()),
             };
+            node.speaking.end(peer);
             match ended {
                 Ok(()) => debug!("node {peer} closed its connection"),
                 Err(error) => info!("node {peer} is cut off: {error}"),
@@ -52,10 +57,8 @@ async fn greet(node: &Node, mut stream: Stream, address: SocketAddr) -> Option<(
         }
     };
     let mut checked = hello.check(node.group(), node.id());
-    if let (Some(certificate), Ok(())) = (stream.certificate(), &checked)
-        && !tls::is_of(certificate, hello.from.node)
-    {
-        checked = Err(Refusal::Certificate(hello.from.node));
+    if checked.is_ok() && node.tls().is_some() {
+        checked = prove(hello.from.node, stream.certificate());
     }
     let answer = handshake::answer(&checked);
     let answered = async {
@@ -70,6 +73,15 @@ async fn greet(node: &Node, mut stream: Stream, address: SocketAddr) -> Option<(
     }
     answered.ok()?;
     Some((stream, hello))
+}
+
+/// Makes sure that a peer has shown a certificate, and that of the node that it says it is.
+fn prove(from: NodeId, shown: Option<&CertificateDer<'_>>) -> Result<(), Refusal> {
+    match shown {
+        Some(certificate) if tls::is_of(certificate, from) => Ok(()),
+        // Without one nobody gets so far; if somebody does, it has proved nothing.
+        Some(_) | None => Err(Refusal::Certificate(from)),
+    }
 }
 
 /// Hands on every frame until the connection ends.
@@ -118,6 +130,15 @@ fn check(length: [u8; LENGTH_BYTES]) -> io::Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_certificate_of_its_own_nobody_is_a_peer() {
+        let node = NodeId::new(2);
+        let refused = Err(Refusal::Certificate(node));
+        assert_eq!(prove(node, None), refused);
+        let nonsense = CertificateDer::from(vec![0; 10]);
+        assert_eq!(prove(node, Some(&nonsense)), refused);
+    }
 
     #[test]
     fn frames_are_split_where_they_end_and_long_ones_refused_at_once() {
