@@ -9,7 +9,7 @@ mod support;
 use clocks::Duration;
 use quorum::NodeId;
 use raft_core::error::ReadError;
-use raft_core::{Change, ReadFailure, ReadOutcome, Role};
+use raft_core::{Body, Change, ReadFailure, ReadOutcome, Ready, Role};
 use support::past::{Past, identity};
 use support::readers::{failed, read, ready, replies, round};
 use support::solo::{Said, ack, append};
@@ -411,4 +411,45 @@ fn outcomes_that_nobody_fetches_are_refused_more_reads() {
     let ended: Vec<_> = solo.ended().iter().map(ReadOutcome::ticket).collect();
     assert_eq!(ended, tickets);
     let _ = read(&mut solo);
+}
+
+/// A piece of a snapshot hands its round to its receiver like an append does: what it acknowledges
+/// may be from before the read.
+#[test]
+fn read_joined_a_round_that_left_with_a_piece_of_a_snapshot() {
+    let mut solo = Past::new(1).base(3, 1, b"snapshot").log(&[1]).lead();
+    let (term, last) = (solo.term(), solo.last().0);
+    solo.say(3, term, ack(last, 1));
+    let nothing = Said::Ack {
+        verified: 0,
+        round: 1,
+        reject: Some((last - 1, (0, 0))),
+        chunk: None,
+    };
+    solo.say(2, term, nothing);
+    // A round that leaves with a piece alone: the link to the other is busy.
+    solo.tick(20);
+    let (node, only) = (NodeId::new(2), [NodeId::new(2)]);
+    let sent = solo.raft.poll_transmit(solo.now, Ready::Only(&only));
+    let sent = sent.expect("the piece is sent again");
+    let Body::Chunk(piece) = sent.message.body else {
+        panic!("{sent:?}");
+    };
+    let (to, round, index) = (
+        sent.to,
+        piece.round.value(),
+        piece.snapshot.last.index.value(),
+    );
+    assert_eq!(to, node);
+    let ticket = read(&mut solo);
+    let stored = |round| Said::Ack {
+        verified: 0,
+        round,
+        reject: None,
+        chunk: Some((index, 4)),
+    };
+    solo.say(2, term, stored(round));
+    assert_eq!(solo.ended(), [], "it was handed over before the read");
+    solo.say(2, term, stored(round + 1));
+    assert_eq!(solo.ended(), [ready(ticket, last)]);
 }

@@ -7,7 +7,7 @@
 use clocks::{Duration, Instant};
 use heapless::Vec;
 use quorum::NodeId;
-use raft_core::{Change, Committed, Config, EntryId, Raft, Ready, Standing, wire};
+use raft_core::{Change, Committed, Config, EntryId, GroupId, Raft, Ready, Standing, wire};
 
 /// Members of the group.
 pub const NODES: usize = 3;
@@ -20,6 +20,7 @@ pub const NODE_BYTES: usize = size_of::<Node>() + WINDOW_BYTES;
 const FRAME_BYTES: usize = 127;
 /// Many times what the run takes: reached only if the group makes no progress.
 const STEPS_MAX: usize = 10_000;
+const TOO_SMALL: &str = "a window is too small";
 const COMMAND: &[u8] = b"valve 3 open";
 
 /// The memory of the log windows.
@@ -82,23 +83,38 @@ pub fn run(
     Ok(id)
 }
 
-/// Makes one founder and two that wait to be let in.
+/// Makes one founder and two that wait to be let in. Each is made in a call of its own: a node on its way to its place
+/// stands on the stack several times, and two kinds of it in one call twice as often.
 fn make(nodes: &mut Nodes, windows: &'static mut Windows) -> Result<(), &'static str> {
     for (id, window) in (1..).zip(windows) {
-        let made = match nodes.first() {
-            None => Raft::found(config(id)?, &mut window[..], id, Instant::ZERO),
-            Some(founder) => Raft::join(
-                config(id)?,
-                founder.group(),
-                &mut window[..],
-                id,
-                Instant::ZERO,
-            ),
-        };
-        let node = made.map_err(|_| "a window is too small")?;
-        nodes.push(node).map_err(|_| "too many nodes")?;
+        match nodes.first().map(Node::group) {
+            None => found(nodes, id, window)?,
+            Some(group) => join(nodes, id, window, group)?,
+        }
     }
     Ok(())
+}
+
+#[inline(never)]
+fn found(nodes: &mut Nodes, id: u64, window: &'static mut [u8]) -> Result<(), &'static str> {
+    let made = Raft::found(config(id)?, window, id, Instant::ZERO);
+    place(nodes, made.map_err(|_| TOO_SMALL)?)
+}
+
+#[inline(never)]
+fn join(
+    nodes: &mut Nodes,
+    id: u64,
+    window: &'static mut [u8],
+    group: GroupId,
+) -> Result<(), &'static str> {
+    let made = Raft::join(config(id)?, group, window, id, Instant::ZERO);
+    place(nodes, made.map_err(|_| TOO_SMALL)?)
+}
+
+#[inline(always)]
+fn place(nodes: &mut Nodes, node: Node) -> Result<(), &'static str> {
+    nodes.push(node).map_err(|_| "too many nodes")
 }
 
 impl Group {

@@ -1,6 +1,6 @@
 //! A port that this process listens at: so many connections at a time, each with a task of its own.
 //!
-//! One connection too many takes the place of the oldest [`unproven`] one; if there is none, it is refused.
+//! One connection too many takes the place of the oldest one that has proved nothing; if there is none, it is refused.
 
 mod unproven;
 

@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 
+use clocks::Instant;
 use raft_core::{EntryId, LogIndex, ReadTicket};
 
 use crate::linear::{Action, Operation};
@@ -54,6 +55,17 @@ pub struct Asked {
     pub outcome: Outcome,
 }
 
+/// A read that a host has begun.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reading {
+    /// What its machine calls it.
+    pub ticket: ReadTicket,
+    /// The number of the command.
+    pub number: u64,
+    /// The latest time that its machine knew then.
+    pub since: Instant,
+}
+
 /// All clients.
 #[derive(Debug, Default)]
 pub struct Clients {
@@ -62,7 +74,7 @@ pub struct Clients {
     /// Which proposals each host will answer, in the order of the log.
     waiting: [VecDeque<(EntryId, u64)>; HOSTS_MAX],
     /// The reads that each host has begun and will answer.
-    reading: [VecDeque<(ReadTicket, u64)>; HOSTS_MAX],
+    reading: [VecDeque<Reading>; HOSTS_MAX],
     /// The last entry of which anybody had an answer.
     answered: LogIndex,
 }
@@ -116,15 +128,20 @@ impl Clients {
     }
 
     /// The host has begun the read of this number.
-    pub fn on_reading(&mut self, host: usize, number: u64, ticket: ReadTicket) {
-        self.reading[host].push_back((ticket, number));
+    pub fn on_reading(&mut self, host: usize, reading: Reading) {
+        self.reading[host].push_back(reading);
     }
 
     /// The read of this ticket has ended at the host; says its number.
     pub fn on_read(&mut self, host: usize, ticket: ReadTicket) -> Option<u64> {
         let reading = &mut self.reading[host];
-        let place = reading.iter().position(|(other, _)| *other == ticket)?;
-        reading.remove(place).map(|(_, number)| number)
+        let place = reading.iter().position(|other| other.ticket == ticket)?;
+        reading.remove(place).map(|reading| reading.number)
+    }
+
+    /// The read that has been under way at a host for longest.
+    pub fn oldest_read(&self, host: usize) -> Option<&Reading> {
+        self.reading[host].front()
     }
 
     /// How many reads a host has begun that have not ended.

@@ -194,6 +194,7 @@ impl World {
         self.observe(host)?;
         self.oracles.on_woken(host, &self.hosts)?;
         self.drain(host)?;
+        self.look_at_reads(host)?;
         let raft = self.hosts[host].raft.as_ref();
         let again = raft.and_then(|raft| raft.poll_timeout());
         match again.filter(|deadline| *deadline <= local) {

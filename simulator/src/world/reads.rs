@@ -7,6 +7,7 @@ use crate::oracle::words::words;
 use crate::oracle::{Oracle, Violation};
 use crate::world::World;
 use crate::world::app::Command;
+use crate::world::clients::Reading;
 use crate::world::decision::Decision;
 use crate::world::host::node;
 use crate::world::sabotage::Sabotage;
@@ -27,6 +28,7 @@ impl World {
     pub(crate) fn read_at(&mut self, number: usize, count: u64) -> Result<(), Violation> {
         let (now, host) = (self.now, &mut self.hosts[number]);
         let local = host.tell(now);
+        let since = host.told;
         let Some(raft) = host.raft.as_mut() else {
             return Ok(());
         };
@@ -37,7 +39,14 @@ impl World {
             let clients = &mut self.oracles.clients;
             let asked = clients.ask_to_read(now);
             match raft.read(local) {
-                Ok(ticket) => clients.on_reading(number, asked, ticket),
+                Ok(ticket) => {
+                    let reading = Reading {
+                        ticket,
+                        number: asked,
+                        since,
+                    };
+                    clients.on_reading(number, reading);
+                }
                 Err(_) => clients.on_refused(asked),
             }
         }
@@ -116,6 +125,21 @@ impl World {
             self.judge(Oracle::Invariants, Err(what))?;
         }
         Ok(())
+    }
+
+    /// A host has looked at its clock: what has waited for longer than any read does was forgotten.
+    pub(crate) fn look_at_reads(&mut self, number: usize) -> Result<(), Violation> {
+        let host = &self.hosts[number];
+        let patience = host.waits.election_max.saturating_mul(2);
+        let oldest = self.oracles.clients.oldest_read(number);
+        let Some(reading) = oldest.filter(|reading| {
+            host.raft.is_some() && host.told.saturating_since(reading.since) > patience
+        }) else {
+            return Ok(());
+        };
+        let command = reading.number;
+        let what = words!("host {} forgot the read of command {command}", number + 1);
+        self.judge(Oracle::Invariants, Err(what))
     }
 
     /// Now and then a leader is told to hand over to somebody.

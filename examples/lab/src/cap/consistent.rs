@@ -74,7 +74,7 @@ pub(super) fn run(hosts: usize, minority: &[usize], seed: u64) -> Result<(Log, u
             "seed {seed}: the group does not come to rest"
         );
     }
-    let kept = service.kept();
+    let kept = service.kept(hosts);
     Ok((service.log, kept))
 }
 
@@ -164,12 +164,12 @@ impl Service {
         last == Some(app.applied) && (0..hosts).all(|host| self.stage.app(host) == app)
     }
 
-    /// Answered writes that the leader has applied; [`is_level`](Self::is_level) says that all nodes have the same.
-    fn kept(&self) -> usize {
-        let Some(leader) = self.stage.leader() else {
-            return 0;
-        };
-        let applied = self.stage.applied(leader).iter();
+    /// Answered writes that are kept. [`is_level`](Self::is_level) says that all nodes have the same state, so whoever
+    /// applied most speaks for all: the others took over snapshots of what they missed.
+    fn kept(&self, hosts: usize) -> usize {
+        let applied = (0..hosts).map(|host| self.stage.applied(host));
+        let applied = applied.max_by_key(|applied| applied.len());
+        let applied = applied.unwrap_or_default().iter();
         let operations = applied.filter_map(|id| self.proposed.get(&(id.index, id.term)));
         let written: Vec<_> = operations.collect();
         let answered = self.log.ends().filter(|end| end.end == End::Written);

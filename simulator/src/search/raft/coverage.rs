@@ -23,12 +23,10 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use clocks::Duration;
 use raft_core::wire;
 
 use super::group::{NONE, RaftSpace};
 use super::names::{Renaming, name, renamings};
-use super::node::ELECTION_MIN;
 use super::profile::{Profile, Reduction};
 use super::sabotage::Sabotage;
 use super::shape::{self, Class, Prints};
@@ -37,7 +35,6 @@ use super::wanderer::{MEMBERS, Wanderer};
 use crate::oracle::Violation;
 use crate::search::explore::{Limits, Report, explore_with};
 use crate::world::host::{Machine, node};
-use crate::world::queue::Due;
 use crate::world::random::{Random, Stream};
 use crate::world::{Progress, World};
 
@@ -194,9 +191,10 @@ impl Coverage {
             if self.grain == Grain::Situations && random.chance(100) {
                 // A driver may look at its clock whenever it wants; a machine notices then that it need
                 // not stick to its leader any more.
-                let soon = random.duration(Duration::ZERO, ELECTION_MIN);
                 let host = random.index(MEMBERS);
-                world.queue.push(world.now.plus(soon), Due::Wake(host));
+                if world.hosts[host].paused_until <= world.now {
+                    world.wake_now(host)?;
+                }
             }
             if world.step()? == Progress::Ends {
                 return Ok(u64::from(step) + 1);
