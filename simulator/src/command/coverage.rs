@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     /// Fail if fewer than so many in ten thousand were visited.
     #[arg(long, default_value_t = 0)]
     least: u64,
-    /// Let half of the runs go on from where an earlier one met something new.
+    /// Let most runs go on from where an earlier one met something new; takes 1 GiB.
     #[arg(long, conflicts_with = "tame")]
     forks: bool,
     /// Tell states apart no finer than the papers do: no frames, no timers.

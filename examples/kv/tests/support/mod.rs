@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -31,12 +32,26 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Addresses on loopback that were free just now.
+/// Addresses on loopback that were free just now, each given out once.
+///
+/// Not what the system gives for port 0: that comes from the range of which every outgoing connection takes a
+/// port too, and one of them sits there by the time at which a node starts to listen, now and then.
 pub fn free_addresses<const COUNT: usize>() -> [SocketAddr; COUNT] {
-    let bind = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    // All at once, so that none is given out twice.
-    let listeners: Vec<TcpListener> = (0..COUNT).map(bind).collect();
-    core::array::from_fn(|index| listeners[index].local_addr().unwrap())
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    const FIRST: u32 = 10_000;
+    const PORTS: u32 = 22_000;
+    core::array::from_fn(|_| {
+        loop {
+            let given = GIVEN.fetch_add(1, Ordering::Relaxed);
+            // Test programs that run at the same time begin far apart.
+            let begin = std::process::id().wrapping_mul(7919);
+            let port = FIRST + begin.wrapping_add(given) % PORTS;
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port as u16));
+            if TcpListener::bind(address).is_ok() {
+                break address;
+            }
+        }
+    })
 }
 
 /// Runs the program to its end.

@@ -16,8 +16,8 @@ use crate::world::swarm::{NEVER, Swarm, Weights};
 
 /// Members of the groups that are compared.
 pub(super) const MEMBERS: usize = 3;
-/// Worlds that are kept to go on from.
-const KEPT: usize = 1024;
+/// Worlds that are kept to go on from, 4 MiB each.
+const KEPT: usize = 256;
 /// A run ends whose form is the same for so many steps,
 const STALE: u32 = 150;
 /// or one that goes on from another if it met nothing new for so many.
@@ -39,7 +39,7 @@ pub struct Wanderer {
 pub enum Habit {
     /// Each run begins where the profile begins.
     Plain,
-    /// Half of the runs go on from where an earlier one met a new shape, with new chance.
+    /// Nearly all runs go on from where an earlier one met something new, with new chance.
     Forks,
     /// A seeded fault: nothing is delayed or lost, and nobody crashes.
     Tame,
