@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
@@ -23,6 +23,10 @@ use super::view::View;
 
 /// How many nodes there are.
 pub const NODES: usize = 3;
+
+/// Where free ports are looked for: below those of which outgoing connections take one.
+const FIRST_PORT: u32 = 10_000;
+const PORTS: u32 = 22_000;
 
 /// How long founding, joining, or electing a leader may take before something must be wrong.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -66,10 +70,14 @@ impl Group {
             .tempdir()
             .context("cannot make a temporary directory")?;
         // All at once, so that no port is given out twice.
-        let listeners: Vec<TcpListener> = (0..2 * NODES)
-            .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-            .collect::<io::Result<_>>()
-            .context("no free port on loopback")?;
+        let begin = std::process::id().wrapping_mul(7919);
+        let ports = (0..PORTS).map(|step| FIRST_PORT + begin.wrapping_add(step) % PORTS);
+        let listeners = ports.filter_map(|port| {
+            let port = u16::try_from(port).ok()?;
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()
+        });
+        let listeners: Vec<TcpListener> = listeners.take(2 * NODES).collect();
+        ensure!(listeners.len() == 2 * NODES, "no free port on loopback");
         let addresses: Vec<SocketAddr> = listeners
             .iter()
             .map(TcpListener::local_addr)
