@@ -7,27 +7,15 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use quorum::NodeId;
 use raft_core::error::ReconfigureError;
 use raft_core::{Change, LogIndex, Role, Seat, Standing};
 use support::MEMBERS;
+use support::cases::check;
 use support::past::{
     Item, Past, STICKINESS_MICROS, command, encode_seats, identity, seats, voters,
 };
 use support::solo::{Said, Solo, ack, append};
-
-fn check<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value)) {
-    let config = Config {
-        failure_persistence: None,
-        ..Config::with_cases(cases)
-    };
-    let result = TestRunner::new(config).run(&strategy, |value| {
-        test(value);
-        Ok(())
-    });
-    result.unwrap_or_else(|failure| panic!("{failure}"));
-}
 
 fn members(solo: &Solo) -> Vec<(u64, Standing)> {
     let seats = solo.raft.members();

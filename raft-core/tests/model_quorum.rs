@@ -7,8 +7,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use raft_core::{Role, Standing};
+use support::cases::check;
 use support::past::{Past, seats};
 use support::solo::{Said, Solo, ack};
 
@@ -86,18 +86,6 @@ fn lead(past: Past) -> Solo {
     }
     assert!(solo.raft.is_leader());
     solo
-}
-
-fn check<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value)) {
-    let config = Config {
-        failure_persistence: None,
-        ..Config::with_cases(cases)
-    };
-    let result = TestRunner::new(config).run(&strategy, |value| {
-        test(value);
-        Ok(())
-    });
-    result.unwrap_or_else(|failure| panic!("{failure}"));
 }
 
 /// C-33: a commit that was found by a cleverer way than counting was carried by two of five.

@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, unused_imports)]
 
 pub mod bounds;
+pub mod cases;
 pub mod past;
 pub mod promises;
 pub mod readers;

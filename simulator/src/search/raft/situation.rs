@@ -138,6 +138,17 @@ impl Viewpoint<'_> {
         }
     }
 
+    /// The prints under all renamings of what has this one without: that follows from it.
+    fn renamed(&self, plain: u64, print: impl Fn(usize) -> u64) -> Prints {
+        let mut known = self.known.borrow_mut();
+        *known.entry(plain).or_insert_with(|| {
+            let mut prints = Prints::default();
+            let places = (0..self.renamings.len()).zip(&mut prints);
+            places.for_each(|(which, to)| *to = print(which));
+            prints
+        })
+    }
+
     /// A machine's part of a situation.
     pub(super) fn node<B, const N: usize>(&self, raft: &Raft<B, N>) -> NodeForm
     where
@@ -164,13 +175,7 @@ impl Viewpoint<'_> {
         let (attempt, is_open) = lens.own_attempt.get();
         form.attempt = is_open.then_some(attempt);
         form.attempts = lens.attempts.take();
-        // What it looks like under the other renamings follows.
-        form.prints = *self.known.borrow_mut().entry(plain).or_insert_with(|| {
-            let mut prints = Prints::default();
-            let places = (0..self.renamings.len()).zip(&mut prints);
-            places.for_each(|(which, to)| *to = print(which).0);
-            prints
-        });
+        form.prints = self.renamed(plain, |which| print(which).0);
         form
     }
 
@@ -200,12 +205,7 @@ impl Viewpoint<'_> {
         };
         let (plain, attempt) = print(0);
         form.attempt = attempt;
-        form.prints = *self.known.borrow_mut().entry(plain).or_insert_with(|| {
-            let mut prints = Prints::default();
-            let places = (0..self.renamings.len()).zip(&mut prints);
-            places.for_each(|(which, to)| *to = print(which).0);
-            prints
-        });
+        form.prints = self.renamed(plain, |which| print(which).0);
         form
     }
 
