@@ -33,6 +33,7 @@ pub use message::{
     ReadRequest, Reject, Transmit, Vote, VoteReply,
 };
 pub use node::RoleName as Role;
+pub use node::outlet::{Outgoing, Wanted};
 pub use node::poll::{Committed, Ready};
 pub use node::restore::Recovered;
 pub use raft::{Raft, Status};

@@ -15,6 +15,7 @@ mod handle;
 mod invariant;
 mod lead;
 mod membership;
+pub(crate) mod outlet;
 pub(crate) mod poll;
 mod read;
 pub(crate) mod restore;
