@@ -160,7 +160,7 @@ impl Node {
             is_peer.then_some(slot.progress.round_acked)
         });
         let mut round = acked.min().unwrap_or(office.round);
-        while let Some((noted, at)) = office.noted_after(round) {
+        while let Some((noted, at)) = office.opened.noted_after(round) {
             round = noted;
             form.round(noted);
             self.age(at, form);

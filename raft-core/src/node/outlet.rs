@@ -76,12 +76,12 @@ impl<'m> Outlet<'m> for Typed {
 /// Writes it into a buffer, which holds the longest frame.
 pub(super) struct Framed<'f> {
     buffer: &'f mut [u8],
+    wanted: Option<Wanted>,
 }
 
 pub(super) struct Written {
     to: NodeId,
     len: usize,
-    wanted: Option<Wanted>,
 }
 
 impl<'m> Outlet<'m> for Framed<'_> {
@@ -89,21 +89,21 @@ impl<'m> Outlet<'m> for Framed<'_> {
 
     #[inline(always)]
     fn send(&mut self, to: NodeId, message: Message<'m>) -> Option<Written> {
-        let wanted = match message.body {
-            Body::Chunk(Chunk {
-                offset,
-                data: ChunkData::Wanted(len),
-                ..
-            }) => Some(Wanted { offset, len }),
-            _ => None,
-        };
         // No frame is longer than the configured length, which the buffer has.
         let len = encode_open(&message, self.buffer).ok()?.len();
-        Some(Written { to, len, wanted })
+        Some(Written { to, len })
     }
 
     #[inline(never)]
     fn send_rare(&mut self, to: NodeId, message: Message<'m>) -> Option<Written> {
+        if let Body::Chunk(Chunk {
+            offset,
+            data: ChunkData::Wanted(len),
+            ..
+        }) = message.body
+        {
+            self.wanted = Some(Wanted { offset, len });
+        }
         self.send(to, message)
     }
 }
@@ -131,11 +131,14 @@ impl Node {
         if buffer.len() < needed {
             return Err(EncodeError::BufferTooSmall { needed });
         }
-        let out = &mut Framed { buffer };
-        let Some(written) = self.poll_out(memory, now, ready, out) else {
+        let mut out = Framed {
+            buffer,
+            wanted: None,
+        };
+        let Some(Written { to, len }) = self.poll_out(memory, now, ready, &mut out) else {
             return Ok(None);
         };
-        let Written { to, len, wanted } = written;
+        let Framed { buffer, wanted } = out;
         let bytes = buffer.get_mut(..len).unwrap_or_default();
         Ok(Some(Outgoing { to, bytes, wanted }))
     }

@@ -223,6 +223,9 @@ fn put_append(body: &mut [u8], append: &Append<'_>) -> Option<()> {
     put_at(fixed, 12, commit.to_le_bytes());
     put_at(fixed, 16, low_bytes(append.round));
     let [head, tail] = append.entries.slices();
+    if head.is_empty() && tail.is_empty() {
+        return Some(());
+    }
     let (first, second) = body.split_at_mut_checked(head.len())?;
     copy(first, head)?;
     if tail.is_empty() {
