@@ -19,8 +19,9 @@ impl Acting<'_> {
             let sent = self.transmit();
             while self.local.machine.poll_committed().is_some() {}
             self.delivered();
+            let ended = self.end_reads();
             self.hear();
-            if self.broken.is_some() || (!wrote && !sent) {
+            if self.broken.is_some() || (!wrote && !sent && !ended) {
                 break;
             }
         }

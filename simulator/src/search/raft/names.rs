@@ -122,6 +122,10 @@ impl Names for Lens<'_> {
         0
     }
 
+    fn own_question(&self, nonce: u64, number: u64) -> (u64, u64) {
+        (nonce, number)
+    }
+
     fn keeps(&self, detail: Detail) -> bool {
         match detail {
             Detail::Vote => !self.without.vote,

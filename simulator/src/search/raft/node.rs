@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use clocks::{Duration, Instant};
-use raft_core::{Config, LogIndex, Raft, Role, Ticket};
+use clocks::Instant;
+use raft_core::{LogIndex, Raft, ReadTicket, Role, Ticket};
 
 use super::disks::{Disk, Disks};
-use super::names::{Lens, NODES_MAX, Renaming, Without, key_of, name, place_of, print_of};
+use super::names::{Lens, NODES_MAX, Renaming, Without, key_of, place_of, print_of};
 use super::prefix::{Prefixes, ROOT};
 use crate::search::space::fold;
 
@@ -15,23 +15,6 @@ pub(super) type Machine = Raft<Vec<u8>, NODES_MAX>;
 
 /// Bytes of a log window.
 pub(super) const WINDOW: usize = 1024;
-
-pub(super) const HEARTBEAT: Duration = Duration::from_millis(100);
-pub(super) const ELECTION_MIN: Duration = Duration::from_millis(1000);
-pub(super) const ELECTION_MAX: Duration = Duration::from_millis(2000);
-/// So long that every deadline but the disk's has passed.
-pub(super) const LONG: Duration = Duration::from_millis(10_000);
-const PERSIST: Duration = Duration::from_millis(1_000_000_000);
-
-pub(super) fn config(place: usize) -> Config {
-    Config::builder(name(place))
-        .election_timeout(ELECTION_MIN, ELECTION_MAX)
-        .heartbeat_interval(HEARTBEAT)
-        .persist_timeout(PERSIST)
-        .frame_bytes_max(1024)
-        .build()
-        .expect("the settings are sound")
-}
 
 /// A log as prefixes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -89,6 +72,10 @@ pub(super) struct Local {
     pub(super) now: Instant,
     pub(super) disk: u32,
     pub(super) writing: Option<Writing>,
+    /// Of reads that have not ended, as they came.
+    pub(super) tickets: Vec<ReadTicket>,
+    /// How often it came back, where that names its questions.
+    pub(super) life: u64,
 }
 
 /// What is known of a node's state once and for all.
@@ -116,6 +103,8 @@ pub(super) struct View {
     pub(super) attempt: (u32, bool),
     /// Attempts of others that it holds answers for.
     pub(super) attempts: Vec<(u8, u32)>,
+    /// How many reads have not ended.
+    pub(super) reads: usize,
     /// How many cuts the record that is being written has.
     pub(super) cuts: Option<usize>,
 }
@@ -251,6 +240,7 @@ fn view_of(
         outgoing,
         attempt,
         attempts,
+        reads: local.tickets.len(),
         cuts: local.writing.as_ref().map(|writing| writing.cuts.len()),
     }
 }

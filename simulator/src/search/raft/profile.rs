@@ -14,6 +14,13 @@ pub enum Ending {
     Majority,
 }
 
+/// How time passes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Time {
+    /// For each node alone, to its next deadline or past all: nothing is said of how long.
+    Abstract,
+}
+
 /// A world to explore. Terms and entries are counted from the beginning, where a formed group
 /// has just been restarted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +58,15 @@ pub struct Profile {
     pub impatient: bool,
     /// Whether writes take time: what is not stored yet can be lost in any part.
     pub slow_disks: bool,
+    /// Reads, of whoever knows a leader.
+    pub reads: u8,
+    /// Times that a leader is told to hand over.
+    pub transfers: u8,
+    /// Whether a leader makes contact again, and who asks for votes asks again. Otherwise rounds are
+    /// opened for reads alone.
+    pub heartbeats: bool,
+    /// How time passes.
+    pub time: Time,
     /// How it ends.
     pub ending: Ending,
     /// Writes that fail, of those that take time.
@@ -90,6 +106,10 @@ const BASE: Profile = Profile {
     swift_elections: false,
     impatient: false,
     slow_disks: false,
+    reads: 0,
+    transfers: 0,
+    heartbeats: true,
+    time: Time::Abstract,
     ending: Ending::None,
     failures: 0,
     reduction: Reduction::Sound,
@@ -152,6 +172,18 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
             ..BASE
         },
         Profile {
+            name: "reads",
+            purpose: "a read is answered as of a commit at least as late as any before it",
+            terms: pick(1, 2),
+            reads: pick(1, 2) as u8,
+            rounds: 2,
+            frames: 2,
+            swift_elections: true,
+            impatient: true,
+            heartbeats: false,
+            ..BASE
+        },
+        Profile {
             name: "calm",
             purpose: "pre-votes, votes and check-quorum lead to a leader, no lasso without one",
             terms: pick(2, 3),
@@ -196,6 +228,11 @@ impl Profile {
         self.reduction != Reduction::None
     }
 
+    /// Whether a leader makes contact again, and who asks for votes asks again.
+    pub(super) fn asks_again(&self) -> bool {
+        self.rounds > 1 && self.heartbeats
+    }
+
     /// The same world with one bound changed: its name as [`bounds`](Profile::bounds) writes it.
     pub fn with(mut self, bound: &str, value: u8) -> Option<Profile> {
         match bound {
@@ -209,6 +246,8 @@ impl Profile {
             "rounds" => self.rounds = value,
             "frames" => self.frames = usize::from(value),
             "failures" => self.failures = value,
+            "reads" => self.reads = value,
+            "transfers" => self.transfers = value,
             "reduced" => {
                 let all = [Reduction::None, Reduction::Sound, Reduction::Rash];
                 self.reduction = *all.get(usize::from(value))?;
@@ -234,6 +273,14 @@ impl Profile {
             self.rounds,
             self.frames,
         );
+        for (what, count) in [("reads", self.reads), ("transfers", self.transfers)] {
+            if count > 0 {
+                words.push_str(&format!(", {what} {count}"));
+            }
+        }
+        if self.rounds > 1 && !self.heartbeats {
+            words.push_str(", no heartbeats");
+        }
         if self.repeats {
             words.push_str(", frames repeat");
         }

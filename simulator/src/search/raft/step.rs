@@ -7,13 +7,15 @@ use clocks::Instant;
 use raft_core::error::HandleError;
 use raft_core::{Change, Identity, Role, wire};
 
-use super::disks::{Content, Disks, restore};
+use super::disks::{Content, Disks};
 use super::frames::Frames;
 use super::judge;
 use super::names::name;
-use super::node::{ELECTION_MIN, LONG, Local, Locals};
+use super::node::{Local, Locals};
+use super::pace::Pace;
 use super::prefix::Prefixes;
 use super::profile::Profile;
+use super::reading::Ended;
 use super::reference::{LAW, Reference};
 use super::sabotage::Sabotage;
 use crate::model;
@@ -42,6 +44,10 @@ pub enum Input {
     Reconfigure,
     /// The log is compacted as far as it may be.
     Compact,
+    /// It is asked to read.
+    Read,
+    /// It is told to hand over to the node at this place.
+    Transfer(u8),
     /// It crashes and comes back. Of the record under way the disk has kept nothing, or all up
     /// to this cut.
     Crash(Option<u8>),
@@ -65,6 +71,8 @@ impl Input {
             Input::Stored => 1 << 31 | 6,
             Input::End(..) => 1 << 31 | 7,
             Input::LoseAll => 1 << 31 | 8,
+            Input::Read => 1 << 31 | 9,
+            Input::Transfer(to) => 1 << 31 | 3 << 8 | u32::from(to),
             Input::Crash(cut) => 1 << 31 | 1 << 8 | part(cut),
             Input::Failed(cut) => 1 << 31 | 2 << 8 | part(cut),
         }
@@ -77,6 +85,9 @@ pub(super) struct Outcome {
     pub(super) local: u32,
     pub(super) sent: Vec<u32>,
     pub(super) broken: Option<&'static str>,
+    /// It was asked to read, and said that it would.
+    pub(super) was_asked: bool,
+    pub(super) ended: Vec<Ended>,
     /// It goes beyond the profile's bounds.
     pub(super) is_beyond: bool,
     /// Nothing happened.
@@ -86,6 +97,7 @@ pub(super) struct Outcome {
 /// Everything that is known of single nodes.
 pub(super) struct Nodes {
     pub(super) profile: Profile,
+    pub(super) pace: Pace,
     pub(super) sabotage: Sabotage,
     /// Terms beyond this one are out of bounds.
     pub(super) term_max: u32,
@@ -113,6 +125,7 @@ impl Nodes {
     ) -> Self {
         Nodes {
             profile,
+            pace: Pace::of(&profile),
             sabotage,
             term_max: 0,
             identities: Vec::new(),
@@ -136,22 +149,17 @@ impl Nodes {
     pub(super) fn wake(&mut self, place: usize, content: &Content) -> u32 {
         let disk = self.disks.intern(place, content, &mut self.prefixes);
         let disk = disk.unwrap_or(0);
-        let machine = restore(place, content);
+        let machine = self.disks.restore(place, content, 0);
         let local = Local {
             place,
             machine: machine.expect("what was formed can be restored"),
             now: Instant::ZERO,
             disk,
             writing: None,
+            tickets: Vec::new(),
+            life: 0,
         };
-        let mut acting = Acting {
-            reference: Reference::new(&local.machine),
-            local,
-            sent: Vec::new(),
-            broken: None,
-            nodes: self,
-            is_beyond: false,
-        };
+        let mut acting = Acting::new(self, local);
         acting.drain();
         while let Some(writing) = acting.local.writing.take() {
             acting.local.disk = writing.after;
@@ -203,17 +211,11 @@ impl Nodes {
     #[cold]
     fn act(&mut self, id: u32, input: Input) -> Outcome {
         let before = self.locals.get(id).clone();
-        let mut acting = Acting {
-            reference: Reference::new(&before.machine),
-            local: before.clone(),
-            sent: Vec::new(),
-            broken: None,
-            nodes: self,
-            is_beyond: false,
-        };
+        let mut acting = Acting::new(self, before.clone());
         acting.happen(input);
         acting.drain();
-        if acting.nodes.profile.impatient && acting.local.machine.role() == Role::Follower {
+        let is_follower = acting.local.machine.role() == Role::Follower;
+        if acting.nodes.profile.impatient && is_follower && acting.local.tickets.is_empty() {
             acting.calm();
             acting.drain();
         }
@@ -222,6 +224,8 @@ impl Nodes {
             mut sent,
             mut broken,
             is_beyond,
+            was_asked,
+            ended,
             reference,
             ..
         } = acting;
@@ -235,12 +239,14 @@ impl Nodes {
                 local: id,
                 sent: Vec::new(),
                 broken,
+                was_asked,
+                ended,
                 is_beyond,
                 is_idle: false,
             };
         }
         let local = self.locals.intern(local, &self.disks, &mut self.prefixes);
-        let is_idle = local == id && sent.is_empty();
+        let is_idle = local == id && sent.is_empty() && ended.is_empty();
         let mut broken = self.disk_step(id, local);
         if broken.is_none() && reference.rule.is_some() {
             broken = Some(LAW);
@@ -250,6 +256,8 @@ impl Nodes {
             local,
             sent,
             broken,
+            was_asked,
+            ended,
             is_beyond,
             is_idle,
         }
@@ -271,7 +279,24 @@ pub(super) struct Acting<'a> {
     pub(super) broken: Option<&'static str>,
     pub(super) nodes: &'a mut Nodes,
     pub(super) is_beyond: bool,
+    pub(super) was_asked: bool,
+    pub(super) ended: Vec<Ended>,
     pub(super) reference: Reference,
+}
+
+impl<'a> Acting<'a> {
+    fn new(nodes: &'a mut Nodes, local: Local) -> Self {
+        Acting {
+            reference: Reference::new(&local.machine),
+            local,
+            sent: Vec::new(),
+            broken: None,
+            nodes,
+            is_beyond: false,
+            was_asked: false,
+            ended: Vec::new(),
+        }
+    }
 }
 
 impl Acting<'_> {
@@ -291,7 +316,7 @@ impl Acting<'_> {
             Input::Deliver(frame) => self.deliver(frame),
             // Nobody notices.
             Input::Lose(_) | Input::LoseAll | Input::End(..) => {}
-            Input::Wait => self.pass(now.saturating_add(LONG)),
+            Input::Wait => self.pass(now.saturating_add(self.nodes.pace.long)),
             Input::Calm => self.calm(),
             Input::Beat => {
                 let next = self.local.machine.poll_timeout();
@@ -303,6 +328,8 @@ impl Acting<'_> {
             }
             Input::Reconfigure => self.reconfigure(),
             Input::Compact => self.compact(),
+            Input::Read => self.read(),
+            Input::Transfer(to) => self.transfer(to),
             Input::Crash(cut) => self.crash(cut),
             Input::Stored => {
                 if let Some(writing) = self.local.writing.take() {
@@ -330,7 +357,7 @@ impl Acting<'_> {
     /// node that heard nothing for longer would campaign, which is another step.
     fn calm(&mut self) {
         let before = self.local.clone();
-        self.pass(self.local.now.saturating_add(ELECTION_MIN));
+        self.pass(self.local.now.saturating_add(self.nodes.pace.election_min));
         if self.local.machine.role() != before.machine.role() {
             self.local = before;
             self.reference.go_back(&self.local.machine);
@@ -396,11 +423,15 @@ impl Acting<'_> {
     fn crash(&mut self, cut: Option<u8>) {
         self.keep(cut);
         let place = self.local.place;
-        let disk = self.nodes.disks.get(self.local.disk);
-        let Some(machine) = restore(place, &disk.content) else {
+        // Each life draws another seed; it matters where answers to an earlier one are under way.
+        self.local.life += u64::from(self.nodes.profile.reads > 0);
+        let disks = &self.nodes.disks;
+        let content = &disks.get(self.local.disk).content;
+        let Some(machine) = disks.restore(place, content, self.local.life) else {
             return self.break_law("recovery");
         };
         self.local.machine = machine;
+        self.local.tickets.clear();
         self.local.writing = None;
         self.local.now = Instant::ZERO;
         self.came_back();

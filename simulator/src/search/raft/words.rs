@@ -23,6 +23,8 @@ pub(super) fn describe(nodes: &Nodes, local: u32, action: Action) -> String {
         Input::Propose => "is given a command".into(),
         Input::Reconfigure => "changes the membership".into(),
         Input::Compact => "compacts its log".into(),
+        Input::Read => "is asked to read".into(),
+        Input::Transfer(to) => format!("is told to hand over to node {}", to + 1),
         Input::Stored => "has stored what it was writing".into(),
         Input::Crash(None) => "crashes and comes back".into(),
         Input::Crash(Some(cut)) => format!("crashes, has kept part {cut} of its write, comes back"),
