@@ -21,6 +21,8 @@
 //! leader, or past every deadline. A node crashes with any part of its unsynced write kept, and
 //! comes back through `Recovered` and `restore`. Bounds are those of the profile.
 
+mod changing;
+mod clockwork;
 mod coverage;
 mod disks;
 mod driver;

@@ -107,6 +107,7 @@ impl Frames {
                 | Body::Chunk(_)
                 | Body::ReadRequest(_)
                 | Body::ReadReply(_)
+                | Body::TimeoutNow
         );
         self.electoral.push(!is_other);
         self.known.insert(key, id);

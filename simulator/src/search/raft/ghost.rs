@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::clockwork;
 use super::names::{NODES_MAX, Renaming};
 use super::prefix::Prefixes;
 use crate::search::space::fold;
@@ -20,9 +21,10 @@ pub(super) enum Counter {
     Failure,
     Read,
     Transfer,
+    Campaign,
 }
 
-pub(super) const COUNTERS: usize = 7;
+pub(super) const COUNTERS: usize = 8;
 
 /// How far the ending of a profile has come.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -43,6 +45,8 @@ pub(super) struct Past {
     pub(super) leaders: [u8; TERMS_MAX],
     pub(super) counts: [u8; COUNTERS],
     pub(super) phase: Phase,
+    /// Whose clocks are fast, as bits; the others are slow. Nothing as long as that is open.
+    pub(super) fast: Option<u8>,
     /// Entry by entry, what was committed first: its prefix, and in which term.
     pub(super) committed: Vec<(u32, u32)>,
     /// For each read of a node that has not ended, as they came: up to where everything was committed
@@ -108,6 +112,7 @@ impl Pasts {
                 Phase::Majority { leader, follower } => 2 + place(leader) * 8 + place(follower),
             };
             print = fold(print, phase);
+            print = fold(print, clockwork::renamed(past.fast, renaming));
             for count in past.counts {
                 print = fold(print, u64::from(count));
             }

@@ -3,10 +3,10 @@
 use super::ghost::{Counter, Past, Pasts, Phase};
 use super::judge::Group;
 use super::names::{NODES_MAX, renamings};
-use super::node::{Locals, View, standing_of, weigh};
+use super::node::{Locals, standing_of, weigh};
 use super::pace::Pace;
 use super::prefix::Prefixes;
-use super::profile::Profile;
+use super::profile::{Menu, Profile, Time};
 use super::sabotage::Sabotage;
 use super::shape::Beginning;
 use super::step::{Input, Nodes};
@@ -78,7 +78,7 @@ pub struct RaftSpace {
     pub(super) count: usize,
     renamings: usize,
     pub(super) term: u32,
-    index: u32,
+    pub(super) index: u32,
     left_out: u64,
     /// A step from the state that was expanded last was left out.
     pub(super) is_cut: bool,
@@ -88,7 +88,8 @@ impl RaftSpace {
     /// The world of a profile. The seed is that of the fingerprints.
     pub fn new(profile: Profile, sabotage: Sabotage, seed: u64) -> Self {
         let seed = mix(seed);
-        let equals = profile.members - usize::from(profile.changes > 0);
+        let is_last_apart = profile.changes > 0 && profile.menu == Menu::Exchange;
+        let equals = profile.members - usize::from(is_last_apart);
         let equals = if profile.is_symmetric { equals } else { 1 };
         let renamings = renamings(equals.min(3));
         let pace = Pace::of(&profile);
@@ -96,7 +97,7 @@ impl RaftSpace {
         let nodes = Nodes::new(
             profile,
             sabotage,
-            Locals::new(&renamings, seed),
+            Locals::new(&renamings, seed, profile.time == Time::Clocks),
             Disks::new(&renamings, seed, pace),
             Frames::new(&renamings, seed),
             Prefixes::new(&renamings, seed, formed.term),
@@ -132,26 +133,6 @@ impl RaftSpace {
             self.nodes.locals.len(),
             self.nodes.frames.len(),
             self.nodes.steps(),
-        )
-    }
-
-    /// How far single nodes came, in words: what never happened cannot have been checked.
-    pub fn reached(&self) -> String {
-        let views = || self.nodes.locals.views();
-        let most = |what: fn(&View) -> u32, least: u32| {
-            let most = views().map(what).max().unwrap_or(least);
-            most.saturating_sub(least)
-        };
-        let any = |what: &dyn Fn(&View) -> bool| if views().any(what) { "yes" } else { "no" };
-        let newcomer = 1 << self.nodes.profile.members;
-        format!(
-            "terms +{}, log +{}, commit +{}, base +{}, joint: {}, newcomer votes: {}",
-            most(|view| view.term, self.term),
-            most(|view| view.log.last(), self.index),
-            most(|view| view.commit, self.index),
-            most(|view| view.log.base, self.index),
-            any(&|view| view.incoming != view.outgoing),
-            any(&|view| view.incoming == view.outgoing && view.incoming & newcomer != 0),
         )
     }
 
@@ -431,7 +412,11 @@ impl Space for RaftSpace {
         if is_hurried {
             return self.hurry(state, phase, steps);
         }
+        if self.wind(state, steps) {
+            return;
+        }
         self.end(state, steps);
+        self.tick(state, steps);
         let mut inputs = Vec::new();
         for place in 0..self.count {
             self.inputs(state, place, &mut inputs);

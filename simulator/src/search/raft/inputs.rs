@@ -2,6 +2,7 @@
 
 use super::ghost::Counter;
 use super::group::{RaftSpace, State};
+use super::profile::Time;
 use super::step::Input;
 
 impl RaftSpace {
@@ -25,6 +26,9 @@ impl RaftSpace {
     fn times(&self, state: &State, place: usize, inputs: &mut Vec<(Input, Option<Counter>)>) {
         let profile = &self.nodes.profile;
         let view = self.nodes.locals.view(state.nodes[place]);
+        if profile.time == Time::Clocks {
+            return inputs.extend(view.is_due.then_some((Input::Look, None)));
+        }
         inputs.push((Input::Wait, None));
         // Who waits for a read asks again when it is not impatient.
         if !view.is_leader && (!profile.impatient || view.reads > 0) {
@@ -45,13 +49,17 @@ impl RaftSpace {
             inputs.push((Input::Propose, Some(Counter::Proposal)));
         }
         if view.is_leader && may(Counter::Change, profile.changes) {
-            inputs.push((Input::Reconfigure, Some(Counter::Change)));
+            let moves = self.nodes.moves().into_iter().map(Input::Reconfigure);
+            inputs.extend(moves.map(|input| (input, Some(Counter::Change))));
         }
         if view.commit > view.log.base && may(Counter::Compaction, profile.compactions) {
             inputs.push((Input::Compact, Some(Counter::Compaction)));
         }
         if may(Counter::Read, profile.reads) {
             inputs.push((Input::Read, Some(Counter::Read)));
+        }
+        if !view.is_leader && may(Counter::Campaign, profile.campaigns) {
+            inputs.push((Input::Campaign, Some(Counter::Campaign)));
         }
         if view.is_leader && may(Counter::Transfer, profile.transfers) {
             let others = (0..self.count).filter(|other| *other != place);

@@ -103,6 +103,8 @@ pub(super) struct View {
     pub(super) attempt: (u32, bool),
     /// Attempts of others that it holds answers for.
     pub(super) attempts: Vec<(u8, u32)>,
+    /// A deadline has passed.
+    pub(super) is_due: bool,
     /// How many reads have not ended.
     pub(super) reads: usize,
     /// How many cuts the record that is being written has.
@@ -117,10 +119,12 @@ pub(super) struct Locals {
     prints: Vec<u64>,
     renamings: Vec<Renaming>,
     seed: u64,
+    /// Whether times are told apart.
+    is_timed: bool,
 }
 
 impl Locals {
-    pub(super) fn new(renamings: &[Renaming], seed: u64) -> Self {
+    pub(super) fn new(renamings: &[Renaming], seed: u64, is_timed: bool) -> Self {
         Locals {
             known: HashMap::new(),
             all: Vec::new(),
@@ -128,6 +132,7 @@ impl Locals {
             prints: Vec::new(),
             renamings: renamings.to_vec(),
             seed,
+            is_timed,
         }
     }
 
@@ -164,7 +169,7 @@ impl Locals {
     /// The number of a node's state. Attempts are counted in the frames under way too, so
     /// states that differ in them stay apart here.
     pub(super) fn intern(&mut self, local: Local, disks: &Disks, prefixes: &mut Prefixes) -> u32 {
-        let plain = Lens::new(&self.renamings[0]);
+        let plain = Lens::new(&self.renamings[0]).timed(self.is_timed);
         let key = key_of(|word| {
             plain.attempts.borrow_mut().clear();
             local.machine.canonical(&plain, word);
@@ -183,7 +188,7 @@ impl Locals {
         if id == next {
             for without in Without::ALL {
                 for (which, renaming) in self.renamings.iter().enumerate() {
-                    let lens = Lens::without(renaming, without);
+                    let lens = Lens::without(renaming, without).timed(self.is_timed);
                     let print = print_of(self.seed, |word| {
                         local.machine.canonical(&lens, word);
                         word(disks.print(local.disk, which, !without.vote));
@@ -240,6 +245,7 @@ fn view_of(
         outgoing,
         attempt,
         attempts,
+        is_due: machine.poll_timeout().is_some_and(|next| next <= local.now),
         reads: local.tickets.len(),
         cuts: local.writing.as_ref().map(|writing| writing.cuts.len()),
     }

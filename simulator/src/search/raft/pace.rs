@@ -3,6 +3,7 @@
 use clocks::Duration;
 use raft_core::Config;
 
+use super::clockwork;
 use super::names::name;
 use super::profile::{Profile, Time};
 
@@ -40,6 +41,7 @@ impl Pace {
                 ..usual
             },
             Time::Abstract => usual,
+            Time::Clocks => clockwork::PACE,
         }
     }
 

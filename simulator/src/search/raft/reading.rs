@@ -20,6 +20,12 @@ pub(super) struct Ended {
     index: Option<u32>,
 }
 
+impl Ended {
+    pub(super) fn is_answer(&self) -> bool {
+        self.index.is_some()
+    }
+}
+
 /// The law that a read obeys.
 const LAW: &str = "linearizability";
 
@@ -30,6 +36,15 @@ impl Acting<'_> {
             self.was_asked = true;
         }
         self.stepped(&model::Input::Nothing);
+    }
+
+    /// While it hands over it takes no command: its successor would never be level.
+    pub(super) fn propose(&mut self) {
+        let is_leaving = self.local.machine.transferring_to().is_some();
+        if self.local.machine.propose(&[]).is_ok() && is_leaving {
+            self.break_law("transfer");
+        }
+        self.stepped(&model::Input::Propose);
     }
 
     pub(super) fn transfer(&mut self, to: u8) {

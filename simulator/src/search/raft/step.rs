@@ -5,8 +5,9 @@
 
 use clocks::Instant;
 use raft_core::error::HandleError;
-use raft_core::{Change, Identity, Role, wire};
+use raft_core::{Body, Identity, Role, wire};
 
+use super::changing::Move;
 use super::disks::{Content, Disks};
 use super::frames::Frames;
 use super::judge;
@@ -14,7 +15,7 @@ use super::names::name;
 use super::node::{Local, Locals};
 use super::pace::Pace;
 use super::prefix::Prefixes;
-use super::profile::Profile;
+use super::profile::{Profile, Time};
 use super::reading::Ended;
 use super::reference::{LAW, Reference};
 use super::sabotage::Sabotage;
@@ -40,8 +41,16 @@ pub enum Input {
     Beat,
     /// A command is proposed.
     Propose,
-    /// The membership is changed: the joiner comes in and the last member goes.
-    Reconfigure,
+    /// The membership is changed.
+    Reconfigure(Move),
+    /// The clocks at these places are fast, as bits.
+    Wind(u8),
+    /// A unit of time passes, on a clock that is fast or not.
+    Pass(bool),
+    /// It looks at the clock: a deadline has passed.
+    Look,
+    /// It is told to stand for election.
+    Campaign,
     /// The log is compacted as far as it may be.
     Compact,
     /// It is asked to read.
@@ -66,12 +75,16 @@ impl Input {
             Input::Calm => 1 << 31 | 1,
             Input::Beat => 1 << 31 | 2,
             Input::Propose => 1 << 31 | 3,
-            Input::Reconfigure => 1 << 31 | 4,
+            Input::Reconfigure(what) => 1 << 31 | 4 << 8 | what.code(),
             Input::Compact => 1 << 31 | 5,
             Input::Stored => 1 << 31 | 6,
             Input::End(..) => 1 << 31 | 7,
             Input::LoseAll => 1 << 31 | 8,
             Input::Read => 1 << 31 | 9,
+            Input::Look => 1 << 31 | 10,
+            Input::Campaign => 1 << 31 | 11,
+            Input::Pass(is_fast) => 1 << 31 | 12 | u32::from(is_fast),
+            Input::Wind(fast) => 1 << 31 | 5 << 8 | u32::from(fast),
             Input::Transfer(to) => 1 << 31 | 3 << 8 | u32::from(to),
             Input::Crash(cut) => 1 << 31 | 1 << 8 | part(cut),
             Input::Failed(cut) => 1 << 31 | 2 << 8 | part(cut),
@@ -174,6 +187,10 @@ impl Nodes {
         if acting.nodes.profile.impatient {
             acting.calm();
         }
+        if acting.nodes.profile.time == Time::Clocks {
+            // The leader of the past is forgotten, and whoever likes may stand.
+            acting.see(Instant::ZERO.saturating_add(acting.nodes.pace.long));
+        }
         let local = acting.local;
         self.locals.intern(local, &self.disks, &mut self.prefixes)
     }
@@ -199,6 +216,18 @@ impl Nodes {
     #[inline]
     pub(super) fn outcome(&self, id: u32) -> &Outcome {
         &self.outcomes[id as usize]
+    }
+
+    /// How many steps end a read with an answer, and how many without.
+    pub(super) fn endings(&self) -> (usize, usize) {
+        let ended = |is_answer: bool| {
+            let is_it = move |ended: &Ended| ended.is_answer() == is_answer;
+            let steps = self.outcomes.iter();
+            steps
+                .filter(move |step| step.ended.iter().any(is_it))
+                .count()
+        };
+        (ended(true), ended(false))
     }
 
     /// A step that is remembered must be the step that would be done now.
@@ -281,6 +310,10 @@ pub(super) struct Acting<'a> {
     pub(super) is_beyond: bool,
     pub(super) was_asked: bool,
     pub(super) ended: Vec<Ended>,
+    /// It stands because a leader told it to.
+    pub(super) is_told: bool,
+    /// It stood before.
+    pub(super) was_candidate: bool,
     pub(super) reference: Reference,
 }
 
@@ -288,6 +321,7 @@ impl<'a> Acting<'a> {
     fn new(nodes: &'a mut Nodes, local: Local) -> Self {
         Acting {
             reference: Reference::new(&local.machine),
+            was_candidate: local.machine.role() == Role::Candidate,
             local,
             sent: Vec::new(),
             broken: None,
@@ -295,6 +329,7 @@ impl<'a> Acting<'a> {
             is_beyond: false,
             was_asked: false,
             ended: Vec::new(),
+            is_told: false,
         }
     }
 }
@@ -315,18 +350,18 @@ impl Acting<'_> {
         match input {
             Input::Deliver(frame) => self.deliver(frame),
             // Nobody notices.
-            Input::Lose(_) | Input::LoseAll | Input::End(..) => {}
+            Input::Lose(_) | Input::LoseAll | Input::End(..) | Input::Wind(_) => {}
+            Input::Pass(is_fast) => self.pass_unit(is_fast),
+            Input::Look => self.pass(now),
+            Input::Campaign => self.campaign(),
             Input::Wait => self.pass(now.saturating_add(self.nodes.pace.long)),
             Input::Calm => self.calm(),
             Input::Beat => {
                 let next = self.local.machine.poll_timeout();
                 self.pass(next.unwrap_or(now).max(now));
             }
-            Input::Propose => {
-                let _ = self.local.machine.propose(&[]);
-                self.stepped(&model::Input::Propose);
-            }
-            Input::Reconfigure => self.reconfigure(),
+            Input::Propose => self.propose(),
+            Input::Reconfigure(what) => self.reconfigure(what),
             Input::Compact => self.compact(),
             Input::Read => self.read(),
             Input::Transfer(to) => self.transfer(to),
@@ -378,6 +413,7 @@ impl Acting<'_> {
             return self.break_law("wire");
         };
         let now = self.local.now;
+        self.is_told = message.body == Body::TimeoutNow;
         let input = model::Input::Message(name(from), message);
         match self.local.machine.handle_message(now, name(from), message) {
             Ok(None) => self.stepped(&input),
@@ -397,18 +433,6 @@ impl Acting<'_> {
         }
     }
 
-    /// The last joiner comes in, the last member goes; with either alone if there is no other.
-    fn reconfigure(&mut self) {
-        let members = self.nodes.profile.members;
-        let mut changes = Vec::new();
-        if self.nodes.profile.joiners > 0 {
-            changes.push(Change::AddVoter(self.nodes.identities[members]));
-        }
-        changes.push(Change::Remove(name(members - 1)));
-        let _ = self.local.machine.reconfigure(&changes);
-        self.stepped(&model::Input::Reconfigure);
-    }
-
     fn compact(&mut self) {
         let delivered = self.local.machine.delivered();
         let log = super::node::Log::of(&self.local.machine, &mut self.nodes.prefixes);
@@ -416,7 +440,8 @@ impl Acting<'_> {
             return;
         };
         let sum = self.nodes.prefixes.sum(prefix);
-        let _ = self.local.machine.compact(delivered, 1, sum);
+        let size = u64::from(self.nodes.profile.pieces);
+        let _ = self.local.machine.compact(delivered, size, sum);
         self.stepped(&model::Input::Compact(delivered));
     }
 
