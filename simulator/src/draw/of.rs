@@ -206,6 +206,7 @@ fn cause(decision: &Decision) -> Cause {
         Decision::Calm => Cause::World("calm: the group recovers by itself".into()),
         Decision::StopClock(_) => Cause::Other("clock stops".into()),
         Decision::StartClock(..) => Cause::Other("clock goes on".into()),
+        Decision::Rate(_, ppm) => Cause::Other(format!("clock gains {ppm} us/s")),
         Decision::Rot(_) => Cause::Other("a record rots".into()),
         Decision::Rewind => Cause::Other("goes back in time".into()),
         Decision::Unreachable(..) => Cause::Other("peer unreachable".into()),
