@@ -3,6 +3,7 @@
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
+use clocks::Duration;
 use quorum::{MemberSet, NodeId};
 
 use super::Raft;
@@ -183,6 +184,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
             .iter()
             .find(|slot| slot.identity.node == member)?;
         Some(slot.progress.matched)
+    }
+
+    /// For how long after it heard from a leader a voter helps nobody to replace it: a constant of
+    /// the group, in its configuration. Zero while no configuration is known.
+    pub fn stickiness(&self) -> Duration {
+        self.node.current.stickiness
     }
 
     /// The entry at `index`, if it is in the window.
