@@ -11,6 +11,7 @@ pub mod error;
 mod event;
 mod message;
 mod node;
+mod progress;
 mod raft;
 mod read;
 pub mod session;
@@ -35,6 +36,7 @@ pub use message::{
 pub use node::RoleName as Role;
 pub use node::poll::{Committed, Ready};
 pub use node::restore::Recovered;
+pub use progress::{CatchingUp, MemberProgress};
 pub use raft::{Raft, Status};
 pub use read::{ReadFailure, ReadOutcome, ReadTicket};
 pub use snapshot::{Piece, Receipt};
