@@ -14,7 +14,7 @@ impl Node {
         self.canonical_log(memory, form);
         form.index(self.commit);
         form.index(self.delivered);
-        form.flag(self.now < self.sticky_until);
+        form.deadline(self.sticky_until, self.now);
         form.flag(self.dirty_since.is_some());
         form.flag(self.is_stalled);
         form.option(self.leader, Form::node);
@@ -33,7 +33,7 @@ impl Node {
             form.identity(guest.identity);
             guest.replies.canonical(guest.identity.node, form);
         }
-        self.reads.canonical(self.now, form);
+        self.canonical_reads(form);
         self.canonical_role(form);
     }
 
@@ -112,7 +112,11 @@ impl Node {
             }
             Role::PreCandidate(ballots) | Role::Candidate(ballots) => {
                 self.canonical_wait(form);
-                form.flag(self.timers.is_set(Timer::Heartbeat));
+                form.option(self.timers.deadline(Timer::Heartbeat), |form, deadline| {
+                    if form.names.is_timed() {
+                        form.deadline(deadline, self.now);
+                    }
+                });
                 let Ballots {
                     granted,
                     refused,
@@ -134,8 +138,31 @@ impl Node {
         form.option(self.timers.deadline(Timer::Election), |form, deadline| {
             // The timer may be early: what counts is when the wait ends.
             let end = self.election_base.saturating_add(self.election_timeout);
-            form.flag(self.now < deadline.max(end));
+            if form.names.is_timed() {
+                // How long beyond the shortest it waits was drawn.
+                let shortest = self.config.election_timeout_min;
+                let least = shortest.max(self.current.stickiness);
+                form.deadline(self.election_base.saturating_add(least), self.now);
+            } else {
+                form.flag(self.now < deadline.max(end));
+            }
         });
+    }
+
+    /// Reads that wait, and since when what a lease counts on is to be trusted.
+    fn canonical_reads(&self, form: &mut Form<'_>) {
+        let is_timed = form.names.is_timed() || self.is_leader();
+        let nonce = self.vault.nonce();
+        self.reads.canonical(self.now, nonce, is_timed, form);
+        if is_timed && !self.reads.batches().is_empty() {
+            form.option(self.timers.deadline(Timer::Read), |form, deadline| {
+                form.time(deadline.saturating_since(self.now));
+            });
+        }
+        // A contact counts if it was later. Only a leader has earlier ones, and knows their ages.
+        if self.config.lease_drift_ppm.is_some() && self.is_leader() {
+            self.age(self.reads.lease_after, form);
+        }
     }
 
     fn canonical_office(&self, office: &Office, form: &mut Form<'_>) {
@@ -202,8 +229,7 @@ impl Node {
             form.round(progress.round_sent);
             form.round(progress.round_acked);
             form.option(progress.asked, |form, asked| {
-                form.put(asked.nonce);
-                form.put(asked.number);
+                form.question(slot.identity.node, asked.nonce, asked.number);
                 match asked.stage {
                     Asking::Gathering => form.put(0),
                     Asking::Round(round) => form.round(round),
