@@ -82,6 +82,12 @@ pub enum ProposeError {
     /// The window is full of entries that are not compacted yet: commit, apply and
     /// [`compact`](crate::Raft::compact), or wait, then try again.
     Full,
+    /// Too much waits for its commit: wait until some of it is committed, then try again. See
+    /// [`uncommitted_bytes_max`](crate::ConfigBuilder::uncommitted_bytes_max).
+    Uncommitted {
+        /// How many bytes of entries wait.
+        bytes: u32,
+    },
     /// The payload can never fit: split it.
     TooLarge {
         /// The longest payload that window and frame allow, in bytes.
@@ -104,6 +110,9 @@ impl fmt::Display for ProposeError {
                 write!(f, "the leadership is being handed to node {to}")
             }
             ProposeError::Full => f.write_str("the log window is full: compact it or wait"),
+            ProposeError::Uncommitted { bytes } => {
+                write!(f, "{bytes} bytes of entries wait for their commit")
+            }
             ProposeError::TooLarge { payload_bytes_max } => {
                 write!(f, "a payload has at most {payload_bytes_max} bytes here")
             }

@@ -1,8 +1,8 @@
 //! The protocol's state, and the questions one may ask it. No protocol logic stands here:
 //!
 //! - by phase of a call: [`handle`], [`timeout`], [`poll`], [`command`], [`restore`];
-//! - by concern: [`election`], [`follow`], [`lead`], [`membership`], [`read`], [`snapshot`],
-//!   [`transfer`].
+//! - by concern: [`election`], [`flow`], [`follow`], [`lead`], [`membership`], [`read`],
+//!   [`snapshot`], [`transfer`].
 //!
 //! The member table is the last field and may be of any capacity behind a reference, so one
 //! instance of the code serves groups of every size.
@@ -10,6 +10,7 @@
 mod canonical;
 pub(crate) mod command;
 mod election;
+mod flow;
 mod follow;
 mod handle;
 mod invariant;

@@ -4,6 +4,7 @@ use clocks::Instant;
 use quorum::{Member, NodeId};
 
 use crate::configuration::Standing;
+use crate::flight::Flight;
 use crate::types::{Identity, LogIndex, Round};
 
 /// What is owed to someone who asked for a vote or who is behind.
@@ -27,7 +28,7 @@ pub(crate) enum Flow {
     /// Looking for the place where the logs agree: one append at a time, `next` stays.
     Probe { sent: bool },
     /// Entries leave as they come; `next` runs ahead of what is acknowledged.
-    Replicate,
+    Replicate(Flight),
     /// What the follower needs is compacted: it gets the snapshot, one piece at a time.
     Snapshot {
         index: LogIndex,

@@ -181,6 +181,11 @@ impl Window {
         }
     }
 
+    /// How many entries it can hold at most.
+    pub(crate) const fn places(&self) -> u32 {
+        self.offsets
+    }
+
     /// Bytes that there are for entries.
     pub(crate) const fn capacity(&self) -> u32 {
         self.data_len

@@ -261,11 +261,12 @@ impl Node {
                 sent: false,
             };
         }
-        match progress.flow {
+        let left = match &progress.flow {
             Flow::Snapshot { .. } => return self.chunk_to(memory, member, to),
             Flow::Probe { sent: true } => return None,
-            Flow::Probe { sent: false } | Flow::Replicate => {}
-        }
+            Flow::Probe { sent: false } => u32::MAX,
+            Flow::Replicate(flight) => flight.left(self.config.in_flight),
+        };
         let prev = progress.next.previous();
         // Everything from a leader's first entry on is its own.
         let prev_term = if prev < first {
@@ -274,11 +275,12 @@ impl Node {
             self.vault.term()
         };
         let prev = EntryId::new(prev, prev_term);
-        let (end, entries, is_trial) = if prev.index < last.index {
+        let (end, entries, is_trial) = if prev.index < last.index && left > 0 {
             let frame = self
                 .config
                 .frame_bytes_max
-                .saturating_sub(APPEND_HEADER_BYTES);
+                .saturating_sub(APPEND_HEADER_BYTES)
+                .min(usize::try_from(left).unwrap_or(usize::MAX));
             let is_new_round = round > progress.round_sent;
             let (window, room) = (&self.window, progress.room);
             entries_to_send(window, memory, prev.index, frame, room, is_new_round)?
@@ -295,10 +297,13 @@ impl Node {
         }
         if is_trial {
             // Not counted as sent: the answer says whether it was taken.
-        } else if progress.flow == Flow::Replicate {
-            let sent = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-            progress.room = progress.room.saturating_sub(sent);
-            progress.next = end.next();
+        } else if let Flow::Replicate(flight) = &mut progress.flow {
+            if end > prev.index {
+                let sent = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+                flight.on_sent(end, sent);
+                progress.room = progress.room.saturating_sub(sent);
+                progress.next = end.next();
+            }
         } else {
             progress.flow = Flow::Probe { sent: true };
         }

@@ -10,6 +10,7 @@ use crate::configuration::Seat;
 use crate::durable::{HardState, Snapshot};
 use crate::entry::Entry;
 use crate::error::Fault;
+use crate::flight::InFlight;
 use crate::node::{Role, RoleName};
 use crate::types::{EntryId, GroupId, Identity, LogIndex, Term};
 
@@ -183,6 +184,19 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
             .iter()
             .find(|slot| slot.identity.node == member)?;
         Some(slot.progress.matched)
+    }
+
+    /// On a leader: how much is on its way to `member`, as far as
+    /// [`in_flight`](crate::ConfigBuilder::in_flight) counts it.
+    pub fn in_flight(&self, member: NodeId) -> Option<InFlight> {
+        self.view().in_flight(member)
+    }
+
+    /// Bytes of the entries, their headers included, that are not known to be committed; zero if
+    /// the log is damaged. Work: O(1).
+    pub fn uncommitted_bytes(&self) -> u32 {
+        let bytes = self.view().uncommitted_bytes(self.memory.as_ref());
+        bytes.unwrap_or_default()
     }
 
     /// The entry at `index`, if it is in the window.
