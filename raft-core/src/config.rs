@@ -26,6 +26,7 @@ pub struct Config {
     pub(crate) lease_drift_ppm: Option<u32>,
     pub(crate) in_flight: InFlight,
     pub(crate) uncommitted_bytes_max: u32,
+    pub(crate) lends: bool,
 }
 
 impl Config {
@@ -47,6 +48,7 @@ impl Config {
                     bytes: u32::MAX,
                 },
                 uncommitted_bytes_max: u32::MAX,
+                lends: false,
             },
         }
     }
@@ -142,6 +144,16 @@ impl ConfigBuilder {
     /// what of that is committed, and configurations count; they are never refused for it.
     pub const fn uncommitted_bytes_max(mut self, bytes: u32) -> Self {
         self.config.uncommitted_bytes_max = bytes;
+        self
+    }
+
+    /// This node's driver keeps older entries than the log window holds, and answers every
+    /// [`poll_fetch`](crate::Raft::poll_fetch) with [`lend`](crate::Raft::lend) or
+    /// [`decline`](crate::Raft::decline): as leader it then brings members that lag behind up to
+    /// date with entries, and with the snapshot only when the driver declines. A driver that does
+    /// not answer leaves them behind.
+    pub const fn lending(mut self) -> Self {
+        self.config.lends = true;
         self
     }
 

@@ -6,6 +6,7 @@ use quorum::NodeId;
 
 pub use crate::config::ConfigError;
 pub use crate::durable::ForeignTicket;
+pub use crate::lend::LendError;
 use crate::types::LogIndex;
 
 /// A broken invariant of this crate, or a broken promise of the embedder: the node sends nothing

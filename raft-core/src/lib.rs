@@ -10,6 +10,7 @@ mod entry;
 pub mod error;
 mod event;
 mod flight;
+mod lend;
 mod message;
 mod node;
 mod raft;
@@ -30,6 +31,7 @@ pub use entry::{ENTRY_HEADER_BYTES, Entries, Entry, EntryIter, EntryKind, PAYLOA
 pub use error::Fault;
 pub use event::{DropReason, Event};
 pub use flight::InFlight;
+pub use lend::Fetch;
 pub use message::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply, ReadReply,
     ReadRequest, Reject, Transmit, Vote, VoteReply,

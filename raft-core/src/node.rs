@@ -1,8 +1,8 @@
 //! The protocol's state, and the questions one may ask it. No protocol logic stands here:
 //!
 //! - by phase of a call: [`handle`], [`timeout`], [`poll`], [`command`], [`restore`];
-//! - by concern: [`election`], [`flow`], [`follow`], [`lead`], [`membership`], [`read`],
-//!   [`snapshot`], [`transfer`].
+//! - by concern: [`election`], [`flow`], [`follow`], [`lead`], [`lend`], [`membership`],
+//!   [`read`], [`snapshot`], [`transfer`].
 //!
 //! The member table is the last field and may be of any capacity behind a reference, so one
 //! instance of the code serves groups of every size.
@@ -15,6 +15,7 @@ mod follow;
 mod handle;
 mod invariant;
 mod lead;
+mod lend;
 mod membership;
 pub(crate) mod poll;
 mod read;

@@ -29,6 +29,8 @@ pub(crate) enum Flow {
     Probe { sent: bool },
     /// Entries leave as they come; `next` runs ahead of what is acknowledged.
     Replicate(Flight),
+    /// What the follower needs is compacted: the driver lends it, one append at a time.
+    Lend { asked: bool },
     /// What the follower needs is compacted: it gets the snapshot, one piece at a time.
     Snapshot {
         index: LogIndex,
@@ -90,6 +92,25 @@ impl Progress {
             contact: now,
             asked: None,
         }
+    }
+}
+
+impl Progress {
+    /// Where what it needs next is compacted, it has to get that in another way.
+    #[inline]
+    pub(crate) fn fall_behind(&mut self, base: LogIndex, lends: bool) {
+        if self.next > base || matches!(self.flow, Flow::Lend { .. } | Flow::Snapshot { .. }) {
+            return;
+        }
+        self.flow = if lends {
+            Flow::Lend { asked: false }
+        } else {
+            Flow::Snapshot {
+                index: base,
+                offset: 0,
+                sent: false,
+            }
+        };
     }
 }
 

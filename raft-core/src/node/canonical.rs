@@ -56,6 +56,7 @@ impl Node {
         form.put(u64::from(config.in_flight.messages));
         form.put(u64::from(config.in_flight.bytes));
         form.put(u64::from(config.uncommitted_bytes_max));
+        form.flag(config.lends);
     }
 
     fn canonical_log(&self, memory: &[u8], form: &mut Form<'_>) {
@@ -179,7 +180,7 @@ impl Node {
 
     /// How much more may be sent, and which acknowledgement allows more. A window cannot hold more
     /// appends than it has places: where as many may be under way, nobody counts.
-    fn canonical_flight(&self, flight: Flight, form: &mut Form<'_>) {
+    fn canonical_flight(&self, flight: &Flight, form: &mut Form<'_>) {
         form.room(flight.left(InFlight {
             messages: u16::MAX,
             ..self.config.in_flight
@@ -205,16 +206,17 @@ impl Node {
             form.index(progress.next);
             match progress.flow {
                 Flow::Probe { sent } => form.put(u64::from(sent)),
-                Flow::Replicate(flight) => {
+                Flow::Replicate(ref flight) => {
                     form.put(2);
                     self.canonical_flight(flight, form);
                 }
+                Flow::Lend { asked } => form.put(3 + u64::from(asked)),
                 Flow::Snapshot {
                     index,
                     offset,
                     sent,
                 } => {
-                    form.put(3 + u64::from(sent));
+                    form.put(5 + u64::from(sent));
                     form.index(index);
                     form.put(offset);
                 }

@@ -45,7 +45,9 @@ impl Node {
             .find(|slot| slot.identity.node == member)?;
         match &slot.progress.flow {
             Flow::Replicate(flight) => Some(flight.sum()),
-            Flow::Probe { .. } | Flow::Snapshot { .. } => Some(InFlight::default()),
+            Flow::Probe { .. } | Flow::Lend { .. } | Flow::Snapshot { .. } => {
+                Some(InFlight::default())
+            }
         }
     }
 }

@@ -87,6 +87,7 @@ impl Node {
                     // Whatever was sent and not answered may be lost: send it again.
                     match &mut slot.progress.flow {
                         Flow::Probe { sent } | Flow::Snapshot { sent, .. } => *sent = false,
+                        Flow::Lend { asked } => *asked = false,
                         Flow::Replicate(_) => {}
                     }
                 }
@@ -179,7 +180,7 @@ impl Node {
         let Some(member) = find_identity(&self.slots, sender) else {
             return Ok(Some(DropReason::Stranger));
         };
-        let last = self.window.last().index;
+        let (base, last) = (self.window.base().index, self.window.last().index);
         if ack.verified > last || ack.round > office.round {
             return Ok(Some(DropReason::BeyondLog));
         }
@@ -199,10 +200,10 @@ impl Node {
         if advanced {
             progress.matched = ack.verified;
         }
-        progress.on_verified(ack.verified, ack.reject.is_some());
+        progress.on_verified(ack.verified, ack.reject.is_some(), base);
         progress.room = ack.room;
         // What is on its way takes up room there; what is compacted here is not on its way.
-        let after = progress.matched.max(self.window.base().index);
+        let after = progress.matched.max(base);
         let (sent, mut bytes) = (progress.next.previous(), 0);
         if sent > after {
             let flight = self.window.entries(memory, after, sent);
@@ -246,7 +247,7 @@ impl Node {
         };
         let progress = &mut slot.progress;
         let is_current = match progress.flow {
-            Flow::Probe { .. } => reject.prev == progress.next.previous(),
+            Flow::Probe { .. } | Flow::Lend { .. } => reject.prev == progress.next.previous(),
             Flow::Replicate(_) => reject.prev < progress.next,
             Flow::Snapshot { .. } => false,
         };
@@ -355,7 +356,7 @@ fn slot_has_news(slots: &Slots, member: Member, last: LogIndex, commit: LogIndex
 
 impl Progress {
     #[inline]
-    fn on_verified(&mut self, verified: LogIndex, is_refusal: bool) {
+    fn on_verified(&mut self, verified: LogIndex, is_refusal: bool, base: LogIndex) {
         // A refusal says again what was verified before. Only what goes beyond shows that the
         // probe arrived: of many appends under way each may be refused.
         let probed = if is_refusal {
@@ -374,7 +375,16 @@ impl Progress {
                 self.next = verified.next();
             }
             Flow::Snapshot { .. } => self.next = self.next.max(verified.next()),
-            Flow::Probe { .. } => {}
+            // Some of the loan at least was taken.
+            Flow::Lend { .. } if verified >= self.next => {
+                self.next = verified.next();
+                self.flow = if self.next > base {
+                    Flow::Replicate(Flight::NONE)
+                } else {
+                    Flow::Lend { asked: false }
+                };
+            }
+            Flow::Lend { .. } | Flow::Probe { .. } => {}
         }
     }
 

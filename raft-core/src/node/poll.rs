@@ -254,15 +254,10 @@ impl Node {
         let (round, first) = (office.round, office.first);
         let (base, last) = (self.window.base(), self.window.last());
         let progress = &mut self.slots.get_mut(member.index())?.progress;
-        if progress.next <= base.index && !matches!(progress.flow, Flow::Snapshot { .. }) {
-            progress.flow = Flow::Snapshot {
-                index: base.index,
-                offset: 0,
-                sent: false,
-            };
-        }
+        progress.fall_behind(base.index, self.config.lends);
         let left = match &progress.flow {
             Flow::Snapshot { .. } => return self.chunk_to(memory, member, to),
+            Flow::Lend { .. } => return Some((to, self.contact_to(member)?)),
             Flow::Probe { sent: true } => return None,
             Flow::Probe { sent: false } => u32::MAX,
             Flow::Replicate(flight) => flight.left(self.config.in_flight),

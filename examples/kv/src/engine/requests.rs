@@ -67,7 +67,7 @@ impl Engine {
             Err(ProposeError::NotLeader { .. }) => {
                 outbox.reply(|out| self.redirect(write.first_key(), out, protocol));
             }
-            Err(ProposeError::Full) => return Taken::NoRoom,
+            Err(ProposeError::Full | ProposeError::Uncommitted { .. }) => return Taken::NoRoom,
             Err(
                 refused @ (ProposeError::TooLarge { .. }
                 | ProposeError::Transferring { .. }
