@@ -27,6 +27,8 @@ pub struct Config {
     pub(crate) in_flight: InFlight,
     pub(crate) uncommitted_bytes_max: u32,
     pub(crate) lends: bool,
+    pub(crate) hold_longest: Duration,
+    pub(crate) hold_percent: u8,
 }
 
 impl Config {
@@ -49,6 +51,8 @@ impl Config {
                 },
                 uncommitted_bytes_max: u32::MAX,
                 lends: false,
+                hold_longest: Duration::ZERO,
+                hold_percent: 0,
             },
         }
     }
@@ -157,6 +161,22 @@ impl ConfigBuilder {
         self
     }
 
+    /// Makes a leader refuse to [`compact`](crate::Raft::compact) what would outrun a member to
+    /// which it is sending the snapshot, or which got that and has not caught up: for at most
+    /// `longest` after the first piece of that snapshot was sent, to whomever, and only while less
+    /// than `percent` (0 to 100) of the log window is used. Then it is allowed, and the next
+    /// snapshot is held as long.
+    ///
+    /// Choose for `longest` what the snapshot takes over the slowest link, twice. Proposals need
+    /// some room in the window, so half of it is a good `percent`. Without this call nothing is
+    /// held: a driver has made a snapshot when it compacts, and one that does not ask
+    /// [`held`](crate::Raft::held) first would have made it in vain.
+    pub const fn hold_compaction(mut self, longest: Duration, percent: u8) -> Self {
+        self.config.hold_longest = longest;
+        self.config.hold_percent = percent;
+        self
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
@@ -196,6 +216,9 @@ impl ConfigBuilder {
         if c.in_flight.messages == 0 || c.in_flight.bytes < needed {
             return Err(ConfigError::InFlightTooSmall { needed });
         }
+        if c.hold_percent > 100 {
+            return Err(ConfigError::HoldPercentTooLarge);
+        }
         Ok(self.config)
     }
 }
@@ -228,6 +251,8 @@ pub enum ConfigError {
         /// The fewest bytes that work: the longest frame. The fewest messages are one.
         needed: u32,
     },
+    /// Compaction is to be held until more than the whole window is used.
+    HoldPercentTooLarge,
 }
 
 impl fmt::Display for ConfigError {
@@ -247,6 +272,9 @@ impl fmt::Display for ConfigError {
             }
             ConfigError::DriftTooLarge => {
                 f.write_str("the drift for leases must be below 1,000,000 millionths")
+            }
+            ConfigError::HoldPercentTooLarge => {
+                f.write_str("a window is never used to more than 100 percent")
             }
             ConfigError::InFlightTooSmall { needed } => {
                 write!(

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use clocks::Instant;
 use quorum::NodeId;
 
 pub use crate::config::ConfigError;
@@ -287,6 +288,16 @@ pub enum CompactError {
         /// The last entry that was.
         delivered: LogIndex,
     },
+    /// A member is being sent the snapshot at the base, or got it and has not caught up, and would
+    /// need the new one from its start: wait, or compact less. See
+    /// [`hold_compaction`](crate::ConfigBuilder::hold_compaction).
+    Held {
+        /// Who would be outrun.
+        member: NodeId,
+        /// When it is allowed at the latest; before, when the member has caught up or the window
+        /// has filled.
+        until: Instant,
+    },
     /// The log is compacted up to there or further already.
     AlreadyCompacted {
         /// The last entry that is gone.
@@ -301,6 +312,9 @@ impl fmt::Display for CompactError {
         match self {
             CompactError::NotDelivered { delivered } => {
                 write!(f, "entries after {delivered} were not handed over yet")
+            }
+            CompactError::Held { member, .. } => {
+                write!(f, "node {member} is being sent the snapshot before")
             }
             CompactError::AlreadyCompacted { base } => {
                 write!(f, "the log is compacted up to {base} already")

@@ -76,6 +76,9 @@ pub(crate) struct Progress {
     pub(crate) contact: Instant,
     /// The latest question for an index to read at.
     pub(crate) asked: Option<Asked>,
+    /// It was sent pieces of the snapshot that stands before the window now; noted only where
+    /// compaction waits for that.
+    pub(crate) got_pieces: bool,
 }
 
 impl Progress {
@@ -91,6 +94,7 @@ impl Progress {
             round_acked: Round::ZERO,
             contact: now,
             asked: None,
+            got_pieces: false,
         }
     }
 }

@@ -57,6 +57,8 @@ impl Node {
         form.put(u64::from(config.in_flight.bytes));
         form.put(u64::from(config.uncommitted_bytes_max));
         form.flag(config.lends);
+        form.time(config.hold_longest);
+        form.put(u64::from(config.hold_percent));
     }
 
     fn canonical_log(&self, memory: &[u8], form: &mut Form<'_>) {
@@ -153,6 +155,10 @@ impl Node {
             form.flag(transfer.sent);
         });
         form.flag(office.has_sent_timeout_now);
+        form.option(office.sending_since, |form, since| {
+            let end = since.saturating_add(self.config.hold_longest);
+            form.time(end.saturating_since(self.now));
+        });
         for timer in [Timer::Heartbeat, Timer::Quorum, Timer::Transfer] {
             form.option(self.timers.deadline(timer), |form, deadline| {
                 form.time(deadline.saturating_since(self.now));
@@ -222,6 +228,7 @@ impl Node {
                 }
             }
             form.room(progress.room);
+            form.flag(progress.got_pieces);
             form.index(progress.commit_sent);
             form.round(progress.round_sent);
             form.round(progress.round_acked);

@@ -361,6 +361,7 @@ impl Node {
             .min(u32::try_from(room).unwrap_or(u32::MAX));
         progress.round_sent = round;
         office.handed = round;
+        self.note_piece(member);
         let data = ChunkData::Wanted(len);
         Some((
             to,

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
+use clocks::Instant;
 use quorum::{MemberSet, NodeId};
 
 use super::Raft;
@@ -197,6 +198,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     pub fn uncommitted_bytes(&self) -> u32 {
         let bytes = self.view().uncommitted_bytes(self.memory.as_ref());
         bytes.unwrap_or_default()
+    }
+
+    /// Whom [`compact`](Raft::compact) up to `index` would outrun, and until when at the latest it
+    /// is therefore refused. Ask before you make a snapshot.
+    pub fn held(&self, index: LogIndex) -> Option<(NodeId, Instant)> {
+        self.view().held(index)
     }
 
     /// The entry at `index`, if it is in the window.
