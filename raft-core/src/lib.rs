@@ -9,6 +9,8 @@ mod durable;
 mod entry;
 pub mod error;
 mod event;
+mod flight;
+mod lend;
 mod message;
 mod node;
 mod progress;
@@ -29,6 +31,8 @@ pub use durable::{HardState, RECORD_HEADER_BYTES_MAX, Snapshot, Ticket, Write};
 pub use entry::{ENTRY_HEADER_BYTES, Entries, Entry, EntryIter, EntryKind, PAYLOAD_BYTES_MAX};
 pub use error::Fault;
 pub use event::{DropReason, Event};
+pub use flight::InFlight;
+pub use lend::Fetch;
 pub use message::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply, ReadReply,
     ReadRequest, Reject, Transmit, Vote, VoteReply,

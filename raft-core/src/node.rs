@@ -1,8 +1,8 @@
 //! The protocol's state, and the questions one may ask it. No protocol logic stands here:
 //!
 //! - by phase of a call: [`handle`], [`timeout`], [`poll`], [`command`], [`restore`];
-//! - by concern: [`election`], [`follow`], [`lead`], [`membership`], [`read`], [`snapshot`],
-//!   [`transfer`].
+//! - by concern: [`election`], [`flow`], [`follow`], [`hold`], [`lead`], [`lend`],
+//!   [`membership`], [`read`], [`snapshot`], [`transfer`].
 //!
 //! The member table is the last field and may be of any capacity behind a reference, so one
 //! instance of the code serves groups of every size.
@@ -10,10 +10,13 @@
 mod canonical;
 pub(crate) mod command;
 mod election;
+mod flow;
 mod follow;
 mod handle;
+mod hold;
 mod invariant;
 mod lead;
+mod lend;
 mod membership;
 pub(crate) mod outlet;
 pub(crate) mod poll;
@@ -111,6 +114,8 @@ pub(crate) struct Office {
     pub(crate) transfer: Option<Transfer>,
     /// Somebody may stand for election at any time: no lease holds any more in this term.
     pub(crate) has_sent_timeout_now: bool,
+    /// When the first piece of the snapshot before the window was sent, see [`hold`].
+    pub(crate) sending_since: Option<Instant>,
 }
 
 impl Office {
@@ -123,6 +128,7 @@ impl Office {
             leaving: None,
             transfer: None,
             has_sent_timeout_now: false,
+            sending_since: None,
         };
         office.open_round(now);
         office

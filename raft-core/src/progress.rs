@@ -31,6 +31,8 @@ pub enum CatchingUp {
     Probing,
     /// Entries leave as they come.
     Replicating,
+    /// The entries that it needs are compacted; the driver lends them.
+    Lending,
     /// The entries that it needs are compacted.
     Snapshot {
         /// The last entry that the snapshot covers.

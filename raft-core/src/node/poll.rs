@@ -264,21 +264,20 @@ impl Node {
         let (round, first) = (office.round, office.first);
         let (base, last) = (self.window.base(), self.window.last());
         let progress = &mut self.slots.get_mut(member.index())?.progress;
-        if progress.next <= base.index && !matches!(progress.flow, Flow::Snapshot { .. }) {
-            progress.flow = Flow::Snapshot {
-                index: base.index,
-                offset: 0,
-                sent: false,
-            };
-        }
-        match progress.flow {
+        progress.fall_behind(base.index, self.config.lends);
+        let left = match &progress.flow {
             Flow::Snapshot { .. } => {
                 let chunk = self.chunk_to(memory, member)?;
                 return out.send_rare(to, self.message(chunk));
             }
+            Flow::Lend { .. } => {
+                let contact = self.contact_to(member)?;
+                return out.send_rare(to, self.message(contact));
+            }
             Flow::Probe { sent: true } => return None,
-            Flow::Probe { sent: false } | Flow::Replicate => {}
-        }
+            Flow::Probe { sent: false } => u32::MAX,
+            Flow::Replicate(flight) => flight.left(self.config.in_flight),
+        };
         let prev = progress.next.previous();
         // Everything from a leader's first entry on is its own.
         let prev_term = if prev < first {
@@ -287,11 +286,12 @@ impl Node {
             self.vault.term()
         };
         let prev = EntryId::new(prev, prev_term);
-        let (end, entries, is_trial) = if prev.index < last.index {
+        let (end, entries, is_trial) = if prev.index < last.index && left > 0 {
             let frame = self
                 .config
                 .frame_bytes_max
-                .saturating_sub(APPEND_HEADER_BYTES);
+                .saturating_sub(APPEND_HEADER_BYTES)
+                .min(usize::try_from(left).unwrap_or(usize::MAX));
             let is_new_round = round > progress.round_sent;
             let (window, room) = (&self.window, progress.room);
             entries_to_send(window, memory, prev.index, frame, room, is_new_round)?
@@ -308,10 +308,13 @@ impl Node {
         }
         if is_trial {
             // Not counted as sent: the answer says whether it was taken.
-        } else if progress.flow == Flow::Replicate {
-            let sent = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-            progress.room = progress.room.saturating_sub(sent);
-            progress.next = end.next();
+        } else if let Flow::Replicate(flight) = &mut progress.flow {
+            if end > prev.index {
+                let sent = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+                flight.on_sent(end, sent);
+                progress.room = progress.room.saturating_sub(sent);
+                progress.next = end.next();
+            }
         } else {
             progress.flow = Flow::Probe { sent: true };
         }
@@ -367,6 +370,7 @@ impl Node {
             .min(u32::try_from(room).unwrap_or(u32::MAX));
         progress.round_sent = round;
         office.handed = round;
+        self.note_piece(member);
         let data = ChunkData::Wanted(len);
         Some(Body::Chunk(Chunk {
             snapshot,

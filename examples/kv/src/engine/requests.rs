@@ -67,7 +67,11 @@ impl Engine {
                 outbox.reply(|out| self.redirect(write.first_key(), out, protocol));
             }
             // It goes to the successor, or is taken here if there is none.
-            Err(ProposeError::Full | ProposeError::Transferring { .. }) => return Taken::NoRoom,
+            Err(
+                ProposeError::Full
+                | ProposeError::Uncommitted { .. }
+                | ProposeError::Transferring { .. },
+            ) => return Taken::NoRoom,
             Err(refused @ (ProposeError::TooLarge { .. } | ProposeError::Faulted(_))) => {
                 refuse(&format!("ERR {refused}"));
             }
