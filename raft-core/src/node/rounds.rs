@@ -43,13 +43,15 @@ impl Rounds {
     pub(super) fn note(&mut self, round: Round, now: Instant) {
         let rounds = round.value().saturating_sub(self.latest.value());
         let age = now.saturating_since(self.at).as_micros();
-        self.earlier = match (u32::try_from(rounds), u32::try_from(age)) {
+        match (u32::try_from(rounds), u32::try_from(age)) {
             (Ok(rounds), Ok(age)) if self.latest > Round::ZERO => {
-                let [a, b, c, d, e, f, _] = self.earlier;
-                [(rounds, age), a, b, c, d, e, f]
+                let mut moved = (rounds, age);
+                for step in &mut self.earlier {
+                    moved = core::mem::replace(step, moved);
+                }
             }
-            _ => [(0, 0); EARLIER],
-        };
+            _ => self.earlier = [(0, 0); EARLIER],
+        }
         (self.latest, self.at) = (round, now);
     }
 
