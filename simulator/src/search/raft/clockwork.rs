@@ -44,7 +44,7 @@ impl RaftSpace {
     /// Gives each clock its rate: in all ways. Says whether that is what has to happen.
     pub(super) fn wind(&mut self, state: &State, steps: &mut Vec<Step<State, Action>>) -> bool {
         let past = self.pasts.get(state.past);
-        if self.nodes.profile.time != Time::Clocks || past.fast.is_some() {
+        if !self.nodes.profile.has_clocks() || past.fast.is_some() {
             return false;
         }
         for fast in 0..1_u8 << self.count {
@@ -65,6 +65,13 @@ impl RaftSpace {
         let Some(fast) = self.pasts.get(state.past).fast else {
             return;
         };
+        let views = state.nodes[..self.count].iter();
+        let mut views = views.map(|id| self.nodes.locals.view(*id));
+        if self.nodes.profile.time == Time::Clocks
+            && views.any(|view| view.is_due && !view.is_leader)
+        {
+            return;
+        }
         let mut after = *state;
         for (place, local) in after.nodes.iter_mut().enumerate() {
             if *local == NONE {
