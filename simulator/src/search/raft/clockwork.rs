@@ -17,6 +17,7 @@ use super::group::{Action, NONE, RaftSpace, State};
 use super::names::NODES_MAX;
 use super::pace::Pace;
 use super::profile::Time;
+use super::sabotage::Sabotage;
 use super::step::{Acting, Input};
 use crate::model;
 use crate::search::space::{Space, Step};
@@ -24,6 +25,9 @@ use crate::search::space::{Space, Step};
 /// What a slow and a fast clock show of a unit of time.
 const SLOW: Duration = Duration::from_millis(800);
 const FAST: Duration = Duration::from_millis(1200);
+
+/// Slower than declared.
+const SLOWER: Duration = Duration::from_millis(600);
 
 /// Settings of nodes with such clocks.
 pub(super) const PACE: Pace = Pace {
@@ -115,7 +119,12 @@ impl Acting<'_> {
     }
 
     pub(super) fn pass_unit(&mut self, is_fast: bool) {
-        let unit = if is_fast { FAST } else { SLOW };
+        let is_slower = self.nodes.sabotage == Sabotage::ClocksSlower;
+        let unit = match is_fast {
+            true => FAST,
+            false if is_slower => SLOWER,
+            false => SLOW,
+        };
         self.see(self.local.now.saturating_add(unit));
     }
 

@@ -103,11 +103,13 @@ impl Acting<'_> {
             if let Some(law) = judge::release(&message, place, to, disk) {
                 self.broken = self.broken.or(Some(law));
             }
-            if let Body::Append(append) = &message.body
-                && append.round.value() > u64::from(nodes.profile.rounds)
-            {
-                self.is_beyond = true;
-            }
+            let round = match &message.body {
+                Body::Append(append) => append.round.value(),
+                Body::Chunk(chunk) => chunk.round.value(),
+                _ => 0,
+            };
+            self.is_beyond |= round > u64::from(nodes.profile.rounds);
+            let message = nodes.sabotage.tamper(shorten(message, &nodes.profile));
             if let Body::Vote(Vote {
                 is_transfer: true, ..
             }) = message.body
@@ -115,7 +117,6 @@ impl Acting<'_> {
             {
                 self.broken = self.broken.or(Some("transfer"));
             }
-            let message = nodes.sabotage.tamper(shorten(message, &nodes.profile));
             let mut bytes = [0; 1100];
             let len = wire::encode(&in_pieces(message), &mut bytes);
             let Ok(len) = len.map(<[u8]>::len) else {
