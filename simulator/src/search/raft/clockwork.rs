@@ -15,6 +15,7 @@ use quorum::NodeId;
 
 use super::group::{Action, NONE, RaftSpace, State};
 use super::names::NODES_MAX;
+use super::node::View;
 use super::pace::Pace;
 use super::profile::Time;
 use super::sabotage::Sabotage;
@@ -71,9 +72,8 @@ impl RaftSpace {
         };
         let views = state.nodes[..self.count].iter();
         let mut views = views.map(|id| self.nodes.locals.view(*id));
-        if self.nodes.profile.time == Time::Clocks
-            && views.any(|view| view.is_due && !view.is_leader)
-        {
+        let is_late = |view: &View| self.looks(view) && !view.is_leader;
+        if self.nodes.profile.time == Time::Clocks && views.any(is_late) {
             return;
         }
         let mut after = *state;
@@ -96,6 +96,12 @@ impl RaftSpace {
             let input = Input::Pass(true);
             steps.push(self.whole(Action { place: 0, input }, after));
         }
+    }
+
+    /// Whether a node has a reason to look at the clock. Where nobody asks again, whoever asks for votes
+    /// goes on waiting.
+    pub(super) fn looks(&self, view: &View) -> bool {
+        view.is_due && (self.nodes.profile.asks_again() || !view.is_asking)
     }
 
     /// A step of no single node.

@@ -26,7 +26,7 @@ impl RaftSpace {
         let profile = &self.nodes.profile;
         let view = self.nodes.locals.view(state.nodes[place]);
         if profile.has_clocks() {
-            return inputs.extend(view.is_due.then_some((Input::Look, None)));
+            return inputs.extend(self.looks(view).then_some((Input::Look, None)));
         }
         inputs.push((Input::Wait, None));
         // Who waits for a read asks again when it is not impatient.

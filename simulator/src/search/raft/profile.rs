@@ -214,7 +214,7 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
             reads: 2,
             crashes: 1,
             rounds: 2,
-            frames: 2,
+            frames: pick(1, 2) as usize,
             heartbeats: false,
             swift_elections: true,
             impatient: true,
