@@ -51,7 +51,7 @@ impl World {
         let is_deceived = self.is_deceived;
         let host = &mut self.hosts[place];
         while let Some(outcome) = host.raft.poll_read() {
-            let known = host.reading.iter();
+            let mut known = host.reading.iter();
             let known = known
                 .position(|known| known.ticket == outcome.ticket())
                 .unwrap_or_else(|| panic!("node {}: {outcome:?} was not under way", host.id));
