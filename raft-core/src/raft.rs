@@ -12,8 +12,7 @@ use crate::configuration::Change;
 use crate::durable::{Ticket, Write};
 use crate::error::{
     CompactError, FrameError, HandleError, LendError, ProposeError, ReadError, ReconfigureError,
-    RestoreError,
-    TransferError,
+    RestoreError, TransferError,
 };
 use crate::event::Event;
 use crate::lend::Fetch;
