@@ -9,6 +9,7 @@ pub use crate::config::ConfigError;
 pub use crate::durable::ForeignTicket;
 pub use crate::lend::LendError;
 use crate::types::LogIndex;
+use crate::wire::DecodeError;
 
 /// A broken invariant of this crate, or a broken promise of the embedder: the node sends nothing
 /// any more. No message can cause it. Restart from what is stored, and report it.
@@ -65,6 +66,39 @@ impl fmt::Display for HandleError {
 }
 
 impl core::error::Error for HandleError {}
+
+/// Why a frame was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum FrameError {
+    /// The bytes are no message: count the frame and drop it; nothing changed.
+    Malformed(DecodeError),
+    /// The node has stopped for good.
+    Faulted(Fault),
+}
+
+impl From<DecodeError> for FrameError {
+    fn from(error: DecodeError) -> Self {
+        FrameError::Malformed(error)
+    }
+}
+
+impl From<Fault> for FrameError {
+    fn from(fault: Fault) -> Self {
+        FrameError::Faulted(fault)
+    }
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FrameError::Malformed(error) => error.fmt(f),
+            FrameError::Faulted(fault) => write!(f, "the node has stopped: {fault}"),
+        }
+    }
+}
+
+impl core::error::Error for FrameError {}
 
 /// Why a command was not taken into the log. The payload stays with the caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

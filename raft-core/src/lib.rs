@@ -13,6 +13,7 @@ mod flight;
 mod lend;
 mod message;
 mod node;
+mod progress;
 mod raft;
 mod read;
 pub mod session;
@@ -37,8 +38,10 @@ pub use message::{
     ReadRequest, Reject, Transmit, Vote, VoteReply,
 };
 pub use node::RoleName as Role;
+pub use node::outlet::{Outgoing, Wanted};
 pub use node::poll::{Committed, Ready};
 pub use node::restore::Recovered;
+pub use progress::{CatchingUp, MemberProgress};
 pub use raft::{Raft, Status};
 pub use read::{ReadFailure, ReadOutcome, ReadTicket};
 pub use snapshot::{Piece, Receipt};

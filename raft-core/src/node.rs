@@ -18,9 +18,11 @@ mod invariant;
 mod lead;
 mod lend;
 mod membership;
+pub(crate) mod outlet;
 pub(crate) mod poll;
 mod read;
 pub(crate) mod restore;
+mod rounds;
 mod snapshot;
 mod timeout;
 mod transfer;
@@ -38,6 +40,7 @@ use crate::read::{ReadFailure, Reads};
 use crate::slot::{Replies, Slot, Slots};
 use crate::types::{Identity, LogIndex, Round, Term};
 use crate::window::Window;
+use rounds::Rounds;
 use transfer::Transfer;
 
 /// What a node is at the moment, `[Ongaro14 §3.3]`, with the pre-vote of `[Ongaro14 §9.6]`.
@@ -94,9 +97,6 @@ pub(crate) struct Owed {
     pub(crate) room_sent: u32,
 }
 
-/// Of how many rounds the time of opening is remembered.
-const ROUNDS_REMEMBERED: usize = 8;
-
 /// What belongs to a term of office.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Office {
@@ -106,8 +106,8 @@ pub(crate) struct Office {
     pub(crate) round: Round,
     /// The latest round that was handed to anybody.
     pub(crate) handed: Round,
-    /// When the latest noted rounds were opened, in no order.
-    opened: [(Round, Instant); ROUNDS_REMEMBERED],
+    /// When the latest noted rounds were opened.
+    opened: Rounds,
     /// This node is out of the configuration and leaves when a majority knows the commit; its
     /// members know it once they acknowledge this round.
     pub(crate) leaving: Option<Round>,
@@ -124,7 +124,7 @@ impl Office {
             first,
             round: Round::ZERO,
             handed: Round::ZERO,
-            opened: [(Round::ZERO, now); ROUNDS_REMEMBERED],
+            opened: Rounds::new(),
             leaving: None,
             transfer: None,
             has_sent_timeout_now: false,
@@ -134,27 +134,10 @@ impl Office {
         office
     }
 
-    /// Opens the next round and notes when, in the place of the oldest that was noted.
+    /// Opens the next round and notes when.
     fn open_round(&mut self, now: Instant) {
         self.round = self.round.next();
-        if let Some(oldest) = self.opened.iter_mut().min_by_key(|(round, _)| *round) {
-            *oldest = (self.round, now);
-        }
-    }
-
-    /// When the latest noted round up to this one was opened: whoever acknowledges a round still
-    /// followed then.
-    #[inline]
-    fn opened(&self, round: Round) -> Option<Instant> {
-        let noted = self.opened.iter();
-        let (noted, at) = noted.filter(|(noted, _)| *noted <= round).max()?;
-        (*noted > Round::ZERO).then_some(*at)
-    }
-
-    /// The first noted round after this one.
-    fn noted_after(&self, round: Round) -> Option<(Round, Instant)> {
-        let noted = self.opened.iter();
-        noted.filter(|(noted, _)| *noted > round).min().copied()
+        self.opened.note(self.round, now);
     }
 }
 

@@ -11,19 +11,21 @@ use crate::config::Config;
 use crate::configuration::Change;
 use crate::durable::{Ticket, Write};
 use crate::error::{
-    CompactError, HandleError, LendError, ProposeError, ReadError, ReconfigureError, RestoreError,
-    TransferError,
+    CompactError, FrameError, HandleError, LendError, ProposeError, ReadError, ReconfigureError,
+    RestoreError, TransferError,
 };
 use crate::event::Event;
 use crate::lend::Fetch;
 use crate::message::{Message, Transmit};
 use crate::node::Node;
+use crate::node::outlet::Outgoing;
 use crate::node::poll::{Committed, Ready};
 use crate::node::restore::{self, Recovered};
 use crate::read::{ReadOutcome, ReadTicket};
 use crate::slot::Slot;
 use crate::snapshot::{Piece, Receipt};
 use crate::types::{EntryId, GroupId, LogIndex};
+use crate::wire::EncodeError;
 
 pub use questions::Status;
 
@@ -35,14 +37,15 @@ pub use questions::Status;
 ///
 /// The machine never reads a clock, never sends, never blocks: it is driven.
 ///
-/// - *Something happened*: [`handle_message`](Raft::handle_message),
-///   [`handle_timeout`](Raft::handle_timeout), [`handle_persisted`](Raft::handle_persisted),
+/// - *Something happened*: [`handle_message`](Raft::handle_message) or
+///   [`handle_frame`](Raft::handle_frame), [`handle_timeout`](Raft::handle_timeout), [`handle_persisted`](Raft::handle_persisted),
 ///   [`handle_persist_failed`](Raft::handle_persist_failed),
 ///   [`handle_stored`](Raft::handle_stored), [`handle_unreachable`](Raft::handle_unreachable).
 /// - *The application wants*: [`propose`](Raft::propose), [`reconfigure`](Raft::reconfigure),
 ///   [`compact`](Raft::compact), [`campaign`](Raft::campaign), [`read`](Raft::read),
 ///   [`transfer`](Raft::transfer), [`lend`](Raft::lend), [`decline`](Raft::decline).
-/// - *The machine wants, once* (drive with `while let`): [`poll_transmit`](Raft::poll_transmit),
+/// - *The machine wants, once* (drive with `while let`): [`poll_transmit`](Raft::poll_transmit) or
+///   [`poll_frame`](Raft::poll_frame),
 ///   [`poll_committed`](Raft::poll_committed), [`poll_read`](Raft::poll_read),
 ///   [`poll_fetch`](Raft::poll_fetch), [`poll_event`](Raft::poll_event).
 /// - *The machine needs, until met* (drive with `if let`): [`poll_persist`](Raft::poll_persist),
@@ -147,6 +150,28 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
         let (node, memory) = self.parts();
         let done = node.handle_message(memory, now, from, &message);
         done.map_err(|fault| node.fail(fault).into())
+    }
+
+    /// The same from a frame as it was received; the shorter way for drivers that do not look into
+    /// messages, and the faster one, because the frequent kinds are read where they stand.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError::Malformed`]: nothing changed, count the frame and drop it.
+    /// [`FrameError::Faulted`].
+    #[inline]
+    pub fn handle_frame<'f>(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        frame: &'f [u8],
+    ) -> Result<Option<Piece<'f>>, FrameError> {
+        let (node, memory) = self.parts();
+        let done = node.handle_frame(memory, now, from, frame);
+        done.map_err(|error| match error {
+            FrameError::Faulted(fault) => node.fail(fault).into(),
+            FrameError::Malformed(_) => error,
+        })
     }
 
     /// Time has passed. Early calls change nothing; late ones are safe. Work: O(members).
@@ -328,6 +353,25 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     pub fn poll_transmit(&mut self, now: Instant, ready: Ready<'_>) -> Option<Transmit<'_>> {
         let (node, memory) = (&mut self.node as &mut Node, self.memory.as_ref());
         node.poll_transmit(memory, now, ready)
+    }
+
+    /// The next message as a frame, written into `buffer`: what
+    /// [`poll_transmit`](Raft::poll_transmit) followed by [`encode`](crate::wire::encode()) gives,
+    /// in one step. A piece of a snapshot has a gap to be filled first, see [`Outgoing`].
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::BufferTooSmall`] if `buffer` is shorter than the configured
+    /// [`frame_bytes_max`](Config::frame_bytes_max), a mistake of the driver; nothing changed.
+    #[inline]
+    pub fn poll_frame<'f>(
+        &mut self,
+        now: Instant,
+        ready: Ready<'_>,
+        buffer: &'f mut [u8],
+    ) -> Result<Option<Outgoing<'f>>, EncodeError> {
+        let (node, memory) = (&mut self.node as &mut Node, self.memory.as_ref());
+        node.poll_frame(memory, now, ready, buffer)
     }
 
     /// The next command for the state machine, or the snapshot that replaces its state; only

@@ -15,7 +15,7 @@ impl Node {
         self.canonical_log(memory, form);
         form.index(self.commit);
         form.index(self.delivered);
-        form.flag(self.now < self.sticky_until);
+        form.deadline(self.sticky_until, self.now);
         form.flag(self.dirty_since.is_some());
         form.flag(self.is_stalled);
         form.option(self.leader, Form::node);
@@ -34,7 +34,7 @@ impl Node {
             form.identity(guest.identity);
             guest.replies.canonical(guest.identity.node, form);
         }
-        self.reads.canonical(self.now, form);
+        self.canonical_reads(form);
         self.canonical_role(form);
     }
 
@@ -119,7 +119,11 @@ impl Node {
             }
             Role::PreCandidate(ballots) | Role::Candidate(ballots) => {
                 self.canonical_wait(form);
-                form.flag(self.timers.is_set(Timer::Heartbeat));
+                form.option(self.timers.deadline(Timer::Heartbeat), |form, deadline| {
+                    if form.names.is_timed() {
+                        form.deadline(deadline, self.now);
+                    }
+                });
                 let Ballots {
                     granted,
                     refused,
@@ -141,8 +145,31 @@ impl Node {
         form.option(self.timers.deadline(Timer::Election), |form, deadline| {
             // The timer may be early: what counts is when the wait ends.
             let end = self.election_base.saturating_add(self.election_timeout);
-            form.flag(self.now < deadline.max(end));
+            if form.names.is_timed() {
+                // How long beyond the shortest it waits was drawn.
+                let shortest = self.config.election_timeout_min;
+                let least = shortest.max(self.current.stickiness);
+                form.deadline(self.election_base.saturating_add(least), self.now);
+            } else {
+                form.flag(self.now < deadline.max(end));
+            }
         });
+    }
+
+    /// Reads that wait, and since when what a lease counts on is to be trusted.
+    fn canonical_reads(&self, form: &mut Form<'_>) {
+        let is_timed = form.names.is_timed() || self.is_leader();
+        let nonce = self.vault.nonce();
+        self.reads.canonical(self.now, nonce, is_timed, form);
+        if is_timed && !self.reads.batches().is_empty() {
+            form.option(self.timers.deadline(Timer::Read), |form, deadline| {
+                form.time(deadline.saturating_since(self.now));
+            });
+        }
+        // A contact counts if it was later. Only a leader has earlier ones, and knows their ages.
+        if self.config.lease_drift_ppm.is_some() && self.is_leader() {
+            self.age(self.reads.lease_after, form);
+        }
     }
 
     fn canonical_office(&self, office: &Office, form: &mut Form<'_>) {
@@ -171,7 +198,7 @@ impl Node {
             is_peer.then_some(slot.progress.round_acked)
         });
         let mut round = acked.min().unwrap_or(office.round);
-        while let Some((noted, at)) = office.noted_after(round) {
+        while let Some((noted, at)) = office.opened.noted_after(round) {
             round = noted;
             form.round(noted);
             self.age(at, form);
@@ -233,8 +260,7 @@ impl Node {
             form.round(progress.round_sent);
             form.round(progress.round_acked);
             form.option(progress.asked, |form, asked| {
-                form.put(asked.nonce);
-                form.put(asked.number);
+                form.question(slot.identity.node, asked.nonce, asked.number);
                 match asked.stage {
                     Asking::Gathering => form.put(0),
                     Asking::Round(round) => form.round(round),

@@ -192,7 +192,7 @@ impl Node {
         let is_next_round = ack.round > progress.round_acked;
         if is_next_round {
             progress.round_acked = ack.round;
-            if let Some(opened) = office.opened(ack.round) {
+            if let Some(opened) = office.opened.opened(ack.round) {
                 progress.contact = progress.contact.max(opened);
             }
         }
