@@ -4,6 +4,7 @@
 //! like chance comes from the seed, so a seed is a history.
 
 pub mod app;
+pub mod archive;
 mod calm;
 pub mod chain;
 pub mod clients;
@@ -15,6 +16,7 @@ mod event;
 pub mod faults;
 pub mod happening;
 pub mod host;
+mod lend;
 pub mod memory;
 pub mod network;
 pub mod queue;
@@ -22,6 +24,7 @@ pub mod random;
 mod reads;
 pub mod reuse;
 pub mod sabotage;
+mod send;
 pub mod stats;
 pub mod swarm;
 pub mod tamper;

@@ -4,6 +4,7 @@
 //! quiet stretches in which only few things go wrong. So each seed draws which classes of fault it
 //! has at all, and how hard each strikes (swarm testing, `[Groce12]`).
 
+mod flow;
 mod lease_trial;
 
 use core::fmt;
@@ -103,6 +104,14 @@ pub struct Swarm {
     pub falls_apart: bool,
     /// Frames damaged on their way.
     pub corruption: u64,
+    /// What may be in flight to a member, if that is bounded: appends, and bytes in frames.
+    pub in_flight: Option<(u16, u32)>,
+    /// Bytes of entries that a leader lets wait for their commit.
+    pub uncommitted_bytes_max: Option<u32>,
+    /// Bytes of older entries that each driver keeps to lend them; none if zero.
+    pub archive_bytes: usize,
+    /// Part of the window below which compaction waits for who gets the snapshot.
+    pub hold_percent: Option<u8>,
     /// Whoever reads asks a host that believes to lead.
     pub reads_at_leaders: bool,
 }
@@ -229,6 +238,10 @@ impl Swarm {
             has_frozen_minority: false,
             falls_apart: false,
             corruption: 0,
+            in_flight: None,
+            uncommitted_bytes_max: None,
+            archive_bytes: 0,
+            hold_percent: None,
             reads_at_leaders: false,
         }
     }
@@ -297,6 +310,10 @@ impl Swarm {
             has_frozen_minority: random.chance(500),
             falls_apart: random.chance(250),
             corruption: random.pick(&[0, 0, 5, 50]),
+            in_flight: None,
+            uncommitted_bytes_max: None,
+            archive_bytes: 0,
+            hold_percent: None,
             lease_drift_ppm: None,
             reads_at_leaders: false,
         };
@@ -308,7 +325,7 @@ impl Swarm {
             swarm.weights.clock_drift = random.pick(&[0, 2, 6]);
         }
         swarm.lease_drift_ppm = swarm.lease_allowed();
-        swarm
+        swarm.flow(random)
     }
 
     /// The drift that covers all clocks, if none is set or stands still. A little more, because
@@ -473,6 +490,7 @@ impl fmt::Display for Swarm {
             self.window_bytes,
             self.frame_bytes,
         )?;
+        self.fmt_flow(f)?;
         write!(
             f,
             "  faults   every {} clock_rate={}ppm {:?}",
