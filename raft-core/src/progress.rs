@@ -31,7 +31,7 @@ pub enum CatchingUp {
     Probing,
     /// Entries leave as they come.
     Replicating,
-    /// The entries that it needs are compacted, and the driver lends them.
+    /// The entries that it needs are compacted; the driver lends them.
     Lending,
     /// The entries that it needs are compacted.
     Snapshot {

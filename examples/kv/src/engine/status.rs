@@ -255,6 +255,7 @@ fn mode(catching_up: CatchingUp) -> String {
     match catching_up {
         CatchingUp::Probing => "probing".into(),
         CatchingUp::Replicating => "replicating".into(),
+        CatchingUp::Lending => "lending".into(),
         CatchingUp::Snapshot { index, stored } => format!("snapshot-{index}-at-{stored}"),
     }
 }
