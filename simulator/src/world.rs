@@ -4,7 +4,6 @@
 //! like chance comes from the seed, so a seed is a history.
 
 pub mod app;
-pub mod archive;
 mod calm;
 pub mod chain;
 pub mod clients;
@@ -16,7 +15,6 @@ mod event;
 pub mod faults;
 pub mod happening;
 pub mod host;
-mod lend;
 pub mod memory;
 pub mod network;
 pub mod queue;

@@ -1,11 +1,12 @@
 //! A host: a machine, its disk, its clock, its application.
 
+pub mod archive;
+
 use clocks::{Duration, Instant};
 use quorum::NodeId;
 use raft_core::{Config, GroupId, Identity, LogIndex, Raft, Recovered, error::RestoreError};
 
 use crate::world::app::App;
-use crate::world::archive::Archive;
 use crate::world::clock::{HostClock, Moment};
 use crate::world::decision::Left;
 use crate::world::disk::{Disk, Remains};
@@ -14,6 +15,8 @@ use crate::world::random::{Random, Stream};
 use crate::world::reuse::copies_in_place;
 use crate::world::stats::{Count, Stats};
 use crate::world::swarm::{HOSTS_MAX, Swarm};
+
+use archive::Archive;
 
 /// The machine under test.
 pub type Machine = Raft<Memory, HOSTS_MAX>;
@@ -142,22 +145,22 @@ fn config(number: usize, swarm: &Swarm) -> Config {
         Some(drift_ppm) => builder.lease(drift_ppm),
         None => builder,
     };
-    let builder = match swarm.in_flight {
+    let builder = match swarm.flow.in_flight {
         Some((messages, frames)) => {
             let bytes = frames.saturating_mul(swarm.frame_bytes as u32);
             builder.in_flight(messages, bytes)
         }
         None => builder,
     };
-    let builder = match swarm.uncommitted_bytes_max {
+    let builder = match swarm.flow.uncommitted_bytes_max {
         Some(bytes) => builder.uncommitted_bytes_max(bytes),
         None => builder,
     };
-    let builder = match swarm.hold_percent {
+    let builder = match swarm.flow.hold_percent {
         Some(percent) => builder.hold_compaction(swarm.part(3000), percent),
         None => builder,
     };
-    let builder = match swarm.archive_bytes {
+    let builder = match swarm.flow.archive_bytes {
         0 => builder,
         _ => builder.lending(),
     };
@@ -186,7 +189,7 @@ impl Host {
             needs_room: false,
             sent_piece: Moment::default(),
             compacted: Moment::default(),
-            archive: Archive::new(swarm.archive_bytes),
+            archive: Archive::new(swarm.flow.archive_bytes),
             random,
             config: config(number, swarm),
             window_bytes: swarm.window_bytes,
@@ -223,7 +226,7 @@ impl Host {
             useless,
         } = self;
         disk.reset();
-        archive.reset(swarm.archive_bytes);
+        archive.reset(swarm.flow.archive_bytes);
         useless.clear();
         let begin = Moment::default();
         (*raft, *identity, *start) = (None, None, 0);

@@ -1,5 +1,7 @@
 //! Sending: what a machine wants to say goes through an encoder, past the oracles, into the network.
 
+mod lend;
+
 use clocks::Instant;
 use raft_core::{Body, ChunkData, Message, Ready, Snapshot, wire};
 

@@ -14,6 +14,8 @@ use clocks::Duration;
 use crate::world::memory::WINDOW_BYTES_MAX;
 use crate::world::random::{Random, Stream};
 
+pub use flow::Flow;
+
 /// The most hosts of a world, and the most members of a configuration.
 pub const HOSTS_MAX: usize = 7;
 
@@ -104,14 +106,8 @@ pub struct Swarm {
     pub falls_apart: bool,
     /// Frames damaged on their way.
     pub corruption: u64,
-    /// What may be in flight to a member, if that is bounded: appends, and bytes in frames.
-    pub in_flight: Option<(u16, u32)>,
-    /// Bytes of entries that a leader lets wait for their commit.
-    pub uncommitted_bytes_max: Option<u32>,
-    /// Bytes of older entries that each driver keeps to lend them; none if zero.
-    pub archive_bytes: usize,
-    /// Part of the window below which compaction waits for who gets the snapshot.
-    pub hold_percent: Option<u8>,
+    /// What may be under way, and what is kept for who lags behind.
+    pub flow: Flow,
     /// Whoever reads asks a host that believes to lead.
     pub reads_at_leaders: bool,
 }
@@ -238,10 +234,7 @@ impl Swarm {
             has_frozen_minority: false,
             falls_apart: false,
             corruption: 0,
-            in_flight: None,
-            uncommitted_bytes_max: None,
-            archive_bytes: 0,
-            hold_percent: None,
+            flow: Flow::default(),
             reads_at_leaders: false,
         }
     }
@@ -310,10 +303,7 @@ impl Swarm {
             has_frozen_minority: random.chance(500),
             falls_apart: random.chance(250),
             corruption: random.pick(&[0, 0, 5, 50]),
-            in_flight: None,
-            uncommitted_bytes_max: None,
-            archive_bytes: 0,
-            hold_percent: None,
+            flow: Flow::default(),
             lease_drift_ppm: None,
             reads_at_leaders: false,
         };
@@ -325,7 +315,8 @@ impl Swarm {
             swarm.weights.clock_drift = random.pick(&[0, 2, 6]);
         }
         swarm.lease_drift_ppm = swarm.lease_allowed();
-        swarm.flow(random)
+        swarm.flow = Flow::draw(random);
+        swarm
     }
 
     /// The drift that covers all clocks, if none is set or stands still. A little more, because
@@ -490,7 +481,7 @@ impl fmt::Display for Swarm {
             self.window_bytes,
             self.frame_bytes,
         )?;
-        self.fmt_flow(f)?;
+        writeln!(f, "{}", self.flow)?;
         write!(
             f,
             "  faults   every {} clock_rate={}ppm {:?}",
