@@ -108,12 +108,8 @@ impl Head {
     #[inline]
     pub(crate) fn is_frequent(&self) -> bool {
         let [version_kind, flags] = self.tag;
-<<<<<<< HEAD
         let is_ack = version_kind == (VERSION << 4) | KIND_ACK;
         self.is_append() || (is_ack && flags <= FLAG_REJECT | FLAG_CHUNK)
-=======
-        self.tag == TAG_APPEND || (version_kind == TAG_ACK[0] && flags <= FLAG_REJECT | FLAG_CHUNK)
->>>>>>> scen
     }
 
     /// What follows it if it is an append.
