@@ -23,7 +23,12 @@ pub struct Config {
     pub(crate) persist_timeout: Duration,
     pub(crate) frame_bytes_max: usize,
     pub(crate) lease_drift_ppm: Option<u32>,
+    pub(crate) quiet_after: Option<Duration>,
+    pub(crate) priority: u8,
 }
+
+/// The highest priority in elections, and the usual one.
+pub const PRIORITY_MAX: u8 = 3;
 
 impl Config {
     /// Starts from defaults that suit servers on one network: elections after 500 to 1,000 ms,
@@ -38,6 +43,8 @@ impl Config {
                 persist_timeout: Duration::from_millis(10_000),
                 frame_bytes_max: 1 << 20,
                 lease_drift_ppm: None,
+                quiet_after: None,
+                priority: PRIORITY_MAX,
             },
         }
     }
@@ -106,6 +113,36 @@ impl ConfigBuilder {
         self
     }
 
+    /// Lets a group that has been idle for so long stop its heartbeats by agreement: at least the
+    /// longest election timeout. While it is quiet nobody has a timer
+    /// ([`poll_timeout`](crate::Raft::poll_timeout) is `None`), and nobody notices if the leader
+    /// dies: whoever uses the group calls [`wake`](crate::Raft::wake) when it gets no answer.
+    /// Proposals, reads, transfers and changes of the membership wake the group by themselves.
+    ///
+    /// Every member decides for itself whether it may be quiet, its leader when. A member without
+    /// this setting keeps its group awake, as long as the leader hears it. Without this call a node is
+    /// never quiet.
+    pub const fn quiet_after(mut self, idle: Duration) -> Self {
+        self.config.quiet_after = Some(idle);
+        self
+    }
+
+    /// How much this node is preferred as leader: from 0 to [`PRIORITY_MAX`], which is what a node
+    /// has without this call. For each step below that its election timeout is longer by the whole
+    /// range of [`election_timeout`](ConfigBuilder::election_timeout), so at most
+    /// `min + 4 * (max - min)`.
+    ///
+    /// Of members that heard the last leader at the same time, those of the highest priority among
+    /// the living campaign first, and win if their logs allow it. More is not promised: a member
+    /// with a shorter log, or one that is cut off, does not lead for its priority, a node of
+    /// priority 0 leads if no other can, and no leader gives way to a higher priority by itself: the
+    /// application may [`transfer`](crate::Raft::transfer). Safety, leases and the time after which
+    /// a leader without a quorum gives way do not depend on it.
+    pub const fn priority(mut self, priority: u8) -> Self {
+        self.config.priority = priority;
+        self
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
@@ -141,6 +178,14 @@ impl ConfigBuilder {
         if c.lease_drift_ppm.is_some_and(|drift| drift >= 1_000_000) {
             return Err(ConfigError::DriftTooLarge);
         }
+        if c.quiet_after
+            .is_some_and(|idle| idle < c.election_timeout_max)
+        {
+            return Err(ConfigError::QuietTooSoon);
+        }
+        if c.priority > PRIORITY_MAX {
+            return Err(ConfigError::PriorityTooHigh);
+        }
         Ok(self.config)
     }
 }
@@ -168,6 +213,11 @@ pub enum ConfigError {
     },
     /// A clock that may stand still measures no lease.
     DriftTooLarge,
+    /// The idle time before a group goes quiet is below the longest election timeout: it would
+    /// sleep before it knows who is there.
+    QuietTooSoon,
+    /// The priority is above [`PRIORITY_MAX`].
+    PriorityTooHigh,
 }
 
 impl fmt::Display for ConfigError {
@@ -187,6 +237,12 @@ impl fmt::Display for ConfigError {
             }
             ConfigError::DriftTooLarge => {
                 f.write_str("the drift for leases must be below 1,000,000 millionths")
+            }
+            ConfigError::QuietTooSoon => f.write_str(
+                "a group may go quiet after the longest election timeout, not before",
+            ),
+            ConfigError::PriorityTooHigh => {
+                write!(f, "the priority must be at most {PRIORITY_MAX}")
             }
         }
     }

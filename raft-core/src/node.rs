@@ -1,8 +1,8 @@
 //! The protocol's state, and the questions one may ask it. No protocol logic stands here:
 //!
 //! - by phase of a call: [`handle`], [`timeout`], [`poll`], [`command`], [`restore`];
-//! - by concern: [`election`], [`follow`], [`lead`], [`membership`], [`read`], [`snapshot`],
-//!   [`transfer`].
+//! - by concern: [`election`], [`follow`], [`lead`], [`membership`], [`quiet`], [`read`],
+//!   [`snapshot`], [`transfer`].
 //!
 //! The member table is the last field and may be of any capacity behind a reference, so one
 //! instance of the code serves groups of every size.
@@ -16,6 +16,7 @@ mod invariant;
 mod lead;
 mod membership;
 pub(crate) mod poll;
+mod quiet;
 mod read;
 pub(crate) mod restore;
 mod snapshot;
@@ -35,6 +36,7 @@ use crate::read::{ReadFailure, Reads};
 use crate::slot::{Replies, Slot, Slots};
 use crate::types::{Identity, LogIndex, Round, Term};
 use crate::window::Window;
+use quiet::Idle;
 use transfer::Transfer;
 
 /// What a node is at the moment, `[Ongaro14 §3.3]`, with the pre-vote of `[Ongaro14 §9.6]`.
@@ -89,6 +91,8 @@ pub(crate) struct Owed {
     pub(crate) repeat: bool,
     /// The room that the leader was told of.
     pub(crate) room_sent: u32,
+    /// The latest round in which the leader asked for silence.
+    pub(crate) quiet_round: Round,
 }
 
 /// Of how many rounds the time of opening is remembered.
@@ -111,6 +115,7 @@ pub(crate) struct Office {
     pub(crate) transfer: Option<Transfer>,
     /// Somebody may stand for election at any time: no lease holds any more in this term.
     pub(crate) has_sent_timeout_now: bool,
+    pub(crate) idle: Idle,
 }
 
 impl Office {
@@ -123,6 +128,7 @@ impl Office {
             leaving: None,
             transfer: None,
             has_sent_timeout_now: false,
+            idle: Idle::new(now),
         };
         office.open_round(now);
         office
@@ -254,6 +260,8 @@ pub(crate) struct Node<S: ?Sized = Slots> {
     pub(crate) dirty_since: Option<Instant>,
     /// That time is the last one seen when a command came, which is not told the time.
     pub(crate) is_dirty_untimed: bool,
+    /// Silent by agreement: no timer runs.
+    pub(crate) is_quiet: bool,
     /// The write in progress takes too long.
     pub(crate) is_stalled: bool,
     pub(crate) current: Current,
@@ -345,13 +353,15 @@ impl Node {
         }
     }
 
-    /// The clock on the medium starts now for what a command left to write.
+    /// The clock on the medium starts now for what a command left to write, and so does the office
+    /// of a leader that it woke.
     #[inline(never)]
     fn time_dirty(&mut self) {
         self.is_dirty_untimed = false;
         if let Some(since) = &mut self.dirty_since {
             *since = self.now;
         }
+        self.stir_timed();
     }
 
     #[inline(never)]
@@ -367,6 +377,7 @@ impl Node {
     /// here, never what a peer sent.
     pub(crate) fn fail(&mut self, fault: Fault) -> Fault {
         let fault = *self.fault.get_or_insert(fault);
+        self.mark_awake();
         self.events.push(Event::Faulted(fault));
         for timer in [
             Timer::Election,

@@ -13,6 +13,19 @@ pub(crate) struct Replies {
     pub(crate) vote: bool,
     /// The verdict on a pre-vote: attempt and whether granted.
     pub(crate) pre_vote: Option<(u32, bool)>,
+    /// A word about silence: to members only.
+    pub(crate) quiet: Option<QuietWord>,
+}
+
+/// What is to be said about silence.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum QuietWord {
+    /// By a leader: let us be silent.
+    Ask,
+    /// To the leader: so we are.
+    Agree,
+    /// By whoever follows: I am awake.
+    Awake,
 }
 
 impl Replies {

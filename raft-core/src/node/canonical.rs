@@ -17,6 +17,7 @@ impl Node {
         form.flag(self.now < self.sticky_until);
         form.flag(self.dirty_since.is_some());
         form.flag(self.is_stalled);
+        form.flag(self.is_quiet);
         form.option(self.leader, Form::node);
         form.option(self.fault, |form, fault| form.put(fault as u64));
         self.canonical_members(form);
@@ -52,6 +53,8 @@ impl Node {
         form.option(config.lease_drift_ppm, |form, drift| {
             form.put(u64::from(drift))
         });
+        form.option(config.quiet_after, Form::time);
+        form.put(u64::from(config.priority));
     }
 
     fn canonical_log(&self, memory: &[u8], form: &mut Form<'_>) {
@@ -123,7 +126,8 @@ impl Node {
             }
             Role::Leader(office) => {
                 self.canonical_office(office, form);
-                self.canonical_sets(&[self.append_due], form);
+                let agreed = office.idle.agreed;
+                self.canonical_sets(&[self.append_due, agreed], form);
                 self.canonical_progress(form);
             }
         }
@@ -148,6 +152,12 @@ impl Node {
             form.flag(transfer.sent);
         });
         form.flag(office.has_sent_timeout_now);
+        if let Some(after) = self.config.quiet_after {
+            let idle = &office.idle;
+            form.flag(idle.seen == self.activity());
+            form.time(self.now.saturating_since(idle.since).min(after));
+            form.option(idle.asked, Form::round);
+        }
         for timer in [Timer::Heartbeat, Timer::Quorum, Timer::Transfer] {
             form.option(self.timers.deadline(timer), |form, deadline| {
                 form.time(deadline.saturating_since(self.now));
@@ -222,6 +232,7 @@ impl Replies {
             form.put(u64::from(form.names.attempt(to, attempt)));
             form.flag(is_granted);
         });
+        form.put(self.quiet.map_or(0, |word| 1 + word as u64));
     }
 }
 
@@ -250,6 +261,7 @@ impl Owed {
             form.put(chunk.stored);
         });
         form.flag(self.repeat);
+        form.round(self.quiet_round);
         form.room(self.room_sent);
     }
 }

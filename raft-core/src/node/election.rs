@@ -14,6 +14,7 @@
 use quorum::{Member, MemberSet, Outcome};
 
 use super::{Ballots, Guest, Node, Owed, Role, RoleName, Timer};
+use crate::config::PRIORITY_MAX;
 use crate::error::Fault;
 use crate::event::{DropReason, Event};
 use crate::message::{PreVote, PreVoteReply, Vote, VoteReply};
@@ -32,6 +33,7 @@ impl Node {
         self.sticky_until = self.now.saturating_add(self.current.stickiness);
         self.election_base = self.now;
         if !self.timers.is_set(Timer::Election) {
+            self.mark_awake();
             self.arm_election();
         }
     }
@@ -50,6 +52,9 @@ impl Node {
             .config
             .election_timeout_max
             .saturating_sub(self.config.election_timeout_min);
+        // Each step of priority has a range of its own, the highest the earliest.
+        let lag = PRIORITY_MAX.saturating_sub(self.config.priority);
+        let min = min.saturating_add(spread.saturating_mul(u64::from(lag)));
         self.election_base = self.now;
         self.election_timeout = self.jitter.between(min, min.saturating_add(spread));
         let deadline = self.now.saturating_add(self.election_timeout);
@@ -64,6 +69,7 @@ impl Node {
 
     #[inline(never)]
     pub(super) fn become_follower(&mut self) {
+        self.mark_awake();
         self.change_role(Role::Follower(None));
         self.timers.clear(Timer::Heartbeat);
         self.timers.clear(Timer::Quorum);
@@ -87,6 +93,7 @@ impl Node {
             chunk: None,
             repeat: false,
             room_sent: u32::MAX,
+            quiet_round: Round::ZERO,
         }));
         self.set_leader(Some(leader.node));
     }
@@ -261,12 +268,17 @@ impl Node {
         None
     }
 
-    /// Would this node vote for the sender in the term after `term`? Changes nothing else.
+    /// Would this node vote for the sender in the term after `term`? Changes nothing else, but that
+    /// a quiet node wakes, and then waits for its leader before it helps to replace it.
     pub(super) fn consider_pre_vote(&mut self, sender: Identity, term: Term, request: &PreVote) {
-        let granted = !self.is_sticky()
-            && term >= self.term()
+        let could_win = term >= self.term()
             && request.last.term <= term
             && request.last.is_up_to_date_with(self.window.last());
+        // A member is awake, or a stranger that may be one: not who was removed long ago.
+        if could_win || find_identity(&self.slots, sender).is_some() {
+            self.stir_if_quiet();
+        }
+        let granted = could_win && !self.is_sticky();
         let verdict = Some((request.attempt, granted));
         self.mark_reply(sender, |replies| replies.pre_vote = verdict);
     }

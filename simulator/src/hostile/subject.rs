@@ -302,7 +302,9 @@ impl Subject {
                 | Body::PreVoteReply(_)
                 | Body::ReadRequest(_)
                 | Body::ReadReply(_)
-                | Body::TimeoutNow => {}
+                | Body::TimeoutNow
+                | Body::Quiet(_)
+                | Body::QuietReply(_) => {}
             }
             if self.is_watched {
                 frame(&transmit.message)?;

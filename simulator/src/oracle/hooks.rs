@@ -256,7 +256,9 @@ impl Oracles {
             Body::PreVoteReply(_)
             | Body::VoteReply(_)
             | Body::ReadRequest(_)
-            | Body::ReadReply(_) => Ok(()),
+            | Body::ReadReply(_)
+            | Body::Quiet(_)
+            | Body::QuietReply(_) => Ok(()),
         }
     }
 

@@ -144,6 +144,7 @@ impl fmt::Display for Decision {
             }
             Decision::Read(host, count) => write!(f, "read n{} {count}", n(host)),
             Decision::Campaign(host) => write!(f, "campaign n{}", n(host)),
+            Decision::Rouse(host) => write!(f, "rouse n{}", n(host)),
             Decision::Transfer(from, to) => write!(f, "transfer {}->{}", n(from), n(to)),
             Decision::Reconfigure(host, all) => {
                 write!(f, "reconfigure n{}", n(host))?;

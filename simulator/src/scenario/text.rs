@@ -193,6 +193,7 @@ fn step(words: &mut Words<'_>) -> Result<Step, String> {
         "propose" => words.proposal()?,
         "read" => Decision::Read(words.host()?, words.number()?),
         "campaign" => Decision::Campaign(words.host()?),
+        "rouse" => Decision::Rouse(words.host()?),
         "transfer" => {
             let (from, to) = words.link()?;
             Decision::Transfer(from, to)

@@ -35,8 +35,8 @@ impl Kind {
             Body::PreVoteReply(_) => Kind::PreVoteReply,
             Body::Vote(_) | Body::TimeoutNow => Kind::Vote,
             Body::VoteReply(_) => Kind::VoteReply,
-            Body::Append(_) | Body::Chunk(_) | Body::ReadReply(_) => Kind::Entries,
-            Body::Ack(_) | Body::ReadRequest(_) => Kind::Ack,
+            Body::Append(_) | Body::Chunk(_) | Body::ReadReply(_) | Body::Quiet(_) => Kind::Entries,
+            Body::Ack(_) | Body::ReadRequest(_) | Body::QuietReply(_) => Kind::Ack,
         }
     }
 }
@@ -101,6 +101,8 @@ impl Frames {
                 | Body::Chunk(_)
                 | Body::ReadRequest(_)
                 | Body::ReadReply(_)
+                | Body::Quiet(_)
+                | Body::QuietReply(_)
         );
         self.electoral.push(!is_other);
         self.known.insert(key, id);
