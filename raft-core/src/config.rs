@@ -49,6 +49,16 @@ impl Config {
         }
     }
 
+    /// By how much its election timeouts are longer than those of the highest priority: each step
+    /// has a range of its own.
+    pub(crate) fn lag(&self) -> Duration {
+        let steps = PRIORITY_MAX.saturating_sub(self.priority);
+        let range = self
+            .election_timeout_max
+            .saturating_sub(self.election_timeout_min);
+        range.saturating_mul(u64::from(steps))
+    }
+
     /// The node's name.
     pub const fn id(&self) -> NodeId {
         self.id

@@ -156,7 +156,7 @@ impl Node {
             let idle = &office.idle;
             form.flag(idle.seen == self.activity());
             form.time(self.now.saturating_since(idle.since).min(after));
-            form.option(idle.asked, Form::round);
+            form.flag(idle.is_asking);
         }
         for timer in [Timer::Heartbeat, Timer::Quorum, Timer::Transfer] {
             form.option(self.timers.deadline(timer), |form, deadline| {

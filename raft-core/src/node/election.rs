@@ -14,7 +14,6 @@
 use quorum::{Member, MemberSet, Outcome};
 
 use super::{Ballots, Guest, Node, Owed, Role, RoleName, Timer};
-use crate::config::PRIORITY_MAX;
 use crate::error::Fault;
 use crate::event::{DropReason, Event};
 use crate::message::{PreVote, PreVoteReply, Vote, VoteReply};
@@ -47,14 +46,12 @@ impl Node {
         let min = self
             .config
             .election_timeout_min
-            .max(self.current.stickiness);
+            .max(self.current.stickiness)
+            .saturating_add(self.config.lag());
         let spread = self
             .config
             .election_timeout_max
             .saturating_sub(self.config.election_timeout_min);
-        // Each step of priority has a range of its own, the highest the earliest.
-        let lag = PRIORITY_MAX.saturating_sub(self.config.priority);
-        let min = min.saturating_add(spread.saturating_mul(u64::from(lag)));
         self.election_base = self.now;
         self.election_timeout = self.jitter.between(min, min.saturating_add(spread));
         let deadline = self.now.saturating_add(self.election_timeout);
@@ -271,14 +268,11 @@ impl Node {
     /// Would this node vote for the sender in the term after `term`? Changes nothing else, but that
     /// a quiet node wakes, and then waits for its leader before it helps to replace it.
     pub(super) fn consider_pre_vote(&mut self, sender: Identity, term: Term, request: &PreVote) {
-        let could_win = term >= self.term()
+        self.stir_for(sender, request);
+        let granted = !self.is_sticky()
+            && term >= self.term()
             && request.last.term <= term
             && request.last.is_up_to_date_with(self.window.last());
-        // A member is awake, or a stranger that may be one: not who was removed long ago.
-        if could_win || find_identity(&self.slots, sender).is_some() {
-            self.stir_if_quiet();
-        }
-        let granted = could_win && !self.is_sticky();
         let verdict = Some((request.attempt, granted));
         self.mark_reply(sender, |replies| replies.pre_vote = verdict);
     }

@@ -115,7 +115,7 @@ impl Node {
     fn on_lower_term(&mut self, sender: Identity, message: &Message<'_>) {
         match &message.body {
             Body::PreVote(request) => self.consider_pre_vote(sender, message.term, request),
-            Body::Append(_) | Body::Chunk(_) | Body::Vote(_) | Body::Quiet(_) => {
+            Body::Append(_) | Body::Chunk(_) | Body::Vote(_) => {
                 self.mark_reply(sender, |replies| replies.vote = true);
             }
             // A grant comes from whoever is not ahead: its term may be lower.
@@ -135,6 +135,7 @@ impl Node {
             | Body::ReadRequest(_)
             | Body::ReadReply(_)
             | Body::TimeoutNow
+            | Body::Quiet(_)
             | Body::QuietReply(_) => {}
         }
     }

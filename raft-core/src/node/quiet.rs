@@ -35,30 +35,30 @@ use quorum::{Member, MemberSet};
 use super::{Node, Role, Timer};
 use crate::error::Fault;
 use crate::event::{DropReason, Event};
-use crate::message::{Body, Quiet, QuietReply};
+use crate::message::{Body, PreVote, Quiet, QuietReply};
 use crate::slot::{Flow, QuietWord, Slot, find_identity};
-use crate::types::{Identity, LogIndex, Round};
+use crate::types::{Identity, LogIndex, Round, low_half};
 
 /// What a leader knows about its group's idleness. Nothing changes here where quiet mode is off.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Idle {
-    /// What had happened at the latest heartbeat, see [`Node::activity`].
-    pub(crate) seen: u64,
     /// Nothing has happened since.
     pub(crate) since: Instant,
-    /// The round of the attempt under way.
-    pub(crate) asked: Option<Round>,
-    /// Who agreed to it.
+    /// Who agreed to the attempt under way.
     pub(crate) agreed: MemberSet,
+    /// What had happened at the latest heartbeat, see [`Node::activity`].
+    pub(crate) seen: u32,
+    /// The leader's latest round is an attempt.
+    pub(crate) is_asking: bool,
 }
 
 impl Idle {
     pub(super) const fn new(now: Instant) -> Self {
         Idle {
-            seen: 0,
             since: now,
-            asked: None,
             agreed: MemberSet::EMPTY,
+            seen: 0,
+            is_asking: false,
         }
     }
 }
@@ -78,7 +78,7 @@ impl Node {
     pub(super) fn stir(&mut self) {
         match &mut self.role {
             Role::Leader(office) => {
-                (office.idle.asked, office.idle.since) = (None, self.now);
+                (office.idle.is_asking, office.idle.since) = (false, self.now);
                 if self.is_quiet {
                     self.resume_office();
                 }
@@ -97,6 +97,17 @@ impl Node {
     #[inline]
     pub(super) fn stir_if_quiet(&mut self) {
         if self.is_quiet {
+            self.stir();
+        }
+    }
+
+    /// Somebody wants to stand for election. A member is awake, or a stranger that may be one by
+    /// now: not who was removed long ago and has an old log.
+    pub(super) fn stir_for(&mut self, candidate: Identity, request: &PreVote) {
+        if self.is_quiet
+            && (request.last.is_up_to_date_with(self.window.last())
+                || find_identity(&self.slots, candidate).is_some())
+        {
             self.stir();
         }
     }
@@ -162,9 +173,9 @@ impl Node {
         let activity = self.activity();
         match (word, &self.role) {
             (QuietWord::Ask, Role::Leader(office)) => {
-                let round = office.idle.asked?;
+                let (idle, round) = (&office.idle, office.round);
                 let ask = Body::Quiet(Quiet { commit, round });
-                (office.idle.seen == activity).then_some(ask)
+                (idle.is_asking && idle.seen == activity).then_some(ask)
             }
             (QuietWord::Agree, Role::Follower(Some(owed))) if is_quiet => {
                 let round = owed.quiet_round;
@@ -181,18 +192,18 @@ impl Node {
 
     // ----- on the leader -----
 
-    /// Grows with all that a leader does for others: its log never shrinks, and tickets are
-    /// counted.
-    pub(super) fn activity(&self) -> u64 {
+    /// Changes with all that a leader does for others: its log never shrinks, and tickets are
+    /// counted. The low half tells two heartbeats apart.
+    pub(super) fn activity(&self) -> u32 {
         let last = self.window.last().index.value();
-        last.saturating_add(self.reads.issued())
+        low_half(last.wrapping_add(self.reads.issued()))
     }
 
     /// Somebody else's read counts as activity too.
     pub(super) fn mark_busy(&mut self) {
         let now = self.now;
         if let Role::Leader(office) = &mut self.role {
-            (office.idle.asked, office.idle.since) = (None, now);
+            (office.idle.is_asking, office.idle.since) = (false, now);
         }
         self.stir_if_quiet();
     }
@@ -209,8 +220,7 @@ impl Node {
         let idle = &mut office.idle;
         // An attempt ends with the next heartbeat: who did not agree is kept content by that, and
         // who did is woken.
-        let was_asked = idle.asked.is_some();
-        if was_asked || !can_be || idle.seen != seen {
+        if idle.is_asking || !can_be || idle.seen != seen {
             *idle = Idle::new(now);
             idle.seen = seen;
             return false;
@@ -219,7 +229,7 @@ impl Node {
             return false;
         }
         office.open_round_unnoted();
-        (office.idle.asked, office.idle.agreed) = (Some(office.round), MemberSet::EMPTY);
+        (office.idle.is_asking, office.idle.agreed) = (true, MemberSet::EMPTY);
         // An append of this round would wake whoever agrees to it.
         self.append_due = MemberSet::EMPTY;
         for member in self.reachable().iter() {
@@ -309,7 +319,8 @@ impl Node {
             return None;
         }
         if let Role::Leader(office) = &mut self.role
-            && office.idle.asked == Some(reply.round)
+            && office.idle.is_asking
+            && office.round == reply.round
             && !self.is_quiet
         {
             office.idle.agreed.insert(member);

@@ -209,12 +209,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
             .map_err(|_| RestoreError::DamagedRecord)?;
         // Before the crash a leader may just have been heard, and this node relied on by it.
         view.mark_heard();
+        view.mark_dirty();
+        view.events = Events::default();
         if view.config.quiet_after.is_some() {
             // The others may be quiet, and ahead of this node.
             view.mark_awake_words();
         }
-        view.mark_dirty();
-        view.events = Events::default();
         Ok((self.memory, node))
     }
 }

@@ -29,6 +29,7 @@ pub fn config(id: u64) -> Config {
         .heartbeat_interval(Duration::from_millis(20))
         .persist_timeout(Duration::from_millis(1000))
         .frame_bytes_max(FRAME)
+        .quiet_after(Duration::from_millis(200))
         .build();
     built.unwrap_or_else(|error| panic!("the settings are sound: {error}"))
 }

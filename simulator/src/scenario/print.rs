@@ -73,6 +73,17 @@ impl fmt::Display for Knobs {
         if let Some(lease) = self.lease {
             writeln!(f, "lease {lease}")?;
         }
+        if let Some(quiet) = self.quiet {
+            writeln!(f, "quiet {}", time(quiet.as_micros()))?;
+        }
+        if self.never_quiet != 0 {
+            writeln!(f, "never-quiet {}", names(self.never_quiet))?;
+        }
+        if self.lags != standard.lags {
+            f.write_str("lags")?;
+            self.lags.iter().try_for_each(|lag| write!(f, " {lag}"))?;
+            writeln!(f)?;
+        }
         if self.election_timeout != standard.election_timeout {
             let micros = self.election_timeout.as_micros();
             writeln!(f, "election-timeout {}", time(micros))?;

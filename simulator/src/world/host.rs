@@ -2,7 +2,9 @@
 
 use clocks::{Duration, Instant};
 use quorum::NodeId;
-use raft_core::{Config, GroupId, Identity, LogIndex, Raft, Recovered, error::RestoreError};
+use raft_core::{
+    Config, GroupId, Identity, LogIndex, PRIORITY_MAX, Raft, Recovered, error::RestoreError,
+};
 
 use crate::world::app::App;
 use crate::world::clock::{HostClock, Moment};
@@ -138,7 +140,12 @@ fn config(number: usize, swarm: &Swarm) -> Config {
         Some(drift_ppm) => builder.lease(drift_ppm),
         None => builder,
     };
+    let builder = match swarm.quiet_after {
+        Some(idle) if swarm.never_quiet >> number & 1 == 0 => builder.quiet_after(idle),
+        Some(_) | None => builder,
+    };
     builder
+        .priority(PRIORITY_MAX - swarm.lags[number])
         .build()
         .expect("every option of a swarm is a sound setting")
 }

@@ -73,6 +73,12 @@ pub struct Swarm {
     pub clock_rate_ppm: i64,
     /// Leases are on, for clocks that are wrong by so many millionths.
     pub lease_drift_ppm: Option<u32>,
+    /// After how long an idle group may be quiet, if it may.
+    pub quiet_after: Option<Duration>,
+    /// The hosts that never are, one bit each.
+    pub never_quiet: u64,
+    /// How many steps of priority each host is below the highest.
+    pub lags: [u8; HOSTS_MAX],
     /// The mean time between proposals.
     pub propose_interval: Duration,
     /// Commands proposed at once, at most.
@@ -208,6 +214,9 @@ impl Swarm {
             has_kept_writes: false,
             clock_rate_ppm: 0,
             lease_drift_ppm: None,
+            quiet_after: None,
+            never_quiet: 0,
+            lags: [0; HOSTS_MAX],
             propose_interval: NEVER,
             burst: 1,
             payload_bytes_max: 0,
@@ -290,10 +299,14 @@ impl Swarm {
             falls_apart: random.chance(250),
             corruption: random.pick(&[0, 0, 5, 50]),
             lease_drift_ppm: None,
+            quiet_after: None,
+            never_quiet: 0,
+            lags: [0; HOSTS_MAX],
         };
+        let lease_drift_ppm = swarm.lease_allowed();
         Swarm {
-            lease_drift_ppm: swarm.lease_allowed(),
-            ..swarm
+            lease_drift_ppm,
+            ..swarm.with_quiet_and_lags(random)
         }
     }
 
@@ -448,8 +461,11 @@ impl fmt::Display for Swarm {
         )?;
         writeln!(
             f,
-            "  work     propose={} burst={} payload={} compact_after={} snapshot_padding={} window={} frame={}",
+            "  work     propose={} quiet_after={} but {:#b} lags={:?} burst={} payload={} compact_after={} snapshot_padding={} window={} frame={}",
             ms(self.propose_interval),
+            self.quiet_after.map_or("never".into(), ms),
+            self.never_quiet,
+            self.lags,
             self.burst,
             self.payload_bytes_max,
             self.compact_after,
