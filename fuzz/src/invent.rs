@@ -2,8 +2,8 @@
 
 use raft_core::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, EntryId, Incarnation, LogIndex,
-    Message, PreVote, PreVoteReply, Quiet, QuietReply, ReadReply, ReadRequest, Reject, Round, Snapshot,
-    Term, Vote, VoteReply,
+    Message, PreVote, PreVoteReply, Quiet, QuietReply, ReadReply, ReadRequest, Reject, Round,
+    Snapshot, Term, Vote, VoteReply,
 };
 
 use crate::bytes::Bytes;

@@ -248,9 +248,9 @@ impl fmt::Display for ConfigError {
             ConfigError::DriftTooLarge => {
                 f.write_str("the drift for leases must be below 1,000,000 millionths")
             }
-            ConfigError::QuietTooSoon => f.write_str(
-                "a group may go quiet after the longest election timeout, not before",
-            ),
+            ConfigError::QuietTooSoon => {
+                f.write_str("a group may go quiet after the longest election timeout, not before")
+            }
             ConfigError::PriorityTooHigh => {
                 write!(f, "the priority must be at most {PRIORITY_MAX}")
             }

@@ -66,9 +66,15 @@ fn leader_of_low_priority_stays_until_it_hands_over() {
     let term = world.raft(leader).term();
     world.restart(2);
     run(&mut world, 1000);
-    assert_eq!((world.leader(), world.raft(leader).term()), (Some(leader), term));
+    assert_eq!(
+        (world.leader(), world.raft(leader).term()),
+        (Some(leader), term)
+    );
     let now = world.now;
-    world.raft(leader).transfer(now, NodeId::new(2)).expect("it leads");
+    world
+        .raft(leader)
+        .transfer(now, NodeId::new(2))
+        .expect("it leads");
     run(&mut world, 50);
     assert_eq!(world.leader(), Some(2));
 }

@@ -7,8 +7,8 @@ use quorum::NodeId;
 use raft_core::error::Fault;
 use raft_core::{
     Ack, Change, ChunkAck, Config, DropReason, EntryId, Event, GroupId, HardState, Identity,
-    Incarnation, LogIndex, PreVote, PreVoteReply, Quiet, QuietReply, ReadReply, ReadRequest, Reject, Role, Round,
-    Seat, Snapshot, Standing, Status, Term, Vote, VoteReply,
+    Incarnation, LogIndex, PreVote, PreVoteReply, Quiet, QuietReply, ReadReply, ReadRequest,
+    Reject, Role, Round, Seat, Snapshot, Standing, Status, Term, Vote, VoteReply,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use raft_core::wire::{self, DecodeError, EncodeError};
 use raft_core::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, EntryId, GroupId, Incarnation,
-    LogIndex, Message, PreVote, PreVoteReply, Quiet, QuietReply, ReadReply, ReadRequest, Reject, Round, Snapshot,
-    Term, Vote, VoteReply,
+    LogIndex, Message, PreVote, PreVoteReply, Quiet, QuietReply, ReadReply, ReadRequest, Reject,
+    Round, Snapshot, Term, Vote, VoteReply,
 };
 
 /// A message together with the bytes that its body borrows.

@@ -396,6 +396,10 @@ impl Node {
         if let Some(leader) = leader {
             return self.mark_word(leader, QuietWord::Awake);
         }
+        if self.current.me.is_none() {
+            // A stranger wakes nobody; an earlier life of this node may stand in the table.
+            return;
+        }
         let voters = self.current.voters.members().intersection(self.peers());
         for member in voters.iter() {
             if let Some(slot) = self.slots.get_mut(member.index()) {

@@ -2,8 +2,8 @@
 
 use raft_core::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, Entry, EntryId, EntryKind, GroupId,
-    Incarnation, LogIndex, Message, PreVote, PreVoteReply, Quiet, QuietReply, ReadReply, ReadRequest,
-    Reject, Round, Seat, Snapshot, Term, Vote, VoteReply,
+    Incarnation, LogIndex, Message, PreVote, PreVoteReply, Quiet, QuietReply, ReadReply,
+    ReadRequest, Reject, Round, Seat, Snapshot, Term, Vote, VoteReply,
 };
 
 use super::past::{GROUP, Item, STICKINESS_MICROS, encode_entries, encode_seats, voters};

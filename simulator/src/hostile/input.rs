@@ -5,8 +5,8 @@ use std::fmt;
 use quorum::NodeId;
 use raft_core::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, EntryId, GroupId, Incarnation,
-    LogIndex, Message, PreVote, PreVoteReply, Quiet, QuietReply, ReadReply, ReadRequest, Reject, Round, Snapshot,
-    Term, Vote, VoteReply,
+    LogIndex, Message, PreVote, PreVoteReply, Quiet, QuietReply, ReadReply, ReadRequest, Reject,
+    Round, Snapshot, Term, Vote, VoteReply,
 };
 
 use super::draw::Draw;

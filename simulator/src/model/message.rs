@@ -120,9 +120,10 @@ pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result
             must(state.role == Role::Leader, || {
                 format!("quiet: {:?} asks for silence", state.role)
             })?;
-            must(quiet.commit.value() == state.commit && state.commit == last.index, || {
-                format!("quiet: up to {last:?} there is work, {quiet:?}")
-            })?;
+            must(
+                quiet.commit.value() == state.commit && state.commit == last.index,
+                || format!("quiet: up to {last:?} there is work, {quiet:?}"),
+            )?;
             let mut members = state.matched.iter();
             let is_level =
                 members.any(|(member, matched)| member.node == to && *matched == last.index);
@@ -132,9 +133,10 @@ pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result
             must(is_followed && state.is_quiet, || {
                 format!("quiet: an awake node agrees with node {to}")
             })?;
-            must(state.commit == last.index && state.durable.index == last.index, || {
-                "quiet: who has something to do agrees".into()
-            })
+            must(
+                state.commit == last.index && state.durable.index == last.index,
+                || "quiet: who has something to do agrees".into(),
+            )
         }
         Body::QuietReply(_) => must(state.role != Role::Leader, || {
             "quiet: a leader says that it is awake".into()

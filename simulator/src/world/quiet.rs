@@ -17,6 +17,9 @@ impl Swarm {
     pub(super) fn with_quiet_and_lags(mut self, random: &mut Random) -> Self {
         if random.chance(300) {
             self.quiet_after = Some(random.duration(self.part(220), self.part(500)));
+            // Where something breaks in every timeout nobody comes to rest.
+            let rarer = random.pick(&[1, 3, 8]);
+            self.fault_interval = self.fault_interval.saturating_mul(rarer);
             if random.chance(200) {
                 self.never_quiet = 1 << random.index(self.hosts);
             }
@@ -46,8 +49,7 @@ impl World {
         if self.is_calm || !self.work_random.chance(120) {
             return Duration::ZERO;
         }
-        self.work_random
-            .duration(after, after.saturating_mul(5))
+        self.work_random.duration(after, after.saturating_mul(5))
     }
 
     /// Somebody who waited in vain tells a host to wake its group.
