@@ -262,7 +262,7 @@ impl Node {
         let is_level = |member: Member| {
             self.slot(member).is_some_and(|slot| {
                 let progress = &slot.progress;
-                progress.flow == Flow::Replicate
+                matches!(progress.flow, Flow::Replicate { .. })
                     && progress.matched == last
                     && progress.commit_sent == last
             })

@@ -37,22 +37,15 @@ pub fn encoded_len(message: &Message<'_>) -> usize {
 /// [`EncodeError::ChunkData`] for a chunk whose data the driver has yet to supply.
 #[inline]
 pub fn encode<'f>(message: &Message<'_>, frame: &'f mut [u8]) -> Result<&'f [u8], EncodeError> {
-    let data = match &message.body {
+    match &message.body {
         Body::Chunk(Chunk {
-            data: ChunkData::Received(data),
+            data: ChunkData::Wanted(len @ 1..),
             ..
-        }) => data,
-        Body::Chunk(Chunk {
-            data: ChunkData::Wanted(len),
-            ..
-        }) if *len > 0 => {
-            return Err(EncodeError::ChunkData {
-                wanted: *len as usize,
-            });
-        }
-        _ => &[][..],
-    };
-    encode_with(message, data, frame)
+        }) => Err(EncodeError::ChunkData {
+            wanted: *len as usize,
+        }),
+        _ => Ok(encode_open(message, frame)?),
+    }
 }
 
 /// Encodes a message whose chunk data the driver supplies; for any other message `data` is
@@ -66,30 +59,32 @@ pub fn encode_chunk<'f>(
     data: &[u8],
     frame: &'f mut [u8],
 ) -> Result<&'f [u8], EncodeError> {
-    match &message.body {
-        Body::Chunk(Chunk {
-            data: ChunkData::Wanted(len),
-            ..
-        }) => {
-            if data.len() == *len as usize {
-                encode_with(message, data, frame)
-            } else {
-                Err(EncodeError::ChunkData {
-                    wanted: *len as usize,
-                })
-            }
-        }
-        _ => encode(message, frame),
+    let Body::Chunk(Chunk {
+        data: ChunkData::Wanted(wanted),
+        ..
+    }) = message.body
+    else {
+        return encode(message, frame);
+    };
+    let wanted = wanted as usize;
+    let wrong = EncodeError::ChunkData { wanted };
+    if data.len() != wanted {
+        return Err(wrong);
     }
+    let frame = encode_open(message, frame)?;
+    let place = frame.len().checked_sub(wanted);
+    let place = place.and_then(|place| frame.get_mut(place..));
+    copy(place.ok_or(wrong)?, data).ok_or(wrong)?;
+    Ok(frame)
 }
 
-/// One arm for each kind: what it is called, how long it is, how it is filled.
-#[inline]
-fn encode_with<'f>(
+/// Encodes all but the data that a chunk wants: its place, at the end of the frame, stays as it
+/// was. One arm for each kind: what it is called, how long it is, how it is filled.
+#[inline(always)]
+pub(crate) fn encode_open<'f>(
     message: &Message<'_>,
-    data: &[u8],
     frame: &'f mut [u8],
-) -> Result<&'f [u8], EncodeError> {
+) -> Result<&'f mut [u8], EncodeError> {
     let none = Round::ZERO;
     match &message.body {
         Body::Append(append) => {
@@ -141,9 +136,9 @@ fn encode_with<'f>(
             })
         }
         Body::Chunk(chunk) => {
-            let len = CHUNK_HEADER_BYTES + chunk.configuration.len() + data.len();
+            let len = encoded_len(message);
             fill(message, KIND_CHUNK, 0, chunk.round, len, frame, |body| {
-                put_chunk(body, chunk, data)
+                put_chunk(body, chunk)
             })
         }
         Body::ReadRequest(request) => encode_read_request(message, request, frame),
@@ -159,7 +154,7 @@ fn encode_read_request<'f>(
     message: &Message<'_>,
     request: &ReadRequest,
     frame: &'f mut [u8],
-) -> Result<&'f [u8], EncodeError> {
+) -> Result<&'f mut [u8], EncodeError> {
     let (kind, none) = (KIND_READ_REQUEST, Round::ZERO);
     fill(message, kind, 0, none, 36, frame, |body| {
         put_at(body, 0, request.nonce.to_le_bytes());
@@ -173,7 +168,7 @@ fn encode_read_reply<'f>(
     message: &Message<'_>,
     reply: &ReadReply,
     frame: &'f mut [u8],
-) -> Result<&'f [u8], EncodeError> {
+) -> Result<&'f mut [u8], EncodeError> {
     let (kind, none) = (KIND_READ_REPLY, Round::ZERO);
     fill(message, kind, 0, none, 44, frame, |body| {
         put_at(body, 0, reply.nonce.to_le_bytes());
@@ -188,7 +183,7 @@ fn encode_quiet<'f>(
     message: &Message<'_>,
     quiet: &Quiet,
     frame: &'f mut [u8],
-) -> Result<&'f [u8], EncodeError> {
+) -> Result<&'f mut [u8], EncodeError> {
     fill(message, KIND_QUIET, 0, quiet.round, 32, frame, |body| {
         put_at(body, 0, quiet.commit.value().to_le_bytes());
         put_at(body, 8, low_bytes(quiet.round));
@@ -201,7 +196,7 @@ fn encode_quiet_reply<'f>(
     message: &Message<'_>,
     reply: &QuietReply,
     frame: &'f mut [u8],
-) -> Result<&'f [u8], EncodeError> {
+) -> Result<&'f mut [u8], EncodeError> {
     let (kind, flags) = (KIND_QUIET_REPLY, u8::from(reply.is_quiet) * FLAG_QUIET);
     fill(message, kind, flags, reply.round, 24, frame, |body| {
         put_at(body, 0, low_bytes(reply.round));
@@ -220,7 +215,7 @@ fn fill<'f>(
     needed: usize,
     frame: &'f mut [u8],
     put_body: impl FnOnce(&mut [u8]) -> Option<()>,
-) -> Result<&'f [u8], EncodeError> {
+) -> Result<&'f mut [u8], EncodeError> {
     let too_small = EncodeError::BufferTooSmall { needed };
     let frame = frame.get_mut(..needed).ok_or(too_small)?;
     let (header, body) = frame
@@ -260,6 +255,9 @@ fn put_append(body: &mut [u8], append: &Append<'_>) -> Option<()> {
     put_at(fixed, 12, commit.to_le_bytes());
     put_at(fixed, 16, low_bytes(append.round));
     let [head, tail] = append.entries.slices();
+    if head.is_empty() && tail.is_empty() {
+        return Some(());
+    }
     let (first, second) = body.split_at_mut_checked(head.len())?;
     copy(first, head)?;
     if tail.is_empty() {
@@ -288,7 +286,7 @@ fn put_ack(body: &mut [u8], ack: &Ack) -> Option<()> {
     Some(())
 }
 
-fn put_chunk(body: &mut [u8], chunk: &Chunk<'_>, data: &[u8]) -> Option<()> {
+fn put_chunk(body: &mut [u8], chunk: &Chunk<'_>) -> Option<()> {
     let (fixed, body) = body.split_first_chunk_mut::<{ CHUNK_HEADER_BYTES - HEADER_BYTES }>()?;
     put_entry_id(fixed, 0, chunk.snapshot.last);
     put_at(fixed, 12, low_bytes(chunk.round));
@@ -302,7 +300,10 @@ fn put_chunk(body: &mut [u8], chunk: &Chunk<'_>, data: &[u8]) -> Option<()> {
     );
     let (first, second) = body.split_at_mut_checked(chunk.configuration.len())?;
     copy(first, chunk.configuration)?;
-    copy(second, data)
+    match chunk.data {
+        ChunkData::Received(data) => copy(second, data),
+        ChunkData::Wanted(_) => Some(()),
+    }
 }
 
 #[inline]

@@ -3,8 +3,8 @@
 use clocks::Instant;
 use quorum::NodeId;
 use raft_core::{
-    EntryId, GroupId, HardState, Identity, Incarnation, LogIndex, Recovered, Seat, Snapshot,
-    Standing, Term,
+    ConfigBuilder, EntryId, GroupId, HardState, Identity, Incarnation, LogIndex, Recovered, Seat,
+    Snapshot, Standing, Term,
 };
 
 use super::{FRAME, Machine, WINDOW};
@@ -101,7 +101,12 @@ pub struct Past {
     /// It may be quiet after so many milliseconds.
     pub quiet: Option<u64>,
     pub priority: u8,
+    /// What is set besides.
+    pub settings: Option<Settings>,
 }
+
+/// Changes what a configuration is built from.
+pub type Settings = fn(ConfigBuilder) -> ConfigBuilder;
 
 impl Past {
     pub fn new(id: u64) -> Past {
@@ -121,6 +126,7 @@ impl Past {
             lease: None,
             quiet: None,
             priority: raft_core::PRIORITY_MAX,
+            settings: None,
         }
     }
 
@@ -203,6 +209,11 @@ impl Past {
         self
     }
 
+    pub fn set(mut self, settings: Settings) -> Past {
+        self.settings = Some(settings);
+        self
+    }
+
     pub fn stickiness(mut self, micros: u64) -> Past {
         self.stickiness_micros = micros;
         self
@@ -226,7 +237,8 @@ impl Past {
             Some(millis) => builder.quiet_after(clocks::Duration::from_millis(millis)),
             None => builder,
         };
-        builder.build().unwrap()
+        let settings = self.settings.unwrap_or(|builder| builder);
+        settings(builder).build().unwrap()
     }
 
     /// The one record that holds all of it.

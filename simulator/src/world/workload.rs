@@ -132,8 +132,9 @@ impl World {
                     host.needs_room = true;
                     break;
                 }
-                Err(_) => {
+                Err(error) => {
                     clients.on_refused(asked);
+                    self.trace.say(now, number, || format!("refused: {error}"));
                     break;
                 }
             }
