@@ -5,6 +5,7 @@
 //! here: it is drawn from the founder's `Config` and travels in the replicated configuration.
 
 use core::fmt;
+use core::num::NonZeroU32;
 
 use clocks::Duration;
 use quorum::NodeId;
@@ -29,7 +30,8 @@ pub struct Config {
     pub(crate) lends: bool,
     pub(crate) hold_longest: Duration,
     pub(crate) hold_percent: u8,
-    pub(crate) quiet_after: Option<Duration>,
+    /// In heartbeats.
+    pub(crate) quiet_after: Option<NonZeroU32>,
     pub(crate) priority: u8,
 }
 
@@ -61,6 +63,7 @@ impl Config {
                 quiet_after: None,
                 priority: PRIORITY_MAX,
             },
+            quiet_after: None,
         }
     }
 
@@ -90,6 +93,7 @@ impl Config {
 #[must_use]
 pub struct ConfigBuilder {
     config: Config,
+    quiet_after: Option<Duration>,
 }
 
 impl ConfigBuilder {
@@ -195,7 +199,7 @@ impl ConfigBuilder {
     }
 
     /// Lets a group that has been idle for so long stop its heartbeats by agreement: at least the
-    /// longest election timeout. While it is quiet nobody has a timer
+    /// longest election timeout, and rounded up to whole heartbeats. While it is quiet nobody has a timer
     /// ([`poll_timeout`](crate::Raft::poll_timeout) is `None`), and nobody notices if the leader
     /// dies: whoever uses the group calls [`wake`](crate::Raft::wake) when it gets no answer.
     /// Proposals, reads, transfers and changes of the membership wake the group by themselves.
@@ -204,7 +208,7 @@ impl ConfigBuilder {
     /// this setting keeps its group awake, as long as the leader hears it. Without this call a node is
     /// never quiet.
     pub const fn quiet_after(mut self, idle: Duration) -> Self {
-        self.config.quiet_after = Some(idle);
+        self.quiet_after = Some(idle);
         self
     }
 
@@ -229,7 +233,7 @@ impl ConfigBuilder {
     /// # Errors
     ///
     /// Each [`ConfigError`] names the setting and the rule it breaks; it is the caller's mistake.
-    pub fn build(self) -> Result<Config, ConfigError> {
+    pub fn build(mut self) -> Result<Config, ConfigError> {
         let c = &self.config;
         if c.heartbeat_interval == Duration::ZERO {
             return Err(ConfigError::HeartbeatIntervalZero);
@@ -259,7 +263,8 @@ impl ConfigBuilder {
         if c.lease_drift_ppm.is_some_and(|drift| drift >= 1_000_000) {
             return Err(ConfigError::DriftTooLarge);
         }
-        if c.quiet_after
+        if self
+            .quiet_after
             .is_some_and(|idle| idle < c.election_timeout_max)
         {
             return Err(ConfigError::QuietTooSoon);
@@ -274,8 +279,17 @@ impl ConfigBuilder {
         if c.hold_percent > 100 {
             return Err(ConfigError::HoldPercentTooLarge);
         }
+        self.config.quiet_after = self
+            .quiet_after
+            .and_then(|idle| heartbeats(idle, self.config.heartbeat_interval));
         Ok(self.config)
     }
+}
+
+/// How many intervals pass in `time`, the last of them whole.
+fn heartbeats(time: Duration, interval: Duration) -> Option<NonZeroU32> {
+    let beats = time.as_micros().div_ceil(interval.as_micros().max(1));
+    NonZeroU32::new(u32::try_from(beats).unwrap_or(u32::MAX))
 }
 
 /// Why settings were refused.

@@ -121,6 +121,8 @@ pub(crate) struct Office {
     /// When the first piece of the snapshot before the window was sent, see [`hold`].
     pub(crate) sending_since: Option<Instant>,
     pub(crate) idle: Idle,
+    /// The latest round asks whether the group may be quiet.
+    pub(crate) is_asking: bool,
 }
 
 impl Office {
@@ -134,7 +136,8 @@ impl Office {
             transfer: None,
             has_sent_timeout_now: false,
             sending_since: None,
-            idle: Idle::new(now),
+            idle: Idle::default(),
+            is_asking: false,
         };
         office.open_round(now);
         office

@@ -27,11 +27,21 @@ pub(crate) enum QuietWord {
     Agree,
     /// By whoever follows: I am awake.
     Awake,
+    /// Nothing any more: it has agreed to the attempt under way.
+    Agreed,
 }
 
 impl Replies {
     pub(crate) const fn is_owed(&self) -> bool {
         self.vote || self.pre_vote.is_some()
+    }
+
+    /// Whether something is to be said about silence.
+    pub(crate) const fn has_quiet_word(&self) -> bool {
+        matches!(
+            self.quiet,
+            Some(QuietWord::Ask | QuietWord::Agree | QuietWord::Awake)
+        )
     }
 }
 

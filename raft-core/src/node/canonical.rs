@@ -60,7 +60,9 @@ impl Node {
         form.flag(config.lends);
         form.time(config.hold_longest);
         form.put(u64::from(config.hold_percent));
-        form.option(config.quiet_after, Form::time);
+        form.option(config.quiet_after, |form, beats| {
+            form.put(u64::from(beats.get()))
+        });
         form.put(u64::from(config.priority));
     }
 
@@ -137,8 +139,7 @@ impl Node {
             }
             Role::Leader(office) => {
                 self.canonical_office(office, form);
-                let agreed = office.idle.agreed;
-                self.canonical_sets(&[self.append_due, agreed], form);
+                self.canonical_sets(&[self.append_due], form);
                 self.canonical_progress(form);
             }
         }
@@ -193,8 +194,8 @@ impl Node {
         if let Some(after) = self.config.quiet_after {
             let idle = &office.idle;
             form.flag(idle.seen == self.activity());
-            form.time(self.now.saturating_since(idle.since).min(after));
-            form.flag(idle.is_asking);
+            form.put(u64::from(idle.beats.min(after.get())));
+            form.flag(office.is_asking);
         }
         for timer in [Timer::Heartbeat, Timer::Quorum, Timer::Transfer] {
             form.option(self.timers.deadline(timer), |form, deadline| {

@@ -133,7 +133,7 @@ impl Node {
             || self.is_to_be_told(member)
             || self
                 .slot(member)
-                .is_some_and(|slot| slot.replies.quiet.is_some())
+                .is_some_and(|slot| slot.replies.has_quiet_word())
     }
 
     fn take_owed_more(&mut self, member: Member) -> Option<Body<'static>> {

@@ -40,27 +40,12 @@ use crate::slot::{Flow, QuietWord, Slot, find_identity};
 use crate::types::{Identity, LogIndex, Round, low_half};
 
 /// What a leader knows about its group's idleness. Nothing changes here where quiet mode is off.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Idle {
-    /// Nothing has happened since.
-    pub(crate) since: Instant,
-    /// Who agreed to the attempt under way.
-    pub(crate) agreed: MemberSet,
     /// What had happened at the latest heartbeat, see [`Node::activity`].
     pub(crate) seen: u32,
-    /// The leader's latest round is an attempt.
-    pub(crate) is_asking: bool,
-}
-
-impl Idle {
-    pub(super) const fn new(now: Instant) -> Self {
-        Idle {
-            since: now,
-            agreed: MemberSet::EMPTY,
-            seen: 0,
-            is_asking: false,
-        }
-    }
+    /// So many heartbeats in a row nothing has happened.
+    pub(crate) beats: u32,
 }
 
 impl Node {
@@ -78,7 +63,7 @@ impl Node {
     pub(super) fn stir(&mut self) {
         match &mut self.role {
             Role::Leader(office) => {
-                (office.idle.is_asking, office.idle.since) = (false, self.now);
+                (office.is_asking, office.idle.beats) = (false, 0);
                 if self.is_quiet {
                     self.resume_office();
                 }
@@ -168,14 +153,15 @@ impl Node {
 
     /// What is to be said to a member about silence, if it still holds.
     pub(super) fn take_quiet_word(&mut self, member: Member) -> Option<Body<'static>> {
-        let word = self.slot_mut(member)?.replies.quiet.take()?;
+        let place = &mut self.slot_mut(member)?.replies.quiet;
+        let word = place.take_if(|word| *word != QuietWord::Agreed)?;
         let (commit, is_quiet) = (self.commit, self.is_quiet);
         let activity = self.activity();
         match (word, &self.role) {
             (QuietWord::Ask, Role::Leader(office)) => {
-                let (idle, round) = (&office.idle, office.round);
+                let round = office.round;
                 let ask = Body::Quiet(Quiet { commit, round });
-                (idle.is_asking && idle.seen == activity).then_some(ask)
+                (office.is_asking && office.idle.seen == activity).then_some(ask)
             }
             (QuietWord::Agree, Role::Follower(Some(owed))) if is_quiet => {
                 let round = owed.quiet_round;
@@ -186,7 +172,7 @@ impl Node {
                 let is_quiet = false;
                 Some(Body::QuietReply(QuietReply { round, is_quiet }))
             }
-            (QuietWord::Ask | QuietWord::Agree | QuietWord::Awake, _) => None,
+            (QuietWord::Ask | QuietWord::Agree | QuietWord::Awake | QuietWord::Agreed, _) => None,
         }
     }
 
@@ -201,9 +187,8 @@ impl Node {
 
     /// Somebody else's read counts as activity too.
     pub(super) fn mark_busy(&mut self) {
-        let now = self.now;
         if let Role::Leader(office) = &mut self.role {
-            (office.idle.is_asking, office.idle.since) = (false, now);
+            (office.is_asking, office.idle.beats) = (false, 0);
         }
         self.stir_if_quiet();
     }
@@ -213,25 +198,28 @@ impl Node {
         let Some(after) = self.config.quiet_after else {
             return false;
         };
-        let (now, seen, can_be) = (self.now, self.activity(), self.leader_can_be_quiet());
+        let (seen, can_be) = (self.activity(), self.leader_can_be_quiet());
         let Role::Leader(office) = &mut self.role else {
             return false;
         };
         let idle = &mut office.idle;
         // An attempt ends with the next heartbeat: who did not agree is kept content by that, and
         // who did is woken.
-        if idle.is_asking || !can_be || idle.seen != seen {
-            *idle = Idle::new(now);
-            idle.seen = seen;
+        if office.is_asking || !can_be || idle.seen != seen {
+            (*idle, office.is_asking) = (Idle { seen, beats: 0 }, false);
             return false;
         }
-        if now < idle.since.saturating_add(after) {
+        idle.beats = idle.beats.saturating_add(1);
+        if idle.beats < after.get() {
             return false;
         }
         office.open_round_unnoted();
-        (office.idle.is_asking, office.idle.agreed) = (true, MemberSet::EMPTY);
+        office.is_asking = true;
         // An append of this round would wake whoever agrees to it.
         self.append_due = MemberSet::EMPTY;
+        for slot in self.slots.iter_mut() {
+            slot.replies.quiet = None;
+        }
         for member in self.reachable().iter() {
             if let Some(slot) = self.slots.get_mut(member.index()) {
                 slot.replies.quiet = Some(QuietWord::Ask);
@@ -291,12 +279,16 @@ impl Node {
         let Role::Leader(office) = &self.role else {
             return;
         };
-        let (idle, me) = (&office.idle, self.current.me);
-        let me = me.map(MemberSet::single).unwrap_or_default();
-        let missing = self.reachable().difference(idle.agreed);
+        let me = self.current.me.map(MemberSet::single).unwrap_or_default();
+        let has_agreed = |member: &Member| {
+            let slot = self.slot(*member);
+            slot.is_some_and(|slot| slot.replies.quiet == Some(QuietWord::Agreed))
+        };
+        let agreed: MemberSet = self.peers().iter().filter(has_agreed).collect();
+        let missing = self.reachable().difference(agreed);
         if missing.is_empty()
-            && self.current.voters.is_quorum(idle.agreed.union(me))
-            && idle.seen == self.activity()
+            && self.current.voters.is_quorum(agreed.union(me))
+            && office.idle.seen == self.activity()
             && self.leader_can_be_quiet()
         {
             self.become_quiet();
@@ -318,12 +310,14 @@ impl Node {
             }
             return None;
         }
-        if let Role::Leader(office) = &mut self.role
-            && office.idle.is_asking
+        if let Role::Leader(office) = &self.role
+            && office.is_asking
             && office.round == reply.round
             && !self.is_quiet
         {
-            office.idle.agreed.insert(member);
+            if let Some(slot) = self.slot_mut(member) {
+                slot.replies.quiet = Some(QuietWord::Agreed);
+            }
             self.maybe_become_quiet();
         }
         None
@@ -334,8 +328,7 @@ impl Node {
         self.mark_awake();
         let (now, seen) = (self.now, self.activity());
         if let Role::Leader(office) = &mut self.role {
-            office.idle = Idle::new(now);
-            office.idle.seen = seen;
+            (office.idle, office.is_asking) = (Idle { seen, beats: 0 }, false);
         }
         let deadline = now.saturating_add(self.authority_timeout());
         self.timers.set(Timer::Quorum, deadline);
