@@ -5,7 +5,7 @@
 //! here: it is drawn from the founder's `Config` and travels in the replicated configuration.
 
 use core::fmt;
-use core::num::NonZeroU32;
+use core::num::NonZeroU8;
 
 use clocks::Duration;
 use quorum::NodeId;
@@ -31,7 +31,7 @@ pub struct Config {
     pub(crate) hold_longest: Duration,
     pub(crate) hold_percent: u8,
     /// In heartbeats.
-    pub(crate) quiet_after: Option<NonZeroU32>,
+    pub(crate) quiet_after: Option<NonZeroU8>,
     pub(crate) priority: u8,
 }
 
@@ -199,7 +199,7 @@ impl ConfigBuilder {
     }
 
     /// Lets a group that has been idle for so long stop its heartbeats by agreement: at least the
-    /// longest election timeout, and rounded up to whole heartbeats. While it is quiet nobody has a timer
+    /// longest election timeout, at most 255 heartbeats, and rounded up to whole ones. While it is quiet nobody has a timer
     /// ([`poll_timeout`](crate::Raft::poll_timeout) is `None`), and nobody notices if the leader
     /// dies: whoever uses the group calls [`wake`](crate::Raft::wake) when it gets no answer.
     /// Proposals, reads, transfers and changes of the membership wake the group by themselves.
@@ -279,17 +279,18 @@ impl ConfigBuilder {
         if c.hold_percent > 100 {
             return Err(ConfigError::HoldPercentTooLarge);
         }
-        self.config.quiet_after = self
-            .quiet_after
-            .and_then(|idle| heartbeats(idle, self.config.heartbeat_interval));
+        if let Some(idle) = self.quiet_after {
+            let beats = heartbeats(idle, self.config.heartbeat_interval);
+            self.config.quiet_after = Some(beats.ok_or(ConfigError::QuietTooLate)?);
+        }
         Ok(self.config)
     }
 }
 
-/// How many intervals pass in `time`, the last of them whole.
-fn heartbeats(time: Duration, interval: Duration) -> Option<NonZeroU32> {
+/// How many intervals pass in `time`, the last of them whole: from 1 to 255.
+fn heartbeats(time: Duration, interval: Duration) -> Option<NonZeroU8> {
     let beats = time.as_micros().div_ceil(interval.as_micros().max(1));
-    NonZeroU32::new(u32::try_from(beats).unwrap_or(u32::MAX))
+    NonZeroU8::new(u8::try_from(beats).ok()?)
 }
 
 /// Why settings were refused.
@@ -325,6 +326,8 @@ pub enum ConfigError {
     /// The idle time before a group goes quiet is below the longest election timeout: it would
     /// sleep before it knows who is there.
     QuietTooSoon,
+    /// The idle time before a group goes quiet is longer than 255 heartbeats.
+    QuietTooLate,
     /// The priority is above [`PRIORITY_MAX`].
     PriorityTooHigh,
 }
@@ -349,6 +352,9 @@ impl fmt::Display for ConfigError {
             }
             ConfigError::QuietTooSoon => {
                 f.write_str("a group may go quiet after the longest election timeout, not before")
+            }
+            ConfigError::QuietTooLate => {
+                f.write_str("a group goes quiet after at most 255 heartbeats")
             }
             ConfigError::PriorityTooHigh => {
                 write!(f, "the priority must be at most {PRIORITY_MAX}")

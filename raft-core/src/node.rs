@@ -41,7 +41,6 @@ use crate::read::{ReadFailure, Reads};
 use crate::slot::{Replies, Slot, Slots};
 use crate::types::{Identity, LogIndex, Round, Term};
 use crate::window::Window;
-use quiet::Idle;
 use rounds::Rounds;
 use transfer::Transfer;
 
@@ -120,7 +119,10 @@ pub(crate) struct Office {
     pub(crate) has_sent_timeout_now: bool,
     /// When the first piece of the snapshot before the window was sent, see [`hold`].
     pub(crate) sending_since: Option<Instant>,
-    pub(crate) idle: Idle,
+    /// What had happened at the latest heartbeat, see [`Node::activity`].
+    pub(crate) seen: u32,
+    /// So many heartbeats in a row nothing has happened.
+    pub(crate) idle_beats: u8,
     /// The latest round asks whether the group may be quiet.
     pub(crate) is_asking: bool,
 }
@@ -136,7 +138,8 @@ impl Office {
             transfer: None,
             has_sent_timeout_now: false,
             sending_since: None,
-            idle: Idle::default(),
+            seen: 0,
+            idle_beats: 0,
             is_asking: false,
         };
         office.open_round(now);

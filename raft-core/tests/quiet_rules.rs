@@ -366,7 +366,7 @@ fn pre_vote_is_granted_only_after_the_own_timer() {
 }
 
 #[test]
-fn settings_that_would_sleep_too_soon_are_refused() {
+fn settings_that_would_sleep_too_soon_or_too_late_are_refused() {
     let build = |millis| {
         Config::builder(NodeId::new(1))
             .election_timeout(Duration::from_millis(100), Duration::from_millis(200))
@@ -376,6 +376,8 @@ fn settings_that_would_sleep_too_soon_are_refused() {
     };
     assert_eq!(build(199), Err(ConfigError::QuietTooSoon));
     assert!(build(200).is_ok());
+    assert!(build(255 * 20).is_ok());
+    assert_eq!(build(255 * 20 + 1), Err(ConfigError::QuietTooLate));
 }
 
 /// A wiped node is a stranger, and an earlier life of it may stand in the table.

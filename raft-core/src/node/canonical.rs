@@ -192,9 +192,8 @@ impl Node {
             form.time(end.saturating_since(self.now));
         });
         if let Some(after) = self.config.quiet_after {
-            let idle = &office.idle;
-            form.flag(idle.seen == self.activity());
-            form.put(u64::from(idle.beats.min(after.get())));
+            form.flag(office.seen == self.activity());
+            form.put(u64::from(office.idle_beats.min(after.get())));
             form.flag(office.is_asking);
         }
         for timer in [Timer::Heartbeat, Timer::Quorum, Timer::Transfer] {

@@ -39,15 +39,6 @@ use crate::message::{Body, PreVote, Quiet, QuietReply};
 use crate::slot::{Flow, QuietWord, Slot, find_identity};
 use crate::types::{Identity, LogIndex, Round, low_half};
 
-/// What a leader knows about its group's idleness. Nothing changes here where quiet mode is off.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub(crate) struct Idle {
-    /// What had happened at the latest heartbeat, see [`Node::activity`].
-    pub(crate) seen: u32,
-    /// So many heartbeats in a row nothing has happened.
-    pub(crate) beats: u32,
-}
-
 impl Node {
     /// The application, or a member, wants the group awake.
     pub(crate) fn wake(&mut self, now: Instant) -> Result<(), Fault> {
@@ -63,7 +54,7 @@ impl Node {
     pub(super) fn stir(&mut self) {
         match &mut self.role {
             Role::Leader(office) => {
-                (office.is_asking, office.idle.beats) = (false, 0);
+                (office.is_asking, office.idle_beats) = (false, 0);
                 if self.is_quiet {
                     self.resume_office();
                 }
@@ -161,7 +152,7 @@ impl Node {
             (QuietWord::Ask, Role::Leader(office)) => {
                 let round = office.round;
                 let ask = Body::Quiet(Quiet { commit, round });
-                (office.is_asking && office.idle.seen == activity).then_some(ask)
+                (office.is_asking && office.seen == activity).then_some(ask)
             }
             (QuietWord::Agree, Role::Follower(Some(owed))) if is_quiet => {
                 let round = owed.quiet_round;
@@ -188,7 +179,7 @@ impl Node {
     /// Somebody else's read counts as activity too.
     pub(super) fn mark_busy(&mut self) {
         if let Role::Leader(office) = &mut self.role {
-            (office.is_asking, office.idle.beats) = (false, 0);
+            (office.is_asking, office.idle_beats) = (false, 0);
         }
         self.stir_if_quiet();
     }
@@ -202,15 +193,14 @@ impl Node {
         let Role::Leader(office) = &mut self.role else {
             return false;
         };
-        let idle = &mut office.idle;
         // An attempt ends with the next heartbeat: who did not agree is kept content by that, and
         // who did is woken.
-        if office.is_asking || !can_be || idle.seen != seen {
-            (*idle, office.is_asking) = (Idle { seen, beats: 0 }, false);
+        if office.is_asking || !can_be || office.seen != seen {
+            (office.seen, office.idle_beats, office.is_asking) = (seen, 0, false);
             return false;
         }
-        idle.beats = idle.beats.saturating_add(1);
-        if idle.beats < after.get() {
+        office.idle_beats = office.idle_beats.saturating_add(1);
+        if office.idle_beats < after.get() {
             return false;
         }
         office.open_round_unnoted();
@@ -288,7 +278,7 @@ impl Node {
         let missing = self.reachable().difference(agreed);
         if missing.is_empty()
             && self.current.voters.is_quorum(agreed.union(me))
-            && office.idle.seen == self.activity()
+            && office.seen == self.activity()
             && self.leader_can_be_quiet()
         {
             self.become_quiet();
@@ -328,7 +318,7 @@ impl Node {
         self.mark_awake();
         let (now, seen) = (self.now, self.activity());
         if let Role::Leader(office) = &mut self.role {
-            (office.idle, office.is_asking) = (Idle { seen, beats: 0 }, false);
+            (office.seen, office.idle_beats, office.is_asking) = (seen, 0, false);
         }
         let deadline = now.saturating_add(self.authority_timeout());
         self.timers.set(Timer::Quorum, deadline);
