@@ -140,8 +140,8 @@ fn config(number: usize, swarm: &Swarm) -> Config {
         Some(drift_ppm) => builder.lease(drift_ppm),
         None => builder,
     };
-    let builder = match swarm.quiet_after {
-        Some(idle) if swarm.never_quiet >> number & 1 == 0 => builder.quiet_after(idle),
+    let builder = match swarm.quiet.after {
+        Some(idle) if swarm.quiet.never >> number & 1 == 0 => builder.quiet_after(idle),
         Some(_) | None => builder,
     };
     builder
