@@ -220,10 +220,13 @@ impl History {
         {
             let sender = Identity::new(from, message.incarnation);
             let (round, members) = self.agreed.entry(state.term).or_default();
-            if *round != reply.round.value() {
+            // What comes late belongs to an attempt that is over.
+            if reply.round.value() > *round {
                 (*round, *members) = (reply.round.value(), BTreeSet::new());
             }
-            members.insert(sender);
+            if reply.round.value() == *round {
+                members.insert(sender);
+            }
         }
         if let Body::TimeoutNow = &message.body {
             self.told

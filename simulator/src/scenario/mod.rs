@@ -53,6 +53,7 @@ mod text;
 use crate::oracle::{Bench, Oracle, Violation};
 use crate::world::clock::Moment;
 use crate::world::decision::Decision;
+use crate::world::quiet::Quiet;
 use crate::world::sabotage::Sabotage;
 use crate::world::swarm::{HOSTS_MAX, Swarm};
 use crate::world::trace::Verbosity;
@@ -185,8 +186,8 @@ impl Knobs {
             persist_timeout: swarm.persist_timeout,
             clock_rate: swarm.clock_rate_ppm,
             lease: swarm.lease_drift_ppm,
-            quiet: swarm.quiet_after,
-            never_quiet: swarm.never_quiet,
+            quiet: swarm.quiet.after,
+            never_quiet: swarm.quiet.never,
             lags: swarm.lags,
             sabotage,
             ..Knobs::default()
@@ -210,8 +211,11 @@ impl Knobs {
             persist_timeout: self.persist_timeout,
             clock_rate_ppm: self.clock_rate,
             lease_drift_ppm: self.lease,
-            quiet_after: self.quiet,
-            never_quiet: self.never_quiet,
+            quiet: Quiet {
+                after: self.quiet,
+                never: self.never_quiet,
+                is_roused: false,
+            },
             lags: self.lags,
             // Nothing strikes by itself.
             storm: millis(1 << 40),
