@@ -205,10 +205,12 @@ pub enum ReconfigureError {
     /// The node to be added is a member already. A new life of it can be added once the old
     /// one has been removed.
     AlreadyMember(NodeId),
-    /// The node to be promoted or removed is no member.
+    /// The node to be promoted, demoted or removed is no member.
     NotAMember(NodeId),
     /// The node to be promoted votes already.
     AlreadyVoter(NodeId),
+    /// The node to be demoted has no vote.
+    AlreadyLearner(NodeId),
     /// Nobody would be left to vote.
     NoVoters,
     /// The old and the new members together are more than the node's table holds.
@@ -247,6 +249,9 @@ impl fmt::Display for ReconfigureError {
             ReconfigureError::AlreadyMember(node) => write!(f, "node {node} is a member already"),
             ReconfigureError::NotAMember(node) => write!(f, "node {node} is no member"),
             ReconfigureError::AlreadyVoter(node) => write!(f, "node {node} votes already"),
+            ReconfigureError::AlreadyLearner(node) => {
+                write!(f, "node {node} is a learner already")
+            }
             ReconfigureError::NoVoters => f.write_str("nobody would be left to vote"),
             ReconfigureError::TooManyMembers { members_max } => {
                 write!(

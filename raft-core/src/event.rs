@@ -70,6 +70,9 @@ pub enum Event {
         /// Who was to lead.
         to: NodeId,
     },
+    /// This node was removed while it was away: it is out of the group, and does not stand for
+    /// election unless it is let in again.
+    Removed,
     /// The node has stopped for good.
     Faulted(Fault),
 }
@@ -99,7 +102,7 @@ pub enum DropReason {
     TooManyMembers,
 }
 
-const KINDS: usize = 13;
+const KINDS: usize = 14;
 
 /// Which event waits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -116,6 +119,7 @@ enum Kind {
     PersistFailed,
     SnapshotFrameTooSmall,
     TransferFailed,
+    Removed,
     Faulted,
 }
 
@@ -185,6 +189,7 @@ impl Events {
                 self.transfer_to = Some(to);
                 Kind::TransferFailed
             }
+            Event::Removed => Kind::Removed,
             Event::Faulted(fault) => {
                 self.fault = Some(fault);
                 Kind::Faulted
@@ -238,6 +243,7 @@ impl Events {
             Kind::TransferFailed => Some(Event::TransferFailed {
                 to: self.transfer_to.take()?,
             }),
+            Kind::Removed => Some(Event::Removed),
             Kind::Faulted => self.fault.take().map(Event::Faulted),
         }
     }
@@ -276,6 +282,7 @@ mod tests {
         Event::PersistFailed,
         Event::SnapshotFrameTooSmall,
         Event::TransferFailed { to: NodeId::new(8) },
+        Event::Removed,
     ];
 
     #[test]

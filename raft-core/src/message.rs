@@ -65,6 +65,9 @@ pub struct PreVoteReply {
     pub attempt: u32,
     /// Whether the sender would vote so.
     pub is_granted: bool,
+    /// With a refusal only: what is committed up to this entry does not name the asker. Who lacks
+    /// that entry has been removed and was not told.
+    pub removed_at: Option<EntryId>,
 }
 
 /// Asks for the vote of the message's term.

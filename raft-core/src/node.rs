@@ -172,6 +172,8 @@ pub(crate) struct Current {
     pub(crate) me: Option<Member>,
     /// This node votes in the configuration before this one.
     pub(crate) was_voter: bool,
+    /// A member says that what is committed goes beyond this log and does not name this node.
+    pub(crate) is_removed: bool,
 }
 
 /// A snapshot that is being received.
@@ -301,9 +303,11 @@ impl Node {
 
     /// Whether this node may stand for election: a voter of the latest configuration or, while
     /// that is uncommitted here, of the one before. Otherwise a node that appended its own
-    /// removal and lost its office could be the only one with the log to win, and not stand.
+    /// removal and lost its office could be the only one with the log to win, and not stand. Whoever
+    /// was told that it is out cannot win, and is silent until a configuration reaches it.
     pub(crate) fn is_electable(&self) -> bool {
-        self.is_voter() || (self.current.was_voter && self.current.index > self.commit)
+        let votes = self.is_voter() || (self.current.was_voter && self.current.index > self.commit);
+        votes && !self.current.is_removed
     }
 
     /// Every member but this node.

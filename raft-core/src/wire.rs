@@ -48,6 +48,7 @@ const KIND_READ_REPLY: u8 = 9;
 const KIND_TIMEOUT_NOW: u8 = 10;
 
 const FLAG_GRANTED: u8 = 1;
+const FLAG_REMOVED: u8 = 2;
 const FLAG_TRANSFER: u8 = 1;
 const FLAG_REJECT: u8 = 1;
 const FLAG_CHUNK: u8 = 2;

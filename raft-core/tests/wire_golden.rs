@@ -91,6 +91,15 @@ fn messages() -> Vec<(&'static str, Body<'static>)> {
             Body::PreVoteReply(PreVoteReply {
                 attempt: 3,
                 is_granted: true,
+                removed_at: None,
+            }),
+        ),
+        (
+            "pre-vote-reply-removed",
+            Body::PreVoteReply(PreVoteReply {
+                attempt: 3,
+                is_granted: false,
+                removed_at: Some(id(1000, 5)),
             }),
         ),
         (

@@ -75,7 +75,7 @@ impl Node {
     #[inline]
     fn next_body<'m>(&mut self, memory: &'m [u8], ready: Ready<'_>) -> Option<(NodeId, Body<'m>)> {
         if !self.reply_due.is_empty() || !self.guests.is_empty() || self.reads.ask_due {
-            let reply = self.next_reply(ready);
+            let reply = self.next_reply(memory, ready);
             if reply.is_some() {
                 return reply;
             }
@@ -88,7 +88,11 @@ impl Node {
     }
 
     #[inline(never)]
-    fn next_reply<'m>(&mut self, ready: Ready<'_>) -> Option<(NodeId, Body<'m>)> {
+    fn next_reply<'m>(
+        &mut self,
+        memory: &[u8],
+        ready: Ready<'_>,
+    ) -> Option<(NodeId, Body<'m>)> {
         for member in self.reply_due.iter() {
             let Some(slot) = self.slots.get_mut(member.index()) else {
                 continue;
@@ -110,12 +114,18 @@ impl Node {
                 return Some((to.node, body));
             }
         }
+        let removed_at = self.removed_at(memory);
         for guest in self.guests.iter_mut() {
             if !ready.has(guest.identity.node) {
                 continue;
             }
             let to = guest.identity;
-            if let Some(body) = self.vault.reply(&mut guest.replies, to) {
+            if let Some(mut body) = self.vault.reply(&mut guest.replies, to) {
+                if let Body::PreVoteReply(reply) = &mut body
+                    && !reply.is_granted
+                {
+                    reply.removed_at = removed_at;
+                }
                 self.guests.retain(|guest| guest.replies.is_owed());
                 return Some((to.node, body));
             }
@@ -468,6 +478,7 @@ impl crate::durable::Vault {
             return Some(Body::PreVoteReply(PreVoteReply {
                 attempt,
                 is_granted,
+                removed_at: None,
             }));
         }
         if replies.vote && self.hard_durable().get() == self.hard() {

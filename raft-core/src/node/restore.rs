@@ -284,6 +284,7 @@ fn blank<const N: usize>(
             stickiness: Duration::ZERO,
             me: None,
             was_voter: false,
+            is_removed: false,
         },
         attempt: 0,
         incoming: None,

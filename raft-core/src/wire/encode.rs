@@ -1,14 +1,14 @@
 //! From a message to bytes.
 
 use super::*;
-use crate::message::{Ack, Append, Body, Chunk, ChunkData, Message, ReadReply, ReadRequest};
+use crate::message::{Ack, Append, Body, Chunk, ChunkData, Message, PreVoteReply, ReadReply, ReadRequest};
 use crate::types::{EntryId, Round};
 
 /// How many bytes [`encode()`] makes of this message.
 pub fn encoded_len(message: &Message<'_>) -> usize {
     match &message.body {
         Body::PreVote(_) => HEADER_BYTES + 16,
-        Body::PreVoteReply(_) => HEADER_BYTES + 4,
+        Body::PreVoteReply(reply) => pre_vote_reply_len(reply),
         Body::Vote(_) => HEADER_BYTES + 12,
         Body::VoteReply(_) | Body::TimeoutNow => HEADER_BYTES,
         Body::ReadRequest(_) => HEADER_BYTES + 16,
@@ -108,21 +108,7 @@ fn encode_with<'f>(
             put_at(fixed, 12, pre_vote.attempt.to_le_bytes());
             Some(())
         }),
-        Body::PreVoteReply(reply) => {
-            let flags = u8::from(reply.is_granted) * FLAG_GRANTED;
-            fill(
-                message,
-                KIND_PRE_VOTE_REPLY,
-                flags,
-                none,
-                24,
-                frame,
-                |body| {
-                    put_at(body, 0, reply.attempt.to_le_bytes());
-                    Some(())
-                },
-            )
-        }
+        Body::PreVoteReply(reply) => encode_pre_vote_reply(message, reply, frame),
         Body::Vote(vote) => {
             let flags = u8::from(vote.is_transfer) * FLAG_TRANSFER;
             fill(message, KIND_VOTE, flags, none, 32, frame, |body| {
@@ -146,6 +132,28 @@ fn encode_with<'f>(
         Body::ReadReply(reply) => encode_read_reply(message, reply, frame),
         Body::TimeoutNow => fill(message, KIND_TIMEOUT_NOW, 0, none, 20, frame, |_| Some(())),
     }
+}
+
+#[inline(never)]
+fn encode_pre_vote_reply<'f>(
+    message: &Message<'_>,
+    reply: &PreVoteReply,
+    frame: &'f mut [u8],
+) -> Result<&'f [u8], EncodeError> {
+    let removed = u8::from(reply.removed_at.is_some()) * FLAG_REMOVED;
+    let flags = removed | (u8::from(reply.is_granted) * FLAG_GRANTED);
+    let (kind, len) = (KIND_PRE_VOTE_REPLY, pre_vote_reply_len(reply));
+    fill(message, kind, flags, Round::ZERO, len, frame, |body| {
+        put_at(body, 0, reply.attempt.to_le_bytes());
+        if let Some(id) = reply.removed_at {
+            put_entry_id(body, 4, id);
+        }
+        Some(())
+    })
+}
+
+fn pre_vote_reply_len(reply: &PreVoteReply) -> usize {
+    HEADER_BYTES + if reply.removed_at.is_some() { 16 } else { 4 }
 }
 
 #[inline(never)]

@@ -45,7 +45,10 @@ pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result
                 format!("§3.8: a vote is given, durable is {:?}", state.durable)
             })
         }
-        Body::PreVoteReply(_) => Ok(()),
+        Body::PreVoteReply(reply) => match reply.removed_at {
+            Some(place) => check_removed(state, to, reply.is_granted, Id::from(place)),
+            None => Ok(()),
+        },
         Body::Append(append) => {
             must(state.role == Role::Leader, || {
                 format!("§3.5: {:?} sends entries", state.role)
@@ -128,4 +131,19 @@ pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result
             })
         }
     }
+}
+
+/// Who is told that it is out is not named by what is committed, and is granted nothing.
+fn check_removed(state: &Abstract, to: NodeId, is_granted: bool, place: Id) -> Result<(), String> {
+    must(!is_granted, || {
+        format!("§4.2.3: node {to} is out and gets a pre-vote")
+    })?;
+    let is_committed = place.index == state.commit && state.configuration_index <= state.commit;
+    must(
+        is_committed && state.log.term(place.index) == Some(place.term),
+        || format!("§4.2.3: node {to} is told of a removal at {place:?} that is not committed"),
+    )?;
+    must(state.configuration.member(to).is_none(), || {
+        format!("§4.2.3: the member {to} is told that it is out")
+    })
 }

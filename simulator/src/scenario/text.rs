@@ -397,9 +397,10 @@ impl<'t> Words<'t> {
                     None => Alteration::Voter(read(rest)?),
                 },
                 (_, Some(rest)) => Alteration::Remove(read(rest)?),
-                _ => match word.strip_prefix('^') {
-                    Some(rest) => Alteration::Promote(read(rest)?),
-                    None => return Err("+n4, +n4:learner, ^n4 or -n4".into()),
+                _ => match (word.strip_prefix('^'), word.strip_prefix('_')) {
+                    (Some(rest), _) => Alteration::Promote(read(rest)?),
+                    (_, Some(rest)) => Alteration::Demote(read(rest)?),
+                    _ => return Err("+n4, +n4:learner, ^n4, _n4 or -n4".into()),
                 },
             });
         }

@@ -425,6 +425,7 @@ impl World {
             | Event::PersistFailed
             | Event::SnapshotFrameTooSmall
             | Event::TransferFailed { .. }
+            | Event::Removed
             | Event::Faulted(_) => {
                 self.trace.say(self.now, number, || format!("{event:?}"));
             }
