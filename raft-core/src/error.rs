@@ -378,3 +378,37 @@ impl fmt::Display for RestoreError {
 }
 
 impl core::error::Error for RestoreError {}
+
+/// Why a node cannot go on without its group, see [`Raft::recover`](crate::Raft::recover). Nothing
+/// was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum RecoverError {
+    /// What was stored cannot be restored at all. For a window that is too small: give a larger one.
+    Restore(RestoreError),
+    /// The node holds neither an entry nor a snapshot: found a group instead.
+    NothingToKeep,
+    /// The node's own log says that it is no member, or never was one: choose another survivor.
+    NotAMember,
+    /// The term cannot grow any more.
+    TermsExhausted,
+}
+
+impl From<RestoreError> for RecoverError {
+    fn from(error: RestoreError) -> Self {
+        RecoverError::Restore(error)
+    }
+}
+
+impl fmt::Display for RecoverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RecoverError::Restore(error) => error.fmt(f),
+            RecoverError::NothingToKeep => f.write_str("the node holds no entry and no snapshot"),
+            RecoverError::NotAMember => f.write_str("the node's log says that it is no member"),
+            RecoverError::TermsExhausted => f.write_str("the term cannot grow any more"),
+        }
+    }
+}
+
+impl core::error::Error for RecoverError {}

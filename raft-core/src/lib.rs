@@ -34,6 +34,7 @@ pub use message::{
 };
 pub use node::RoleName as Role;
 pub use node::poll::{Committed, Ready};
+pub use node::recover::Survivor;
 pub use node::restore::Recovered;
 pub use raft::{Raft, Status};
 pub use read::{ReadFailure, ReadOutcome, ReadTicket};

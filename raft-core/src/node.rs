@@ -1,6 +1,6 @@
 //! The protocol's state, and the questions one may ask it. No protocol logic stands here:
 //!
-//! - by phase of a call: [`handle`], [`timeout`], [`poll`], [`command`], [`restore`];
+//! - by phase of a call: [`handle`], [`timeout`], [`poll`], [`command`], [`restore`], [`recover`];
 //! - by concern: [`election`], [`follow`], [`lead`], [`membership`], [`read`], [`snapshot`],
 //!   [`transfer`].
 //!
@@ -17,6 +17,7 @@ mod lead;
 mod membership;
 pub(crate) mod poll;
 mod read;
+pub(crate) mod recover;
 pub(crate) mod restore;
 mod snapshot;
 mod timeout;

@@ -37,6 +37,8 @@ pub(super) enum Wish {
         client: Box<str>,
     },
     Remove(NodeId),
+    Demote(NodeId),
+    Promote(NodeId),
 }
 
 #[derive(Debug)]
@@ -98,7 +100,7 @@ impl Members {
     ) {
         if raft.is_established() {
             self.announce_self(raft, store, settings, proposed);
-            promote(raft);
+            promote(raft, store);
         }
         let now = Clock::now();
         self.tasks.retain_mut(|task| {
@@ -143,6 +145,7 @@ impl Members {
         let id = settings.id;
         if announce(raft, store, id, &peer, &client, proposed) {
             self.announced_in = Some(raft.term());
+            forget_strangers(raft, store, proposed);
         }
     }
 }
@@ -192,6 +195,12 @@ impl Task {
                 Change::AddLearner(*identity)
             }
             Wish::Remove(node) => Change::Remove(*node),
+            Wish::Demote(node) => match self.want_vote(*node, false, raft, store, proposed) {
+                Step::Done => Change::Demote(*node),
+                step => return step,
+            },
+            // As for a newcomer, the vote comes by itself.
+            Wish::Promote(node) => return self.want_vote(*node, true, raft, store, proposed),
         };
         match raft.reconfigure(&[change]) {
             Ok(id) => {
@@ -203,8 +212,30 @@ impl Task {
                 | ReconfigureError::NotEstablished
                 | ReconfigureError::Full,
             ) => Step::Wait,
+            Err(ReconfigureError::AlreadyLearner(_)) => Step::Done,
             Err(refused) => Step::Refused(format!("ERR {refused}")),
         }
+    }
+
+    /// Sees to it that everybody knows whether a node is to have a vote.
+    fn want_vote(
+        &mut self,
+        node: NodeId,
+        is_wanted: bool,
+        raft: &mut Machine,
+        store: &Store,
+        proposed: &mut LogIndex,
+    ) -> Step {
+        let node = node.value();
+        let Some(address) = store.address(node) else {
+            return Step::Refused(format!("ERR node {node} is no member"));
+        };
+        if address.is_learner != is_wanted {
+            return Step::Done;
+        }
+        let change = Applied::Vote { node, is_wanted };
+        self.is_announced = self.is_announced || propose(raft, store, change, proposed);
+        Step::Wait
     }
 
     /// Waits until the change is committed.
@@ -231,13 +262,15 @@ impl Task {
     }
 }
 
-/// Gives a vote to a learner that has caught up.
-fn promote(raft: &mut Machine) {
+/// Gives a vote to a learner that has caught up, unless it is to stay one.
+fn promote(raft: &mut Machine, store: &Store) {
     let last = raft.last().index;
+    let stays = |node: u64| store.address(node).is_some_and(|known| known.is_learner);
     let learner = raft
         .members()
         .filter(|seat| seat.standing == Standing::Learner)
         .map(|seat| seat.identity.node)
+        .filter(|node| !stays(node.value()))
         .find(|node| {
             let matched = raft.matched(*node).unwrap_or(LogIndex::ZERO);
             matched > LogIndex::ZERO && last.since(matched) <= PROMOTION_LAG_MAX
@@ -262,6 +295,20 @@ fn announce(
         .is_some_and(|known| *known.peer == *peer && *known.client == *client);
     let change = Applied::Address { node, peer, client };
     is_known || propose(raft, store, change, proposed)
+}
+
+/// Forgets where those listen who are no members: the leader that removed them may have lost its office
+/// before it could, and a recovered group has lost all others.
+fn forget_strangers(raft: &mut Machine, store: &Store, proposed: &mut LogIndex) {
+    let is_member = |node: u64| {
+        let mut members = raft.members();
+        members.any(|seat| seat.identity.node.value() == node)
+    };
+    let known = store.addresses().map(|(node, _)| node);
+    let strangers: Vec<u64> = known.filter(|node| !is_member(*node)).collect();
+    for node in strangers {
+        forget(raft, store, node, proposed);
+    }
 }
 
 fn forget(raft: &mut Machine, store: &Store, node: u64, proposed: &mut LogIndex) {

@@ -160,6 +160,8 @@ impl Engine {
                 }
             }
             Raft::Remove { id } => Wish::Remove(NodeId::new(id)),
+            Raft::Demote { id } => Wish::Demote(NodeId::new(id)),
+            Raft::Promote { id } => Wish::Promote(NodeId::new(id)),
         };
         if !self.raft.is_leader() {
             return outbox.reply(|out| self.redirect(None, out, protocol));
