@@ -29,8 +29,8 @@ pub use entry::{ENTRY_HEADER_BYTES, Entries, Entry, EntryIter, EntryKind, PAYLOA
 pub use error::Fault;
 pub use event::{DropReason, Event};
 pub use message::{
-    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply, ReadReply,
-    ReadRequest, Reject, Transmit, Vote, VoteReply,
+    Ack, Append, Body, Broadcast, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply,
+    ReadReply, ReadRequest, Reject, Transmit, Vote, VoteReply,
 };
 pub use node::RoleName as Role;
 pub use node::poll::{Committed, Ready};

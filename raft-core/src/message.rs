@@ -204,6 +204,17 @@ pub struct Transmit<'a> {
     pub message: Message<'a>,
 }
 
+/// An append for several members at once, for a medium on which one frame reaches everybody.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[must_use = "a message that is not sent is lost, as in the network"]
+pub struct Broadcast<'a> {
+    /// For whom it is: places in the configuration in force at the append's `prev`, whose members
+    /// ascend by node.
+    pub members: quorum::MemberSet,
+    /// What it says; its body is an append.
+    pub message: Message<'a>,
+}
+
 impl VoteReply {
     /// The answer to `candidate`, which the durable vote alone decides.
     pub(crate) fn from_durable(hard: &Durable<HardState>, candidate: Identity) -> Self {

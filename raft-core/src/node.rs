@@ -2,11 +2,12 @@
 //!
 //! - by phase of a call: [`handle`], [`timeout`], [`poll`], [`command`], [`restore`], [`recover`];
 //! - by concern: [`election`], [`follow`], [`lead`], [`membership`], [`read`], [`snapshot`],
-//!   [`transfer`].
+//!   [`transfer`], [`broadcast`].
 //!
 //! The member table is the last field and may be of any capacity behind a reference, so one
 //! instance of the code serves groups of every size.
 
+mod broadcast;
 mod canonical;
 pub(crate) mod command;
 mod election;

@@ -1,5 +1,6 @@
 //! The public machine: owns the memory, and hands everything to the protocol code beneath.
 
+mod broadcast;
 mod canonical;
 mod questions;
 
@@ -37,12 +38,13 @@ pub use questions::Status;
 /// - *Something happened*: [`handle_message`](Raft::handle_message),
 ///   [`handle_timeout`](Raft::handle_timeout), [`handle_persisted`](Raft::handle_persisted),
 ///   [`handle_persist_failed`](Raft::handle_persist_failed),
-///   [`handle_stored`](Raft::handle_stored), [`handle_unreachable`](Raft::handle_unreachable).
+///   [`handle_broadcast`](Raft::handle_broadcast), [`handle_stored`](Raft::handle_stored),
+///   [`handle_unreachable`](Raft::handle_unreachable).
 /// - *The application wants*: [`propose`](Raft::propose), [`reconfigure`](Raft::reconfigure),
 ///   [`compact`](Raft::compact), [`campaign`](Raft::campaign), [`read`](Raft::read),
 ///   [`transfer`](Raft::transfer).
 /// - *The machine wants, once* (drive with `while let`): [`poll_transmit`](Raft::poll_transmit),
-///   [`poll_committed`](Raft::poll_committed), [`poll_read`](Raft::poll_read),
+///   [`poll_broadcast`](Raft::poll_broadcast), [`poll_committed`](Raft::poll_committed), [`poll_read`](Raft::poll_read),
 ///   [`poll_event`](Raft::poll_event).
 /// - *The machine needs, until met* (drive with `if let`): [`poll_persist`](Raft::poll_persist),
 ///   [`poll_timeout`](Raft::poll_timeout).

@@ -15,11 +15,15 @@
 //! 20..   body
 //! ```
 
+mod broadcast;
 mod decode;
 mod encode;
 
 use core::fmt;
 
+pub use broadcast::{
+    Frame, broadcast_header_bytes, decode_frame, encode_broadcast, encoded_broadcast_len,
+};
 pub use decode::decode;
 pub use encode::{encode, encode_chunk, encoded_len};
 
@@ -46,6 +50,7 @@ const KIND_CHUNK: u8 = 7;
 const KIND_READ_REQUEST: u8 = 8;
 const KIND_READ_REPLY: u8 = 9;
 const KIND_TIMEOUT_NOW: u8 = 10;
+const KIND_BROADCAST: u8 = 11;
 
 const FLAG_GRANTED: u8 = 1;
 const FLAG_REMOVED: u8 = 2;
@@ -65,6 +70,8 @@ pub enum EncodeError {
         /// Bytes that the message takes.
         needed: usize,
     },
+    /// A broadcast that names nobody, or carries something else than an append.
+    NoBroadcast,
     /// The chunk's data is not as long as the chunk says, or was not supplied: use
     /// [`encode_chunk`] for a chunk that is sent.
     ChunkData {
@@ -82,6 +89,7 @@ impl fmt::Display for EncodeError {
                     "the frame buffer is too small: {needed} bytes are needed"
                 )
             }
+            EncodeError::NoBroadcast => f.write_str("a broadcast is an append to somebody"),
             EncodeError::ChunkData { wanted } => {
                 write!(f, "the chunk wants exactly {wanted} bytes of snapshot data")
             }

@@ -209,7 +209,8 @@ fn crash_leaves_the_old_group_or_the_new_one() {
         assert_eq!(raft.last().index, LogIndex::new(3));
         assert!(raft.term() > Term::new(3));
         assert_eq!(raft.commit(), LogIndex::new(1));
-        raft.campaign(now.saturating_add(Duration::from_secs(1))).unwrap();
+        raft.campaign(now.saturating_add(Duration::from_secs(1)))
+            .unwrap();
         assert_eq!(raft.role(), Role::Candidate, "alone it needs nobody");
     }
     // The record of another life, or one that does not begin anew, is foreign as before.
@@ -297,7 +298,10 @@ fn only_a_member_that_holds_something_can_be_recovered() {
     // A learner holds as much as a voter.
     let group = seats(&[(1, Standing::Learner), (2, Standing::Voter)]);
     let learner = Past::new(1).members(group).log(&[1]).commit(1);
-    assert_eq!(survivor(&learner).unwrap().standing, Some(Standing::Learner));
+    assert_eq!(
+        survivor(&learner).unwrap().standing,
+        Some(Standing::Learner)
+    );
     let raft = forced(1, &[learner.record()], now);
     assert!(raft.is_voter());
     // In the middle of a change, too.

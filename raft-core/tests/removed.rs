@@ -74,7 +74,14 @@ fn only_the_answer_of_a_member_to_this_attempt_counts() {
     let at = (3, 2);
     let (mut solo, attempt) = asker();
     let before = attempt.wrapping_sub(1);
-    solo.say(1, 2, Said::Removed { attempt: before, at });
+    solo.say(
+        1,
+        2,
+        Said::Removed {
+            attempt: before,
+            at,
+        },
+    );
     solo.say(9, 2, Said::Removed { attempt, at });
     assert_eq!(solo.raft.role(), Role::PreCandidate);
     solo.say(1, 2, append((2, 2), 2, 1, &[]));

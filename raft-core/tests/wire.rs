@@ -111,7 +111,11 @@ fn body() -> impl Strategy<Value = OwnedBody> {
         (entry_id(), any::<u32>())
             .prop_map(|(last, attempt)| Body::PreVote(PreVote { last, attempt }))
             .prop_map(OwnedBody::Plain),
-        (any::<u32>(), any::<bool>(), proptest::option::of(entry_id()))
+        (
+            any::<u32>(),
+            any::<bool>(),
+            proptest::option::of(entry_id())
+        )
             .prop_map(|(attempt, is_granted, place)| PreVoteReply {
                 attempt,
                 is_granted,

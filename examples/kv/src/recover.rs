@@ -41,7 +41,10 @@ pub fn recover(directory: &Path, window_len: usize, consent: Consent) -> anyhow:
     let survivor = survivor.with_context(|| format!("{shown} cannot be recovered"))?;
     let mut report = describe(&survivor);
     if consent == Consent::Withheld {
-        writeln!(report, "nothing was changed; --accept-data-loss goes on with this")?;
+        writeln!(
+            report,
+            "nothing was changed; --accept-data-loss goes on with this"
+        )?;
         return Ok(report);
     }
     let snapshot = recovered.snapshot();

@@ -36,12 +36,18 @@ fn a_survivor_goes_on_with_what_it_holds() {
     for _ in 0..2 {
         let output = run(&words(&nodes[last], &[]));
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success() && said.contains("nothing was changed"), "{said}");
+        assert!(
+            output.status.success() && said.contains("nothing was changed"),
+            "{said}"
+        );
         assert!(said.contains("voter of group"), "{said}");
     }
     let output = run(&words(&nodes[last], &["--accept-data-loss"]));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && said.contains("the only one"), "{said}");
+    assert!(
+        output.status.success() && said.contains("the only one"),
+        "{said}"
+    );
     // The old majority comes back, and does not meet it.
     for number in (0..3).filter(|number| *number != last) {
         nodes[number].start();
@@ -86,12 +92,19 @@ fn a_demoted_node_stays_a_learner_until_it_is_promoted() {
     for _ in 0..2 {
         assert_eq!(client.call(&["RAFT.NODE", "DEMOTE", &id]), "+OK");
     }
-    wait_for("the vote to be gone", || table().contains("learner").then_some(()));
+    wait_for("the vote to be gone", || {
+        table().contains("learner").then_some(())
+    });
     assert_eq!(client.call(&["SET", "still", "here"]), "+OK");
     holds(node, "still", "here");
-    assert!(table().contains("learner"), "level, and still without a vote");
+    assert!(
+        table().contains("learner"),
+        "level, and still without a vote"
+    );
     assert_eq!(client.call(&["RAFT.NODE", "PROMOTE", &id]), "+OK");
-    wait_for("the vote to be back", || (!table().contains("learner")).then_some(()));
+    wait_for("the vote to be back", || {
+        (!table().contains("learner")).then_some(())
+    });
     let unknown = client.call(&["RAFT.NODE", "DEMOTE", "77"]);
     assert!(unknown.contains("is no member"), "{unknown}");
 }

@@ -31,7 +31,7 @@ pub enum Ready<'a> {
 
 impl Ready<'_> {
     #[inline]
-    fn has(&self, node: NodeId) -> bool {
+    pub(super) fn has(&self, node: NodeId) -> bool {
         match self {
             Ready::All => true,
             Ready::Only(nodes) => nodes.contains(&node),
@@ -88,11 +88,7 @@ impl Node {
     }
 
     #[inline(never)]
-    fn next_reply<'m>(
-        &mut self,
-        memory: &[u8],
-        ready: Ready<'_>,
-    ) -> Option<(NodeId, Body<'m>)> {
+    fn next_reply<'m>(&mut self, memory: &[u8], ready: Ready<'_>) -> Option<(NodeId, Body<'m>)> {
         for member in self.reply_due.iter() {
             let Some(slot) = self.slots.get_mut(member.index()) else {
                 continue;

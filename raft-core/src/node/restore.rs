@@ -93,9 +93,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
         let origin = (header.group, header.identity);
         // The same life of the same node goes over into another group in one way: by recovery. Its
         // record stands for all that it kept, and those before it may still be there.
-        let is_recovery = |known: (GroupId, Identity)| {
-            known.1 == header.identity && header.beginning.is_some()
-        };
+        let is_recovery =
+            |known: (GroupId, Identity)| known.1 == header.identity && header.beginning.is_some();
         if self
             .origin
             .is_some_and(|known| known != origin && !is_recovery(known))

@@ -68,8 +68,21 @@ pub fn decode(frame: &[u8]) -> Result<Message<'_>, DecodeError> {
     })
 }
 
-struct Reader<'f> {
-    rest: &'f [u8],
+/// The high bits of the round, and what else the header says, of a message whose body follows.
+pub(super) fn header_fields(header: &[u8; HEADER_BYTES]) -> (u64, Message<'static>) {
+    let [_, _, round_low, round_high, ..] = *header;
+    let round = u64::from(u16::from_le_bytes([round_low, round_high])) << 32;
+    let message = Message {
+        group: GroupId::new(u64_at(header, 8)),
+        incarnation: Incarnation::new(u32_at(header, 4)),
+        term: Term::new(u32_at(header, 16)),
+        body: Body::TimeoutNow,
+    };
+    (round, message)
+}
+
+pub(super) struct Reader<'f> {
+    pub(super) rest: &'f [u8],
 }
 
 impl<'f> Reader<'f> {
@@ -85,7 +98,7 @@ impl<'f> Reader<'f> {
     }
 
     #[inline]
-    fn append(&mut self, round: u64) -> Result<Append<'f>, DecodeError> {
+    pub(super) fn append(&mut self, round: u64) -> Result<Append<'f>, DecodeError> {
         let fixed = self.take::<{ APPEND_HEADER_BYTES - HEADER_BYTES }>()?;
         let prev = entry_id_at(fixed, 0);
         let delta = u32_at(fixed, 12).cast_signed();

@@ -1,7 +1,9 @@
 //! From a message to bytes.
 
 use super::*;
-use crate::message::{Ack, Append, Body, Chunk, ChunkData, Message, PreVoteReply, ReadReply, ReadRequest};
+use crate::message::{
+    Ack, Append, Body, Chunk, ChunkData, Message, PreVoteReply, ReadReply, ReadRequest,
+};
 use crate::types::{EntryId, Round};
 
 /// How many bytes [`encode()`] makes of this message.
@@ -188,7 +190,7 @@ fn encode_read_reply<'f>(
 /// Takes `needed` bytes of the frame, writes the header that every kind has, and lets `put_body`
 /// write the rest.
 #[inline(always)]
-fn fill<'f>(
+pub(super) fn fill<'f>(
     message: &Message<'_>,
     kind: u8,
     flags: u8,
@@ -225,7 +227,7 @@ fn low_bytes(round: Round) -> [u8; 4] {
 }
 
 #[inline]
-fn put_append(body: &mut [u8], append: &Append<'_>) -> Option<()> {
+pub(super) fn put_append(body: &mut [u8], append: &Append<'_>) -> Option<()> {
     let (fixed, body) = body.split_first_chunk_mut::<{ APPEND_HEADER_BYTES - HEADER_BYTES }>()?;
     // Relative to `prev` it takes four bytes; beyond their range it is left unsaid.
     let prev = append.prev.index.value();

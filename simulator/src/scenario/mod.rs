@@ -31,8 +31,8 @@
 //! # Lines
 //!
 //! Options come first: `seed`, `hosts`, `window`, `frame`, `compact`, `padding`,
-//! `election-timeout`, `heartbeat`, `persist-timeout`, `clock-rate`, `lease`, `sabotage`, `rot`,
-//! `mutant`; `members n1 n2` says who is in the group before the first line, with n1 as leader; `auto network disk` lets every frame
+//! `election-timeout`, `heartbeat`, `persist-timeout`, `clock-rate`, `lease`, `shared`, `sabotage`,
+//! `rot`, `mutant`; `members n1 n2` says who is in the group before the first line, with n1 as leader; `auto network disk` lets every frame
 //! arrive and every write end at once, `auto network 1->2` and `auto disk n1` only some.
 //!
 //! Then decisions. A time in milliseconds before one means "not before"; without it, it happens
@@ -105,6 +105,8 @@ pub struct Knobs {
     pub clock_rate: i64,
     /// Leases are on, for clocks that are wrong by so many millionths.
     pub lease: Option<u32>,
+    /// One frame reaches everybody: leaders speak to all who are level at once.
+    pub is_shared: bool,
     /// What is broken on purpose.
     pub sabotage: Sabotage,
     /// After how many borrows memory rots, if that is what is broken.
@@ -149,6 +151,7 @@ impl Default for Knobs {
             persist_timeout: clocks::Duration::from_millis(2000),
             clock_rate: 0,
             lease: None,
+            is_shared: false,
             sabotage: Sabotage::None,
             rot: crate::world::ROT_AFTER,
             members: 0,
@@ -173,6 +176,7 @@ impl Knobs {
             persist_timeout: swarm.persist_timeout,
             clock_rate: swarm.clock_rate_ppm,
             lease: swarm.lease_drift_ppm,
+            is_shared: swarm.is_shared,
             sabotage,
             ..Knobs::default()
         }
@@ -195,6 +199,7 @@ impl Knobs {
             persist_timeout: self.persist_timeout,
             clock_rate_ppm: self.clock_rate,
             lease_drift_ppm: self.lease,
+            is_shared: self.is_shared,
             // Nothing strikes by itself.
             storm: millis(1 << 40),
             fault_interval: millis(1 << 40),

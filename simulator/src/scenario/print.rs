@@ -73,6 +73,9 @@ impl fmt::Display for Knobs {
         if let Some(lease) = self.lease {
             writeln!(f, "lease {lease}")?;
         }
+        if self.is_shared {
+            writeln!(f, "shared")?;
+        }
         if self.election_timeout != standard.election_timeout {
             let micros = self.election_timeout.as_micros();
             writeln!(f, "election-timeout {}", time(micros))?;

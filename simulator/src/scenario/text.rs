@@ -87,8 +87,8 @@ impl Scenario {
                 Ok(())
             }
             "seed" | "hosts" | "window" | "frame" | "compact" | "padding" | "election-timeout"
-            | "heartbeat" | "persist-timeout" | "clock-rate" | "lease" | "sabotage" | "rot"
-            | "members" | "auto" => knobs.read(words),
+            | "heartbeat" | "persist-timeout" | "clock-rate" | "lease" | "shared" | "sabotage"
+            | "rot" | "members" | "auto" => knobs.read(words),
             _ => {
                 self.steps.push(step(words)?);
                 Ok(())
@@ -116,6 +116,7 @@ impl Knobs {
             "persist-timeout" => self.persist_timeout = words.duration()?,
             "clock-rate" => self.clock_rate = words.number()?,
             "lease" => self.lease = Some(words.number()?),
+            "shared" => self.is_shared = true,
             "rot" => self.rot = words.number()?,
             "sabotage" => {
                 let name = words.word()?;

@@ -1,5 +1,7 @@
 //! The driver: what runs after every input of a machine. Persist, transmit, apply, compact.
 
+mod shared;
+
 use clocks::{Duration, Instant};
 use raft_core::{
     Body, ChunkData, Committed, DropReason, Event, LogIndex, Message, Piece, Ready, Snapshot, wire,
@@ -116,7 +118,9 @@ impl World {
     fn transmit_all(&mut self, number: usize, ready: Ready<'_>) -> Result<(), Violation> {
         let local = self.hosts[number].tell(self.now);
         let (mut sent, mut bound) = (0, bounded_output::ALWAYS);
-        while self.transmit_one(number, local, ready)? {
+        while self.swarm.is_shared && self.broadcast_one(number, local, ready)?
+            || self.transmit_one(number, local, ready)?
+        {
             sent += 1;
             if sent > bound {
                 let raft = self.hosts[number].raft.as_ref();
@@ -224,27 +228,6 @@ impl World {
             self.queue.push(now, Due::Unreachable(number, to));
         }
         Ok(true)
-    }
-
-    /// A transport tells a host that it does not reach another.
-    pub(crate) fn notice_unreachable(
-        &mut self,
-        number: usize,
-        peer: usize,
-    ) -> Result<(), Violation> {
-        let host = &mut self.hosts[number];
-        let local = host.tell(self.now);
-        let Some(raft) = host.raft.as_mut() else {
-            return Ok(());
-        };
-        self.stats.add(Count::Event);
-        let decision = || Decision::Unreachable(number as u8, peer as u8);
-        self.trace.decide(self.now, number, decision);
-        let _ = raft.handle_unreachable(local, node(peer));
-        self.oracles
-            .on_step(number, || Input::Unreachable, &self.hosts)?;
-        self.observe(number)?;
-        self.drain(number)
     }
 
     /// A seeded fault: a frame that never arrived is answered.

@@ -72,8 +72,11 @@ impl World {
             return Ok(());
         };
         self.stats.add(Count::Event);
-        let message = match wire::decode(bytes) {
-            Ok(message) => message,
+        let message = match wire::decode_frame(bytes) {
+            Ok(wire::Frame::One(message)) => message,
+            Ok(wire::Frame::Many(broadcast)) => {
+                return self.receive_broadcast((from, to), name, broadcast);
+            }
             Err(error) => {
                 let what = words!("a frame of host {} does not decode: {error}", from + 1);
                 return self.judge(Oracle::Invariants, Err(what));
@@ -128,6 +131,27 @@ impl World {
         let seen = self.sabotage.misread(told);
         self.oracles.on_twin(twin, raft, seen, from, message)?;
         Ok(piece.unwrap_or_default())
+    }
+
+    /// A transport tells a host that it does not reach another.
+    pub(crate) fn notice_unreachable(
+        &mut self,
+        number: usize,
+        peer: usize,
+    ) -> Result<(), Violation> {
+        let host = &mut self.hosts[number];
+        let local = host.tell(self.now);
+        let Some(raft) = host.raft.as_mut() else {
+            return Ok(());
+        };
+        self.stats.add(Count::Event);
+        let decision = || Decision::Unreachable(number as u8, peer as u8);
+        self.trace.decide(self.now, number, decision);
+        let _ = raft.handle_unreachable(local, node(peer));
+        self.oracles
+            .on_step(number, || Input::Unreachable, &self.hosts)?;
+        self.observe(number)?;
+        self.drain(number)
     }
 
     /// A host that had too much for its links sends the rest. Where there is none, nothing

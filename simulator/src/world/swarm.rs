@@ -73,6 +73,8 @@ pub struct Swarm {
     pub clock_rate_ppm: i64,
     /// Leases are on, for clocks that are wrong by so many millionths.
     pub lease_drift_ppm: Option<u32>,
+    /// All hosts hear what one sends: a leader speaks to all who are level at once.
+    pub is_shared: bool,
     /// The mean time between proposals.
     pub propose_interval: Duration,
     /// Commands proposed at once, at most.
@@ -208,6 +210,7 @@ impl Swarm {
             has_kept_writes: false,
             clock_rate_ppm: 0,
             lease_drift_ppm: None,
+            is_shared: false,
             propose_interval: NEVER,
             burst: 1,
             payload_bytes_max: 0,
@@ -290,6 +293,7 @@ impl Swarm {
             falls_apart: random.chance(250),
             corruption: random.pick(&[0, 0, 5, 50]),
             lease_drift_ppm: None,
+            is_shared: random.chance(250),
         };
         Swarm {
             lease_drift_ppm: swarm.lease_allowed(),
@@ -423,7 +427,7 @@ impl fmt::Display for Swarm {
         )?;
         writeln!(
             f,
-            "  network  loss={} duplication={} up to {} delay={}..{} tail={} up to {} ordered={} busy={} for {} damaged={}",
+            "  network  loss={} duplication={} up to {} delay={}..{} tail={} up to {} ordered={} busy={} for {} damaged={} shared={}",
             self.loss,
             self.duplication,
             ms(self.duplicate_delay),
@@ -435,6 +439,7 @@ impl fmt::Display for Swarm {
             self.busy,
             ms(self.busy_time),
             self.corruption,
+            self.is_shared,
         )?;
         writeln!(
             f,
