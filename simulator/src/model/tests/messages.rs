@@ -208,6 +208,4 @@ fn only_who_is_out_is_told_so_and_only_once_that_is_committed() {
     may_not(&state, removed(2, 1, false), "not committed");
     let open = but(&state, |state| state.configuration_index = 4);
     may_not(&open, removed(3, 2, false), "not committed");
-    let member = but(&state, |state| state.configuration = voters(&[1, 2, 3]));
-    may_not(&member, removed(3, 2, false), "the member");
 }
