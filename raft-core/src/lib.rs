@@ -9,8 +9,11 @@ mod durable;
 mod entry;
 pub mod error;
 mod event;
+mod flight;
+mod lend;
 mod message;
 mod node;
+mod progress;
 mod raft;
 mod read;
 pub mod session;
@@ -28,14 +31,18 @@ pub use durable::{HardState, RECORD_HEADER_BYTES_MAX, Snapshot, Ticket, Write};
 pub use entry::{ENTRY_HEADER_BYTES, Entries, Entry, EntryIter, EntryKind, PAYLOAD_BYTES_MAX};
 pub use error::Fault;
 pub use event::{DropReason, Event};
+pub use flight::InFlight;
+pub use lend::Fetch;
 pub use message::{
     Ack, Append, Body, Broadcast, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply,
     ReadReply, ReadRequest, Reject, Transmit, Vote, VoteReply,
 };
 pub use node::RoleName as Role;
+pub use node::outlet::{Outgoing, Wanted};
 pub use node::poll::{Committed, Ready};
 pub use node::recover::Survivor;
 pub use node::restore::Recovered;
+pub use progress::{CatchingUp, MemberProgress};
 pub use raft::{Raft, Status};
 pub use read::{ReadFailure, ReadOutcome, ReadTicket};
 pub use snapshot::{Piece, Receipt};

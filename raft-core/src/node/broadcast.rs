@@ -97,7 +97,7 @@ impl Node {
         let progress = |member: Member| {
             let slot = self.slot(member)?;
             let answers = slot.progress.round_acked.next() >= round;
-            let is_level = slot.progress.flow == Flow::Replicate && answers;
+            let is_level = matches!(slot.progress.flow, Flow::Replicate(_)) && answers;
             (is_level && ready.has(slot.identity.node)).then_some(slot.progress.next)
         };
         let due = self.append_due;
@@ -106,15 +106,22 @@ impl Node {
         Some((next, level.collect()))
     }
 
-    /// The entries after `prev` for which everybody has room, as far as they fit a frame.
+    /// The entries after `prev` for which everybody has room, and not too much under way already, as
+    /// far as they fit a frame.
     fn fit_all<'m>(
         &self,
         memory: &'m [u8],
         prev: LogIndex,
         members: MemberSet,
     ) -> Option<(LogIndex, Entries<'m>)> {
-        let rooms = members.iter().filter_map(|member| self.slot(member));
-        let room = rooms.map(|slot| slot.progress.room).min()?;
+        let rooms = members.iter().filter_map(|member| {
+            let progress = &self.slot(member)?.progress;
+            let Flow::Replicate(flight) = &progress.flow else {
+                return None;
+            };
+            Some(progress.room.min(flight.left(self.config.in_flight)))
+        });
+        let room = rooms.min()?;
         let header = broadcast_header_bytes(members);
         let frame = self.config.frame_bytes_max.saturating_sub(header);
         let room = usize::try_from(room).unwrap_or(usize::MAX).min(frame);
@@ -136,8 +143,13 @@ impl Node {
                 continue;
             };
             let progress = &mut slot.progress;
-            progress.room = progress.room.saturating_sub(sent);
-            progress.next = end.next();
+            if end > append.prev.index
+                && let Flow::Replicate(flight) = &mut progress.flow
+            {
+                flight.on_sent(end, sent);
+                progress.room = progress.room.saturating_sub(sent);
+                progress.next = end.next();
+            }
             progress.commit_sent = progress.commit_sent.max(append.commit);
             progress.round_sent = append.round;
         }

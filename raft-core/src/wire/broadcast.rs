@@ -6,7 +6,7 @@
 //! then   an append, as in a frame of its own
 //! ```
 
-use super::decode::{Reader, header_fields};
+use super::decode::Head;
 use super::encode::{fill, put_append};
 use super::*;
 use crate::message::{Body, Broadcast, Message};
@@ -58,13 +58,14 @@ pub fn encode_broadcast<'f>(
     let (kind, len) = (KIND_BROADCAST, encoded_broadcast_len(broadcast));
     let count = set_bytes(set);
     let flags = u8::try_from(count).unwrap_or_default();
-    fill(message, kind, flags, append.round, len, frame, |body| {
+    let filled = fill(message, kind, flags, append.round, len, frame, |body| {
         let (place, body) = body.split_at_mut_checked(count)?;
         for (byte, bits) in place.iter_mut().zip(set.bits().to_le_bytes()) {
             *byte = bits;
         }
         put_append(body, append)
-    })
+    });
+    filled.map(|bytes| &*bytes)
 }
 
 /// Reads a frame of a medium that also carries broadcasts; else as [`decode`].
@@ -77,10 +78,8 @@ pub fn decode_frame(frame: &[u8]) -> Result<Frame<'_>, DecodeError> {
     if !frame.first().is_some_and(is_broadcast) {
         return decode(frame).map(Frame::One);
     }
-    let (header, body) = frame
-        .split_first_chunk::<HEADER_BYTES>()
-        .ok_or(DecodeError::Truncated)?;
-    let [kind, flags, ..] = *header;
+    let (head, body) = Head::split(frame)?;
+    let [kind, flags] = head.tag;
     let count = usize::from(flags);
     if !(1..=8).contains(&count) {
         return Err(DecodeError::UnknownKind(kind));
@@ -94,11 +93,11 @@ pub fn decode_frame(frame: &[u8]) -> Result<Frame<'_>, DecodeError> {
     if set_bytes(members) != count {
         return Err(DecodeError::UnknownKind(kind));
     }
-    let (round, blank) = header_fields(header);
-    let mut reader = Reader { rest };
     let message = Message {
-        body: Body::Append(reader.append(round)?),
-        ..blank
+        group: head.group,
+        incarnation: head.incarnation,
+        term: head.term,
+        body: Body::Append(head.append(rest)?),
     };
     Ok(Frame::Many(Broadcast { members, message }))
 }

@@ -3,8 +3,8 @@
 use clocks::Instant;
 use quorum::NodeId;
 use raft_core::{
-    EntryId, GroupId, HardState, Identity, Incarnation, LogIndex, Recovered, Seat, Snapshot,
-    Standing, Term,
+    ConfigBuilder, EntryId, GroupId, HardState, Identity, Incarnation, LogIndex, Recovered, Seat,
+    Snapshot, Standing, Term,
 };
 
 use super::{FRAME, Machine, WINDOW, config};
@@ -98,7 +98,12 @@ pub struct Past {
     pub stickiness_micros: u64,
     /// Leases are on, for clocks that are wrong by so many millionths.
     pub lease: Option<u32>,
+    /// What is set besides.
+    pub settings: Option<Settings>,
 }
+
+/// Changes what a configuration is built from.
+pub type Settings = fn(ConfigBuilder) -> ConfigBuilder;
 
 impl Past {
     pub fn new(id: u64) -> Past {
@@ -116,6 +121,7 @@ impl Past {
             frame: FRAME,
             stickiness_micros: STICKINESS_MICROS,
             lease: None,
+            settings: None,
         }
     }
 
@@ -188,13 +194,18 @@ impl Past {
         self
     }
 
+    pub fn set(mut self, settings: Settings) -> Past {
+        self.settings = Some(settings);
+        self
+    }
+
     pub fn stickiness(mut self, micros: u64) -> Past {
         self.stickiness_micros = micros;
         self
     }
 
     pub fn config(&self) -> raft_core::Config {
-        if self.frame == FRAME && self.lease.is_none() {
+        if self.frame == FRAME && self.lease.is_none() && self.settings.is_none() {
             return config(self.id);
         }
         let builder = raft_core::Config::builder(NodeId::new(self.id))
@@ -209,7 +220,8 @@ impl Past {
             Some(drift_ppm) => builder.lease(drift_ppm),
             None => builder,
         };
-        builder.build().unwrap()
+        let settings = self.settings.unwrap_or(|builder| builder);
+        settings(builder).build().unwrap()
     }
 
     /// The one record that holds all of it.

@@ -96,15 +96,14 @@ impl Members {
         store: &Store,
         settings: &Settings,
         links: &mut Links,
-        proposed: &mut LogIndex,
     ) {
         if raft.is_established() {
-            self.announce_self(raft, store, settings, proposed);
+            self.announce_self(raft, store, settings);
             promote(raft, store);
         }
         let now = Clock::now();
         self.tasks.retain_mut(|task| {
-            let step = match task.step(raft, store, links, proposed) {
+            let step = match task.step(raft, store, links) {
                 Step::Wait if now >= task.end => Step::Refused(match task.accepted {
                     Some(_) => "UNCERTAIN the change is in the log and not committed yet".into(),
                     None => "TRYAGAIN the change was not possible in time".into(),
@@ -128,13 +127,7 @@ impl Members {
     }
 
     /// The leader makes known where it listens, unless everybody knows.
-    fn announce_self(
-        &mut self,
-        raft: &mut Machine,
-        store: &Store,
-        settings: &Settings,
-        proposed: &mut LogIndex,
-    ) {
+    fn announce_self(&mut self, raft: &mut Machine, store: &Store, settings: &Settings) {
         if self.announced_in == Some(raft.term()) {
             return;
         }
@@ -143,23 +136,17 @@ impl Members {
             settings.listen.to_string(),
         );
         let id = settings.id;
-        if announce(raft, store, id, &peer, &client, proposed) {
+        if announce(raft, store, id, &peer, &client) {
             self.announced_in = Some(raft.term());
-            forget_strangers(raft, store, proposed);
+            forget_strangers(raft, store);
         }
     }
 }
 
 impl Task {
-    fn step(
-        &mut self,
-        raft: &mut Machine,
-        store: &Store,
-        links: &mut Links,
-        proposed: &mut LogIndex,
-    ) -> Step {
+    fn step(&mut self, raft: &mut Machine, store: &Store, links: &mut Links) -> Step {
         if let Some(accepted) = self.accepted {
-            return self.conclude(accepted, raft, links, store, proposed);
+            return self.conclude(accepted, raft, links, store);
         }
         if !raft.is_leader() {
             return Step::Refused("TRYAGAIN this node ceased to lead; nothing changed".into());
@@ -185,7 +172,7 @@ impl Task {
                     _ => {}
                 }
                 let node = identity.node.value();
-                if !self.is_announced && !announce(raft, store, node, peer, client, proposed) {
+                if !self.is_announced && !announce(raft, store, node, peer, client) {
                     return Step::Wait;
                 }
                 self.is_announced = true;
@@ -195,12 +182,12 @@ impl Task {
                 Change::AddLearner(*identity)
             }
             Wish::Remove(node) => Change::Remove(*node),
-            Wish::Demote(node) => match self.want_vote(*node, false, raft, store, proposed) {
+            Wish::Demote(node) => match self.want_vote(*node, false, raft, store) {
                 Step::Done => Change::Demote(*node),
                 step => return step,
             },
             // As for a newcomer, the vote comes by itself.
-            Wish::Promote(node) => return self.want_vote(*node, true, raft, store, proposed),
+            Wish::Promote(node) => return self.want_vote(*node, true, raft, store),
         };
         match raft.reconfigure(&[change]) {
             Ok(id) => {
@@ -224,7 +211,6 @@ impl Task {
         is_wanted: bool,
         raft: &mut Machine,
         store: &Store,
-        proposed: &mut LogIndex,
     ) -> Step {
         let node = node.value();
         let Some(address) = store.address(node) else {
@@ -234,7 +220,7 @@ impl Task {
             return Step::Done;
         }
         let change = Applied::Vote { node, is_wanted };
-        self.is_announced = self.is_announced || propose(raft, store, change, proposed);
+        self.is_announced = self.is_announced || propose(raft, store, change);
         Step::Wait
     }
 
@@ -245,13 +231,12 @@ impl Task {
         raft: &mut Machine,
         links: &mut Links,
         store: &Store,
-        proposed: &mut LogIndex,
     ) -> Step {
         let is_here = raft.term() == accepted.term;
         if raft.commit() >= accepted.index && is_here {
             if let Wish::Remove(node) = &self.wish {
                 links.remove(*node);
-                forget(raft, store, node.value(), proposed);
+                forget(raft, store, node.value());
             }
             return Step::Done;
         }
@@ -282,24 +267,17 @@ fn promote(raft: &mut Machine, store: &Store) {
 }
 
 /// Makes known where a node listens, unless that is known; says whether it is, or will be.
-fn announce(
-    raft: &mut Machine,
-    store: &Store,
-    node: u64,
-    peer: &str,
-    client: &str,
-    proposed: &mut LogIndex,
-) -> bool {
+fn announce(raft: &mut Machine, store: &Store, node: u64, peer: &str, client: &str) -> bool {
     let is_known = store
         .address(node)
         .is_some_and(|known| *known.peer == *peer && *known.client == *client);
     let change = Applied::Address { node, peer, client };
-    is_known || propose(raft, store, change, proposed)
+    is_known || propose(raft, store, change)
 }
 
 /// Forgets where those listen who are no members: the leader that removed them may have lost its office
 /// before it could, and a recovered group has lost all others.
-fn forget_strangers(raft: &mut Machine, store: &Store, proposed: &mut LogIndex) {
+fn forget_strangers(raft: &mut Machine, store: &Store) {
     let is_member = |node: u64| {
         let mut members = raft.members();
         members.any(|seat| seat.identity.node.value() == node)
@@ -307,31 +285,20 @@ fn forget_strangers(raft: &mut Machine, store: &Store, proposed: &mut LogIndex) 
     let known = store.addresses().map(|(node, _)| node);
     let strangers: Vec<u64> = known.filter(|node| !is_member(*node)).collect();
     for node in strangers {
-        forget(raft, store, node, proposed);
+        forget(raft, store, node);
     }
 }
 
-fn forget(raft: &mut Machine, store: &Store, node: u64, proposed: &mut LogIndex) {
+fn forget(raft: &mut Machine, store: &Store, node: u64) {
     if store.address(node).is_some() {
         // An address too many does no harm.
-        propose(raft, store, Applied::Forget { node }, proposed);
+        propose(raft, store, Applied::Forget { node });
     }
 }
 
-fn propose(
-    raft: &mut Machine,
-    store: &Store,
-    change: Applied<'_>,
-    proposed: &mut LogIndex,
-) -> bool {
+fn propose(raft: &mut Machine, store: &Store, change: Applied<'_>) -> bool {
     let stamp = Timestamp::now().max(store.clock());
     let mut payload = Vec::new();
     Operation { stamp, change }.encode(&mut payload);
-    match raft.propose(&payload) {
-        Ok(id) => {
-            *proposed = id.index;
-            true
-        }
-        Err(_) => false,
-    }
+    raft.propose(&payload).is_ok()
 }
