@@ -330,11 +330,9 @@ fn what_does_not_fit_is_refused() {
     // A window that holds the log and no configuration more.
     let large = vec![(1, Item::Command(vec![0; 600])); 12];
     let full = Past::new(1).items(&large);
-    let windows = (0..WINDOW).step_by(8).skip_while(|window| {
-        let Ok(mut recovered) = Recovered::<_, MEMBERS>::new(vec![0; *window]) else {
-            return true;
-        };
-        recovered.replay(&full.record()).is_err()
+    let windows = (0..=WINDOW).step_by(8).filter(|window| {
+        let recovered = Recovered::<_, MEMBERS>::new(vec![0; *window]);
+        recovered.is_ok_and(|mut recovered| recovered.replay(&full.record()).is_ok())
     });
     let outcomes: Vec<_> = windows.map(|window| recover(&full, window, 0)).collect();
     let refused = |outcome: &&Result<(), RecoverError>| {
@@ -344,6 +342,9 @@ fn what_does_not_fit_is_refused() {
         matches!(error, RestoreError::WindowTooSmall { .. })
     };
     let count = outcomes.iter().filter(refused).count();
-    assert!(count > 0 && count < outcomes.len(), "{count}");
-    assert!(outcomes[count..].iter().all(Result::is_ok));
+    assert!(count > 0, "of {}", outcomes.len());
+    // A window that is a little longer may have more places and less room; a long one has both.
+    let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    assert_eq!(count + accepted, outcomes.len());
+    assert_eq!(outcomes.last(), Some(&Ok(())));
 }
