@@ -54,7 +54,7 @@ pub fn recover(directory: &Path, window_len: usize, consent: Consent) -> anyhow:
         let saved = Snapshots::new(directory.to_owned()).load(&snapshot);
         saved.with_context(|| format!("the snapshot in {shown} cannot be used"))?;
     }
-    let config = settings.config()?;
+    let config = settings.config(None)?;
     let raft: Result<Machine, RecoverError> =
         Raft::recover(config, recovered, applied, seed(), Instant::ZERO);
     let raft = raft.with_context(|| format!("{shown} cannot be recovered"))?;

@@ -182,12 +182,16 @@ impl Task {
                 Change::AddLearner(*identity)
             }
             Wish::Remove(node) => Change::Remove(*node),
-            Wish::Demote(node) => match self.want_vote(*node, false, raft, store) {
-                Step::Done => Change::Demote(*node),
-                step => return step,
-            },
+            Wish::Demote(node) => {
+                match want_vote(*node, false, &mut self.is_announced, raft, store) {
+                    Step::Done => Change::Demote(*node),
+                    step => return step,
+                }
+            }
             // As for a newcomer, the vote comes by itself.
-            Wish::Promote(node) => return self.want_vote(*node, true, raft, store),
+            Wish::Promote(node) => {
+                return want_vote(*node, true, &mut self.is_announced, raft, store);
+            }
         };
         match raft.reconfigure(&[change]) {
             Ok(id) => {
@@ -202,26 +206,6 @@ impl Task {
             Err(ReconfigureError::AlreadyLearner(_)) => Step::Done,
             Err(refused) => Step::Refused(format!("ERR {refused}")),
         }
-    }
-
-    /// Sees to it that everybody knows whether a node is to have a vote.
-    fn want_vote(
-        &mut self,
-        node: NodeId,
-        is_wanted: bool,
-        raft: &mut Machine,
-        store: &Store,
-    ) -> Step {
-        let node = node.value();
-        let Some(address) = store.address(node) else {
-            return Step::Refused(format!("ERR node {node} is no member"));
-        };
-        if address.is_learner != is_wanted {
-            return Step::Done;
-        }
-        let change = Applied::Vote { node, is_wanted };
-        self.is_announced = self.is_announced || propose(raft, store, change);
-        Step::Wait
     }
 
     /// Waits until the change is committed.
@@ -245,6 +229,26 @@ impl Task {
             false => Step::Refused("UNCERTAIN the leadership was lost on the way".into()),
         }
     }
+}
+
+/// Sees to it that everybody knows whether a node is to have a vote.
+fn want_vote(
+    node: NodeId,
+    is_wanted: bool,
+    is_announced: &mut bool,
+    raft: &mut Machine,
+    store: &Store,
+) -> Step {
+    let node = node.value();
+    let Some(address) = store.address(node) else {
+        return Step::Refused(format!("ERR node {node} is no member"));
+    };
+    if address.is_learner != is_wanted {
+        return Step::Done;
+    }
+    let change = Applied::Vote { node, is_wanted };
+    *is_announced = *is_announced || propose(raft, store, change);
+    Step::Wait
 }
 
 /// Gives a vote to a learner that has caught up, unless it is to stay one.
