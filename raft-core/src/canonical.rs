@@ -354,6 +354,16 @@ impl Form<'_> {
                 self.index(reply.index);
             }
             Body::TimeoutNow => self.put(10),
+            Body::Quiet(quiet) => {
+                self.put(11);
+                self.index(quiet.commit);
+                self.round(quiet.round);
+            }
+            Body::QuietReply(reply) => {
+                self.put(12);
+                self.round(reply.round);
+                self.flag(reply.is_quiet);
+            }
         }
     }
 }

@@ -73,6 +73,11 @@ pub enum Event {
     /// This node was removed while it was away: it is out of the group, and does not stand for
     /// election unless it is let in again.
     Removed,
+    /// The node went quiet by agreement, or woke: see [`quiet_after`](crate::ConfigBuilder::quiet_after).
+    QuietChanged {
+        /// Whether it is quiet now.
+        is_quiet: bool,
+    },
     /// The node has stopped for good.
     Faulted(Fault),
 }
@@ -120,6 +125,7 @@ enum Kind {
     SnapshotFrameTooSmall,
     TransferFailed,
     Removed,
+    QuietChanged,
     Faulted,
 }
 
@@ -139,6 +145,7 @@ pub(crate) struct Events {
     dropped: Option<(NodeId, DropReason)>,
     dropped_count: u32,
     transfer_to: Option<NodeId>,
+    is_quiet: bool,
     fault: Option<Fault>,
 }
 
@@ -190,6 +197,10 @@ impl Events {
                 Kind::TransferFailed
             }
             Event::Removed => Kind::Removed,
+            Event::QuietChanged { is_quiet } => {
+                self.is_quiet = is_quiet;
+                Kind::QuietChanged
+            }
             Event::Faulted(fault) => {
                 self.fault = Some(fault);
                 Kind::Faulted
@@ -244,6 +255,9 @@ impl Events {
                 to: self.transfer_to.take()?,
             }),
             Kind::Removed => Some(Event::Removed),
+            Kind::QuietChanged => Some(Event::QuietChanged {
+                is_quiet: take(&mut self.is_quiet),
+            }),
             Kind::Faulted => self.fault.take().map(Event::Faulted),
         }
     }
@@ -283,6 +297,7 @@ mod tests {
         Event::SnapshotFrameTooSmall,
         Event::TransferFailed { to: NodeId::new(8) },
         Event::Removed,
+        Event::QuietChanged { is_quiet: true },
     ];
 
     #[test]

@@ -41,10 +41,10 @@ fn sets_are_written_in_one_way() {
     }
     for flags in [0, 9, 255] {
         let mut bytes = [0; 60];
-        (bytes[0], bytes[1]) = (0x1b, flags);
+        (bytes[0], bytes[1]) = (0x1d, flags);
         assert_eq!(
             wire::decode_frame(&bytes),
-            Err(wire::DecodeError::UnknownKind(0x1b))
+            Err(wire::DecodeError::UnknownKind(0x1d))
         );
     }
     said.with(1, 1, 0, |message| {

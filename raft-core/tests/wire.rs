@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use raft_core::wire::{self, DecodeError, EncodeError};
 use raft_core::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, EntryId, GroupId, Incarnation,
-    LogIndex, Message, PreVote, PreVoteReply, ReadReply, ReadRequest, Reject, Round, Snapshot,
-    Term, Vote, VoteReply,
+    LogIndex, Message, PreVote, PreVoteReply, Quiet, QuietReply, ReadReply, ReadRequest, Reject,
+    Round, Snapshot, Term, Vote, VoteReply,
 };
 
 /// A message together with the bytes that its body borrows.
@@ -136,6 +136,12 @@ fn body() -> impl Strategy<Value = OwnedBody> {
             })
             .prop_map(|reply| OwnedBody::Plain(Body::ReadReply(reply))),
         Just(OwnedBody::Plain(Body::TimeoutNow)),
+        (index(), round())
+            .prop_map(|(commit, round)| Quiet { commit, round })
+            .prop_map(|quiet| OwnedBody::Plain(Body::Quiet(quiet))),
+        (round(), any::<bool>())
+            .prop_map(|(round, is_quiet)| QuietReply { round, is_quiet })
+            .prop_map(|reply| OwnedBody::Plain(Body::QuietReply(reply))),
         any::<bool>()
             .prop_map(|is_granted| VoteReply { is_granted })
             .prop_map(|reply| OwnedBody::Plain(Body::VoteReply(reply))),
@@ -215,7 +221,7 @@ proptest! {
 
     #[test]
     fn unknown_kinds_are_refused(owned in message(), kind in 0..16_u8) {
-        prop_assume!(!(1..=10).contains(&kind));
+        prop_assume!(!(1..=12).contains(&kind));
         let mut frame = owned.encoded();
         frame[0] = (wire::VERSION << 4) | kind;
         prop_assert_eq!(wire::decode(&frame), Err(DecodeError::UnknownKind(frame[0])));
@@ -224,7 +230,7 @@ proptest! {
     #[test]
     fn unknown_flags_are_refused(owned in message(), flags in any::<u8>()) {
         let known: u8 = match owned.message().body {
-            Body::Vote(_) | Body::VoteReply(_) => 1,
+            Body::Vote(_) | Body::VoteReply(_) | Body::QuietReply(_) => 1,
             // Each of two, and never both.
             Body::PreVoteReply(_) if flags == 3 => 0,
             Body::PreVoteReply(_) => 3,
@@ -234,7 +240,8 @@ proptest! {
             | Body::Chunk(_)
             | Body::ReadRequest(_)
             | Body::ReadReply(_)
-            | Body::TimeoutNow => 0,
+            | Body::TimeoutNow
+            | Body::Quiet(_) => 0,
         };
         prop_assume!(flags & !known != 0);
         let mut frame = owned.encoded();

@@ -38,6 +38,7 @@ impl Node {
             "the term never falls",
         )?;
         self.check_reads()?;
+        self.check_quiet()?;
         self.check_role(last.index)
     }
 

@@ -4,8 +4,8 @@ use super::*;
 use crate::durable::Snapshot;
 use crate::entry::Entries;
 use crate::message::{
-    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply, ReadReply,
-    ReadRequest, Reject, Vote, VoteReply,
+    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply, Quiet,
+    QuietReply, ReadReply, ReadRequest, Reject, Vote, VoteReply,
 };
 use crate::types::{EntryId, GroupId, Incarnation, LogIndex, Round, Term};
 
@@ -52,6 +52,14 @@ pub fn decode(frame: &[u8]) -> Result<Message<'_>, DecodeError> {
             index: LogIndex::new(reader.u64()?),
         }),
         (KIND_TIMEOUT_NOW, 0) => Body::TimeoutNow,
+        (KIND_QUIET, 0) => Body::Quiet(Quiet {
+            commit: LogIndex::new(reader.u64()?),
+            round: Round::new(round | u64::from(reader.u32()?)),
+        }),
+        (KIND_QUIET_REPLY, 0..=1) => Body::QuietReply(QuietReply {
+            round: Round::new(round | u64::from(reader.u32()?)),
+            is_quiet: flags & FLAG_QUIET != 0,
+        }),
         _ => return Err(DecodeError::UnknownKind(version_kind)),
     };
     if !reader.rest.is_empty() {
@@ -77,8 +85,7 @@ pub(crate) struct Head {
     pub(crate) term: Term,
 }
 
-const TAG_APPEND: [u8; 2] = [VERSION << 4 | KIND_APPEND, 0];
-const TAG_ACK: [u8; 2] = [VERSION << 4 | KIND_ACK, 0];
+const TAG_APPEND: [u8; 2] = [(VERSION << 4) | KIND_APPEND, 0];
 
 impl Head {
     #[inline]
@@ -107,7 +114,8 @@ impl Head {
     #[inline]
     pub(crate) fn is_frequent(&self) -> bool {
         let [version_kind, flags] = self.tag;
-        self.tag == TAG_APPEND || (version_kind == TAG_ACK[0] && flags <= FLAG_REJECT | FLAG_CHUNK)
+        let is_ack = version_kind == (VERSION << 4) | KIND_ACK;
+        self.is_append() || (is_ack && flags <= FLAG_REJECT | FLAG_CHUNK)
     }
 
     /// What follows it if it is an append.

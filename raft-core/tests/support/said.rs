@@ -2,8 +2,8 @@
 
 use raft_core::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, Entry, EntryId, EntryKind, GroupId,
-    Incarnation, LogIndex, Message, PreVote, PreVoteReply, ReadReply, ReadRequest, Reject, Round,
-    Seat, Snapshot, Term, Vote, VoteReply,
+    Incarnation, LogIndex, Message, PreVote, PreVoteReply, Quiet, QuietReply, ReadReply,
+    ReadRequest, Reject, Round, Seat, Snapshot, Term, Vote, VoteReply,
 };
 
 use super::past::{GROUP, Item, STICKINESS_MICROS, encode_entries, encode_seats, voters};
@@ -62,6 +62,18 @@ pub enum Said {
         index: u64,
     },
     TimeoutNow,
+    Quiet {
+        commit: u64,
+        round: u64,
+    },
+    /// The sender agreed and is quiet.
+    Agree {
+        round: u64,
+    },
+    /// The sender is awake.
+    Awake {
+        round: u64,
+    },
 }
 
 pub fn ack(verified: u64, round: u64) -> Said {
@@ -211,6 +223,18 @@ impl Said {
                 index: LogIndex::new(*index),
             }),
             Said::TimeoutNow => Body::TimeoutNow,
+            Said::Quiet { commit, round } => Body::Quiet(Quiet {
+                commit: LogIndex::new(*commit),
+                round: Round::new(*round),
+            }),
+            Said::Agree { round } => Body::QuietReply(QuietReply {
+                round: Round::new(*round),
+                is_quiet: true,
+            }),
+            Said::Awake { round } => Body::QuietReply(QuietReply {
+                round: Round::new(*round),
+                is_quiet: false,
+            }),
         };
         then(Message {
             group: GroupId::new(GROUP),
@@ -281,6 +305,16 @@ impl Said {
                 index: reply.index.value(),
             },
             Body::TimeoutNow => Said::TimeoutNow,
+            Body::Quiet(quiet) => Said::Quiet {
+                commit: quiet.commit.value(),
+                round: quiet.round.value(),
+            },
+            Body::QuietReply(reply) if reply.is_quiet => Said::Agree {
+                round: reply.round.value(),
+            },
+            Body::QuietReply(reply) => Said::Awake {
+                round: reply.round.value(),
+            },
         }
     }
 }

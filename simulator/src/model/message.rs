@@ -3,14 +3,20 @@
 use quorum::NodeId;
 use raft_core::{Body, Message};
 
-use super::{Abstract, Configuration, Entry, Id, Role, must};
+use super::{Abstract, Compacted, Configuration, Entry, Id, Role, must};
 
-/// Whether the papers allow a node in this state to send this message.
+/// Whether the papers allow a node in this state to send this message. The leader of the papers
+/// has its whole log: `compacted` is what any node has dropped of it.
 ///
 /// # Errors
 ///
 /// The rule that does not, with the section that it comes from.
-pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result<(), String> {
+pub fn check_sent(
+    state: &Abstract,
+    compacted: &Compacted,
+    to: NodeId,
+    message: &Message<'_>,
+) -> Result<(), String> {
     let term = u64::from(message.term.value());
     must(to != state.me.node, || "a node talks to itself".into())?;
     must(message.incarnation == state.me.incarnation, || {
@@ -54,13 +60,16 @@ pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result
                 format!("§3.5: {:?} sends entries", state.role)
             })?;
             let prev = Id::from(append.prev);
-            must(state.log.term(prev.index) == Some(prev.term), || {
+            let term = state.log.term(prev.index);
+            let term = term.or_else(|| compacted.term(prev.index));
+            must(term == Some(prev.term), || {
                 format!("§3.5: {prev:?} is not in the leader's log")
             })?;
             let mut end = prev.index;
             for entry in append.entries.iter(append.prev.index.next()) {
                 end = entry.id.index.value();
-                must(state.log.entry(end) == Some(&Entry::of(&entry)), || {
+                let known = state.log.entry(end).or_else(|| compacted.entry(end));
+                must(known == Some(&Entry::of(&entry)), || {
                     format!("§3.5: entry {end} is not that of the leader's log")
                 })?;
             }
@@ -119,6 +128,31 @@ pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result
                 format!("§6.4: a read is answered as of {}", reply.index)
             })
         }
+        Body::Quiet(quiet) => {
+            must(state.role == Role::Leader, || {
+                format!("quiet: {:?} asks for silence", state.role)
+            })?;
+            must(
+                quiet.commit.value() == state.commit && state.commit == last.index,
+                || format!("quiet: up to {last:?} there is work, {quiet:?}"),
+            )?;
+            let mut members = state.matched.iter();
+            let is_level =
+                members.any(|(member, matched)| member.node == to && *matched == last.index);
+            must(is_level, || format!("quiet: node {to} is not level"))
+        }
+        Body::QuietReply(reply) if reply.is_quiet => {
+            must(is_followed && state.is_quiet, || {
+                format!("quiet: an awake node agrees with node {to}")
+            })?;
+            must(
+                state.commit == last.index && state.durable.index == last.index,
+                || "quiet: who has something to do agrees".into(),
+            )
+        }
+        Body::QuietReply(_) => must(state.role != Role::Leader, || {
+            "quiet: a leader says that it is awake".into()
+        }),
         Body::TimeoutNow => {
             must(state.role == Role::Leader, || {
                 format!("§3.10: {:?} tells another to stand", state.role)

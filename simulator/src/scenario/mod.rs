@@ -110,6 +110,12 @@ pub struct Knobs {
     pub lease: Option<u32>,
     /// One frame reaches everybody: leaders speak to all who are level at once.
     pub is_shared: bool,
+    /// After how long an idle group may be quiet, if it may.
+    pub quiet: Option<clocks::Duration>,
+    /// The hosts that never are, one bit each.
+    pub never_quiet: u64,
+    /// How many steps of priority each host is below the highest.
+    pub lags: [u8; HOSTS_MAX],
     /// What is broken on purpose.
     pub sabotage: Sabotage,
     /// After how many borrows memory rots, if that is what is broken.
@@ -155,6 +161,9 @@ impl Default for Knobs {
             clock_rate: 0,
             lease: None,
             is_shared: false,
+            quiet: None,
+            never_quiet: 0,
+            lags: [0; HOSTS_MAX],
             sabotage: Sabotage::None,
             rot: crate::world::ROT_AFTER,
             members: 0,
@@ -180,6 +189,9 @@ impl Knobs {
             clock_rate: swarm.clock_rate_ppm,
             lease: swarm.lease_drift_ppm,
             is_shared: swarm.is_shared,
+            quiet: swarm.quiet_after,
+            never_quiet: swarm.never_quiet,
+            lags: swarm.lags,
             sabotage,
             ..Knobs::default()
         }
@@ -203,6 +215,9 @@ impl Knobs {
             clock_rate_ppm: self.clock_rate,
             lease_drift_ppm: self.lease,
             is_shared: self.is_shared,
+            quiet_after: self.quiet,
+            never_quiet: self.never_quiet,
+            lags: self.lags,
             // Nothing strikes by itself.
             storm: millis(1 << 40),
             fault_interval: millis(1 << 40),

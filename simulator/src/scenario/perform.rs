@@ -221,6 +221,7 @@ impl Teller {
             }
             Decision::Read(host, count) => world.read_at(host.into(), count.into())?,
             Decision::Campaign(host) => world.campaign(host.into())?,
+            Decision::Rouse(host) => world.rouse(host.into())?,
             Decision::Transfer(host, to) => {
                 let raft = world.hosts[usize::from(host)].raft.as_ref();
                 if !raft.is_some_and(|raft| raft.is_leader()) {
@@ -270,7 +271,10 @@ impl Teller {
                 world.network.heal();
                 world.announce(0, &step.decision);
             }
-            Decision::Busy(host, peers) => world.network.block_links(host.into(), peers),
+            Decision::Busy(host, peers) => {
+                world.network.block_links(host.into(), peers);
+                world.announce(host.into(), &step.decision);
+            }
             Decision::Free(host) => world.links_free(host.into())?,
             Decision::Lose(_) | Decision::Hold(_) | Decision::Stall(_) | Decision::Flow(_) => {
                 self.arrange(&step.decision)

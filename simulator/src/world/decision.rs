@@ -33,11 +33,15 @@ pub enum FrameKind {
     ReadReply,
     /// Tells another to stand for election.
     TimeoutNow,
+    /// Asks a follower to be silent.
+    Quiet,
+    /// The answer, or that somebody is awake.
+    QuietReply,
 }
 
 impl FrameKind {
     /// All of them, with their words.
-    pub const ALL: [(&'static str, FrameKind); 10] = [
+    pub const ALL: [(&'static str, FrameKind); 12] = [
         ("pre-vote", FrameKind::PreVote),
         ("pre-vote-reply", FrameKind::PreVoteReply),
         ("vote", FrameKind::Vote),
@@ -48,6 +52,8 @@ impl FrameKind {
         ("read-request", FrameKind::ReadRequest),
         ("read-reply", FrameKind::ReadReply),
         ("timeout-now", FrameKind::TimeoutNow),
+        ("quiet", FrameKind::Quiet),
+        ("quiet-reply", FrameKind::QuietReply),
     ];
 
     /// Its word.
@@ -100,6 +106,8 @@ impl FrameName {
             Body::ReadRequest(_) => (FrameKind::ReadRequest, (0, 0)),
             Body::ReadReply(_) => (FrameKind::ReadReply, (0, 0)),
             Body::TimeoutNow => (FrameKind::TimeoutNow, (0, 0)),
+            Body::Quiet(_) => (FrameKind::Quiet, (0, 0)),
+            Body::QuietReply(_) => (FrameKind::QuietReply, (0, 0)),
         };
         FrameName {
             kind,
@@ -272,6 +280,8 @@ pub enum Decision {
     Read(u8, u32),
     /// A host is told to start an election.
     Campaign(u8),
+    /// A host is told to wake its group.
+    Rouse(u8),
     /// A host is told to hand its office to another.
     Transfer(u8, u8),
     /// A host is told to change the membership.
@@ -333,6 +343,7 @@ impl Decision {
             | Decision::Propose(host, ..)
             | Decision::Read(host, _)
             | Decision::Campaign(host)
+            | Decision::Rouse(host)
             | Decision::Transfer(host, _)
             | Decision::Reconfigure(host, _)
             | Decision::Unreachable(host, _)

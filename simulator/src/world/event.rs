@@ -133,27 +133,6 @@ impl World {
         Ok(piece.unwrap_or_default())
     }
 
-    /// A transport tells a host that it does not reach another.
-    pub(crate) fn notice_unreachable(
-        &mut self,
-        number: usize,
-        peer: usize,
-    ) -> Result<(), Violation> {
-        let host = &mut self.hosts[number];
-        let local = host.tell(self.now);
-        let Some(raft) = host.raft.as_mut() else {
-            return Ok(());
-        };
-        self.stats.add(Count::Event);
-        let decision = || Decision::Unreachable(number as u8, peer as u8);
-        self.trace.decide(self.now, number, decision);
-        let _ = raft.handle_unreachable(local, node(peer));
-        self.oracles
-            .on_step(number, || Input::Unreachable, &self.hosts)?;
-        self.observe(number)?;
-        self.drain(number)
-    }
-
     /// A host that had too much for its links sends the rest. Where there is none, nothing
     /// happened.
     pub(crate) fn links_free(&mut self, host: usize) -> Result<(), Violation> {

@@ -46,6 +46,10 @@ counts! {
     ReadFailed = "reads that failed";
     /// A leader began to hand over its office.
     Transfer = "transfers begun";
+    /// A leader went quiet with its group.
+    Quiet = "groups gone quiet";
+    /// A quiet host was told to wake its group.
+    Rouse = "quiet hosts told to wake";
     /// A proposal found no room.
     ProposalRefused = "proposals refused for lack of room";
     /// Uncommitted entries gave way.
@@ -56,6 +60,14 @@ counts! {
     PieceStored = "snapshot pieces stored";
     /// A host compacted its log.
     Compaction = "compactions";
+    /// A leader did not compact, because a member would have been outrun.
+    CompactionHeld = "compactions held back";
+    /// A driver lent older entries.
+    Loan = "older entries lent";
+    /// A driver did not have the older entries that a member needs.
+    LoanDeclined = "older entries not there to be lent";
+    /// Too much waited for its commit.
+    ProposalHeld = "proposals refused for what is uncommitted";
     /// A configuration with two majorities came into force.
     Joint = "joint configurations entered";
     /// A configuration was taken back with its entry.

@@ -4,6 +4,7 @@
 //! quiet stretches in which only few things go wrong. So each seed draws which classes of fault it
 //! has at all, and how hard each strikes (swarm testing, `[Groce12]`).
 
+mod flow;
 mod lease_trial;
 
 use core::fmt;
@@ -12,6 +13,8 @@ use clocks::Duration;
 
 use crate::world::memory::WINDOW_BYTES_MAX;
 use crate::world::random::{Random, Stream};
+
+pub use flow::Flow;
 
 /// The most hosts of a world, and the most members of a configuration.
 pub const HOSTS_MAX: usize = 7;
@@ -77,6 +80,12 @@ pub struct Swarm {
     pub lease_drift_ppm: Option<u32>,
     /// All hosts hear what one sends: a leader speaks to all who are level at once.
     pub is_shared: bool,
+    /// After how long an idle group may be quiet, if it may.
+    pub quiet_after: Option<Duration>,
+    /// The hosts that never are, one bit each.
+    pub never_quiet: u64,
+    /// How many steps of priority each host is below the highest.
+    pub lags: [u8; HOSTS_MAX],
     /// The mean time between proposals.
     pub propose_interval: Duration,
     /// Commands proposed at once, at most.
@@ -105,6 +114,8 @@ pub struct Swarm {
     pub falls_apart: bool,
     /// Frames damaged on their way.
     pub corruption: u64,
+    /// What may be under way, and what is kept for who lags behind.
+    pub flow: Flow,
     /// Whoever reads asks a host that believes to lead.
     pub reads_at_leaders: bool,
 }
@@ -218,6 +229,9 @@ impl Swarm {
             clock_rate_ppm: 0,
             lease_drift_ppm: None,
             is_shared: false,
+            quiet_after: None,
+            never_quiet: 0,
+            lags: [0; HOSTS_MAX],
             propose_interval: NEVER,
             burst: 1,
             payload_bytes_max: 0,
@@ -232,6 +246,7 @@ impl Swarm {
             has_frozen_minority: false,
             falls_apart: false,
             corruption: 0,
+            flow: Flow::default(),
             reads_at_leaders: false,
         }
     }
@@ -300,9 +315,13 @@ impl Swarm {
             has_frozen_minority: random.chance(500),
             falls_apart: random.chance(250),
             corruption: random.pick(&[0, 0, 5, 50]),
+            flow: Flow::default(),
             lease_drift_ppm: None,
             is_shared: random.chance(250),
             reads_at_leaders: false,
+            quiet_after: None,
+            never_quiet: 0,
+            lags: [0; HOSTS_MAX],
         };
         let mut swarm = match random.chance(lease_trial::PERMILLE) {
             true => swarm.lease_trial(random),
@@ -312,7 +331,8 @@ impl Swarm {
             swarm.weights.clock_drift = random.pick(&[0, 2, 6]);
         }
         swarm.lease_drift_ppm = swarm.lease_allowed();
-        swarm
+        swarm.flow = Flow::draw(random);
+        swarm.with_quiet_and_lags(random)
     }
 
     /// The drift that covers all clocks, if none is set or stands still. A little more, because
@@ -469,8 +489,11 @@ impl fmt::Display for Swarm {
         )?;
         writeln!(
             f,
-            "  work     propose={} burst={} payload={} compact_after={} snapshot_padding={} window={} frame={}",
+            "  work     propose={} quiet_after={} but {:#b} lags={:?} burst={} payload={} compact_after={} snapshot_padding={} window={} frame={}",
             ms(self.propose_interval),
+            self.quiet_after.map_or("never".into(), ms),
+            self.never_quiet,
+            self.lags,
             self.burst,
             self.payload_bytes_max,
             self.compact_after,
@@ -478,6 +501,7 @@ impl fmt::Display for Swarm {
             self.window_bytes,
             self.frame_bytes,
         )?;
+        writeln!(f, "{}", self.flow)?;
         write!(
             f,
             "  faults   every {} clock_rate={}ppm {:?}",
