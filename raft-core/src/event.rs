@@ -107,7 +107,7 @@ pub enum DropReason {
     TooManyMembers,
 }
 
-const KINDS: usize = 14;
+const KINDS: usize = 15;
 
 /// Which event waits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
