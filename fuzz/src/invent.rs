@@ -49,6 +49,7 @@ pub(crate) fn invent<'p>(
         1 => Body::PreVoteReply(PreVoteReply {
             attempt: bytes.number(1) as u32,
             is_granted: bytes.one_in(2),
+            removed_at: bytes.one_in(4).then(|| id(bytes)),
         }),
         2 => Body::Vote(Vote {
             last: id(bytes),

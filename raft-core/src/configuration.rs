@@ -97,6 +97,9 @@ pub enum Change {
     AddVoter(Identity),
     /// Give this learner a vote.
     Promote(NodeId),
+    /// Take this voter's vote; it stays as a learner. A leader may demote itself: it leads until
+    /// the others know, and then follows.
+    Demote(NodeId),
     /// Let this member go.
     Remove(NodeId),
 }
@@ -105,7 +108,7 @@ impl Change {
     pub(crate) const fn node(&self) -> NodeId {
         match self {
             Change::AddLearner(identity) | Change::AddVoter(identity) => identity.node,
-            Change::Promote(node) | Change::Remove(node) => *node,
+            Change::Promote(node) | Change::Demote(node) | Change::Remove(node) => *node,
         }
     }
 }

@@ -250,10 +250,12 @@ pub enum ReconfigureError {
     /// The node to be added is a member already. A new life of it can be added once the old
     /// one has been removed.
     AlreadyMember(NodeId),
-    /// The node to be promoted or removed is no member.
+    /// The node to be promoted, demoted or removed is no member.
     NotAMember(NodeId),
     /// The node to be promoted votes already.
     AlreadyVoter(NodeId),
+    /// The node to be demoted has no vote.
+    AlreadyLearner(NodeId),
     /// Nobody would be left to vote.
     NoVoters,
     /// The old and the new members together are more than the node's table holds.
@@ -292,6 +294,9 @@ impl fmt::Display for ReconfigureError {
             ReconfigureError::AlreadyMember(node) => write!(f, "node {node} is a member already"),
             ReconfigureError::NotAMember(node) => write!(f, "node {node} is no member"),
             ReconfigureError::AlreadyVoter(node) => write!(f, "node {node} votes already"),
+            ReconfigureError::AlreadyLearner(node) => {
+                write!(f, "node {node} is a learner already")
+            }
             ReconfigureError::NoVoters => f.write_str("nobody would be left to vote"),
             ReconfigureError::TooManyMembers { members_max } => {
                 write!(
@@ -431,3 +436,37 @@ impl fmt::Display for RestoreError {
 }
 
 impl core::error::Error for RestoreError {}
+
+/// Why a node cannot go on without its group, see [`Raft::recover`](crate::Raft::recover). Nothing
+/// was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum RecoverError {
+    /// What was stored cannot be restored at all. For a window that is too small: give a larger one.
+    Restore(RestoreError),
+    /// The node holds neither an entry nor a snapshot: found a group instead.
+    NothingToKeep,
+    /// The node's own log says that it is no member, or never was one: choose another survivor.
+    NotAMember,
+    /// The term cannot grow any more.
+    TermsExhausted,
+}
+
+impl From<RestoreError> for RecoverError {
+    fn from(error: RestoreError) -> Self {
+        RecoverError::Restore(error)
+    }
+}
+
+impl fmt::Display for RecoverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RecoverError::Restore(error) => error.fmt(f),
+            RecoverError::NothingToKeep => f.write_str("the node holds no entry and no snapshot"),
+            RecoverError::NotAMember => f.write_str("the node's log says that it is no member"),
+            RecoverError::TermsExhausted => f.write_str("the term cannot grow any more"),
+        }
+    }
+}
+
+impl core::error::Error for RecoverError {}

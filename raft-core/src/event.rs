@@ -70,6 +70,9 @@ pub enum Event {
         /// Who was to lead.
         to: NodeId,
     },
+    /// This node was removed while it was away: it is out of the group, and does not stand for
+    /// election unless it is let in again.
+    Removed,
     /// The node went quiet by agreement, or woke: see [`quiet_after`](crate::ConfigBuilder::quiet_after).
     QuietChanged {
         /// Whether it is quiet now.
@@ -104,7 +107,7 @@ pub enum DropReason {
     TooManyMembers,
 }
 
-const KINDS: usize = 14;
+const KINDS: usize = 15;
 
 /// Which event waits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -121,6 +124,7 @@ enum Kind {
     PersistFailed,
     SnapshotFrameTooSmall,
     TransferFailed,
+    Removed,
     QuietChanged,
     Faulted,
 }
@@ -192,6 +196,7 @@ impl Events {
                 self.transfer_to = Some(to);
                 Kind::TransferFailed
             }
+            Event::Removed => Kind::Removed,
             Event::QuietChanged { is_quiet } => {
                 self.is_quiet = is_quiet;
                 Kind::QuietChanged
@@ -249,6 +254,7 @@ impl Events {
             Kind::TransferFailed => Some(Event::TransferFailed {
                 to: self.transfer_to.take()?,
             }),
+            Kind::Removed => Some(Event::Removed),
             Kind::QuietChanged => Some(Event::QuietChanged {
                 is_quiet: take(&mut self.is_quiet),
             }),
@@ -290,6 +296,7 @@ mod tests {
         Event::PersistFailed,
         Event::SnapshotFrameTooSmall,
         Event::TransferFailed { to: NodeId::new(8) },
+        Event::Removed,
         Event::QuietChanged { is_quiet: true },
     ];
 

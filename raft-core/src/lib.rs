@@ -34,12 +34,13 @@ pub use event::{DropReason, Event};
 pub use flight::InFlight;
 pub use lend::Fetch;
 pub use message::{
-    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply, Quiet,
-    QuietReply, ReadReply, ReadRequest, Reject, Transmit, Vote, VoteReply,
+    Ack, Append, Body, Broadcast, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply,
+    Quiet, QuietReply, ReadReply, ReadRequest, Reject, Transmit, Vote, VoteReply,
 };
 pub use node::RoleName as Role;
 pub use node::outlet::{Outgoing, Wanted};
 pub use node::poll::{Committed, Ready};
+pub use node::recover::Survivor;
 pub use node::restore::Recovered;
 pub use progress::{CatchingUp, MemberProgress};
 pub use raft::{Raft, Status};

@@ -69,6 +69,9 @@ pub struct PreVoteReply {
     pub attempt: u32,
     /// Whether the sender would vote so.
     pub is_granted: bool,
+    /// With a refusal only: what is committed up to this entry does not name the asker. Who lacks
+    /// that entry has been removed and was not told.
+    pub removed_at: Option<EntryId>,
 }
 
 /// Asks for the vote of the message's term.
@@ -224,6 +227,17 @@ pub struct Transmit<'a> {
     /// The receiver.
     pub to: quorum::NodeId,
     /// What to send.
+    pub message: Message<'a>,
+}
+
+/// An append for several members at once, for a medium on which one frame reaches everybody.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[must_use = "a message that is not sent is lost, as in the network"]
+pub struct Broadcast<'a> {
+    /// For whom it is: places in the configuration in force at the append's `prev`, whose members
+    /// ascend by node.
+    pub members: quorum::MemberSet,
+    /// What it says; its body is an append.
     pub message: Message<'a>,
 }
 

@@ -1,12 +1,13 @@
 //! The protocol's state, and the questions one may ask it. No protocol logic stands here:
 //!
-//! - by phase of a call: [`handle`], [`timeout`], [`poll`], [`command`], [`restore`];
-//! - by concern: [`election`], [`flow`], [`follow`], [`hold`], [`lead`], [`lend`],
+//! - by phase of a call: [`handle`], [`timeout`], [`poll`], [`command`], [`restore`], [`recover`];
+//! - by concern: [`broadcast`], [`election`], [`flow`], [`follow`], [`hold`], [`lead`], [`lend`],
 //!   [`membership`], [`quiet`], [`read`], [`snapshot`], [`transfer`].
 //!
 //! The member table is the last field and may be of any capacity behind a reference, so one
 //! instance of the code serves groups of every size.
 
+mod broadcast;
 mod canonical;
 pub(crate) mod command;
 mod election;
@@ -22,6 +23,7 @@ pub(crate) mod outlet;
 pub(crate) mod poll;
 mod quiet;
 mod read;
+pub(crate) mod recover;
 pub(crate) mod restore;
 mod rounds;
 mod snapshot;
@@ -173,6 +175,8 @@ pub(crate) struct Current {
     pub(crate) me: Option<Member>,
     /// This node votes in the configuration before this one.
     pub(crate) was_voter: bool,
+    /// A member says that what is committed goes beyond this log and does not name this node.
+    pub(crate) is_removed: bool,
 }
 
 /// A snapshot that is being received.
@@ -304,9 +308,11 @@ impl Node {
 
     /// Whether this node may stand for election: a voter of the latest configuration or, while
     /// that is uncommitted here, of the one before. Otherwise a node that appended its own
-    /// removal and lost its office could be the only one with the log to win, and not stand.
+    /// removal and lost its office could be the only one with the log to win, and not stand. Whoever
+    /// was told that it is out cannot win, and is silent until a configuration reaches it.
     pub(crate) fn is_electable(&self) -> bool {
-        self.is_voter() || (self.current.was_voter && self.current.index > self.commit)
+        let votes = self.is_voter() || (self.current.was_voter && self.current.index > self.commit);
+        votes && !self.current.is_removed
     }
 
     /// Every member but this node.

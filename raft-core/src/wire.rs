@@ -15,11 +15,15 @@
 //! 20..   body
 //! ```
 
+mod broadcast;
 mod decode;
 mod encode;
 
 use core::fmt;
 
+pub use broadcast::{
+    Frame, broadcast_header_bytes, decode_frame, encode_broadcast, encoded_broadcast_len,
+};
 pub(crate) use decode::Head;
 pub use decode::decode;
 pub(crate) use encode::encode_open;
@@ -52,8 +56,10 @@ const KIND_READ_REPLY: u8 = 9;
 const KIND_TIMEOUT_NOW: u8 = 10;
 const KIND_QUIET: u8 = 11;
 const KIND_QUIET_REPLY: u8 = 12;
+const KIND_BROADCAST: u8 = 13;
 
 const FLAG_GRANTED: u8 = 1;
+const FLAG_REMOVED: u8 = 2;
 const FLAG_TRANSFER: u8 = 1;
 const FLAG_QUIET: u8 = 1;
 const FLAG_REJECT: u8 = 1;
@@ -71,6 +77,8 @@ pub enum EncodeError {
         /// Bytes that the message takes.
         needed: usize,
     },
+    /// A broadcast that names nobody, or carries something else than an append.
+    NoBroadcast,
     /// The chunk's data is not as long as the chunk says, or was not supplied: use
     /// [`encode_chunk`] for a chunk that is sent.
     ChunkData {
@@ -88,6 +96,7 @@ impl fmt::Display for EncodeError {
                     "the frame buffer is too small: {needed} bytes are needed"
                 )
             }
+            EncodeError::NoBroadcast => f.write_str("a broadcast is an append to somebody"),
             EncodeError::ChunkData { wanted } => {
                 write!(f, "the chunk wants exactly {wanted} bytes of snapshot data")
             }

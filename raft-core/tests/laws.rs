@@ -62,6 +62,7 @@ fn no_change_on_error() {
             Change::AddLearner(identity(8)),
         ],
         vec![Change::Promote(NodeId::new(1))],
+        vec![Change::Demote(NodeId::new(9))],
         [1, 2, 3].map(|id| Change::Remove(NodeId::new(id))).to_vec(),
         [5, 6, 7, 8, 9]
             .map(|id| Change::AddLearner(identity(id)))
@@ -324,7 +325,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Drain),
         1 => any::<u8>().prop_map(Step::Propose),
         1 => Just(Step::Campaign),
-        1 => (0_u8..6).prop_map(Step::Reconfigure),
+        1 => (0_u8..7).prop_map(Step::Reconfigure),
         1 => Just(Step::Compact),
         1 => from.clone().prop_map(Step::Unreachable),
         1 => Just(Step::Read),
@@ -382,6 +383,7 @@ fn perform(solo: &mut Solo, outstanding: &mut Option<raft_core::Ticket>, step: S
                 ],
                 vec![Change::Remove(NodeId::new(2))],
                 vec![Change::Remove(NodeId::new(4))],
+                vec![Change::Demote(NodeId::new(2))],
             ];
             let _ = solo.raft.reconfigure(&changes[usize::from(which)]);
         }

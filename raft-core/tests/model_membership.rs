@@ -58,6 +58,7 @@ fn joint(old: &Group, new: &Group) -> Vec<(u64, Standing)> {
     let standing = |id| match (votes(old, id), votes(new, id)) {
         (true, true) => Standing::Voter,
         (false, true) => Standing::Incoming,
+        (true, false) if new.contains_key(&id) => Standing::Demoted,
         (true, false) => Standing::Outgoing,
         (false, false) => Standing::Learner,
     };
@@ -74,7 +75,7 @@ fn changed(group: &Group, changes: &[Change]) -> Result<Group, Vec<ReconfigureEr
     for change in changes {
         let node = match change {
             Change::AddLearner(identity) | Change::AddVoter(identity) => identity.node,
-            Change::Promote(node) | Change::Remove(node) => *node,
+            Change::Promote(node) | Change::Demote(node) | Change::Remove(node) => *node,
         };
         if !seen.insert(node) {
             errors.push(ReconfigureError::Malformed);
@@ -84,13 +85,16 @@ fn changed(group: &Group, changes: &[Change]) -> Result<Group, Vec<ReconfigureEr
             Change::AddLearner(_) | Change::AddVoter(_) if was.is_some() => {
                 errors.push(ReconfigureError::AlreadyMember(node));
             }
-            Change::Promote(_) | Change::Remove(_) if was.is_none() => {
+            Change::Promote(_) | Change::Demote(_) | Change::Remove(_) if was.is_none() => {
                 errors.push(ReconfigureError::NotAMember(node));
             }
             Change::Promote(_) if was == Some(&true) => {
                 errors.push(ReconfigureError::AlreadyVoter(node));
             }
-            Change::AddLearner(_) => drop(new.insert(node.value(), false)),
+            Change::Demote(_) if was == Some(&false) => {
+                errors.push(ReconfigureError::AlreadyLearner(node));
+            }
+            Change::AddLearner(_) | Change::Demote(_) => drop(new.insert(node.value(), false)),
             Change::AddVoter(_) | Change::Promote(_) => drop(new.insert(node.value(), true)),
             Change::Remove(_) => drop(new.remove(&node.value())),
         }
@@ -117,6 +121,7 @@ fn change() -> impl Strategy<Value = Change> {
         (1..8_u64).prop_map(|id| Change::AddLearner(identity(id))),
         (1..8_u64).prop_map(|id| Change::AddVoter(identity(id))),
         (1..8_u64).prop_map(|id| Change::Promote(NodeId::new(id))),
+        (1..8_u64).prop_map(|id| Change::Demote(NodeId::new(id))),
         (1..8_u64).prop_map(|id| Change::Remove(NodeId::new(id))),
     ]
 }
@@ -150,7 +155,7 @@ fn changes_do_what_maps_do() {
     let saw = RefCell::new(BTreeMap::<_, u32>::new());
     let wishes =
         prop::collection::vec((prop::collection::vec(change(), 0..5), any::<bool>()), 1..8);
-    check(600, wishes, |wishes| {
+    check(800, wishes, |wishes| {
         let mut group: Group = [(1, true), (2, true), (3, true)].into();
         let mut solo = Past::new(1).establish();
         let note = |what: &'static str| *saw.borrow_mut().entry(what).or_default() += 1;

@@ -71,7 +71,8 @@ fn messages_return() {
     });
     assert_returns(PreVoteReply {
         attempt: 4,
-        is_granted: true,
+        is_granted: false,
+        removed_at: Some(entry_id()),
     });
     assert_returns(Vote {
         last: entry_id(),

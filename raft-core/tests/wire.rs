@@ -111,10 +111,15 @@ fn body() -> impl Strategy<Value = OwnedBody> {
         (entry_id(), any::<u32>())
             .prop_map(|(last, attempt)| Body::PreVote(PreVote { last, attempt }))
             .prop_map(OwnedBody::Plain),
-        (any::<u32>(), any::<bool>())
-            .prop_map(|(attempt, is_granted)| PreVoteReply {
+        (
+            any::<u32>(),
+            any::<bool>(),
+            proptest::option::of(entry_id())
+        )
+            .prop_map(|(attempt, is_granted, place)| PreVoteReply {
                 attempt,
-                is_granted
+                is_granted,
+                removed_at: place.filter(|_| !is_granted),
             })
             .prop_map(|reply| OwnedBody::Plain(Body::PreVoteReply(reply))),
         (entry_id(), any::<bool>())
@@ -225,7 +230,10 @@ proptest! {
     #[test]
     fn unknown_flags_are_refused(owned in message(), flags in any::<u8>()) {
         let known: u8 = match owned.message().body {
-            Body::PreVoteReply(_) | Body::Vote(_) | Body::VoteReply(_) | Body::QuietReply(_) => 1,
+            Body::Vote(_) | Body::VoteReply(_) | Body::QuietReply(_) => 1,
+            // Each of two, and never both.
+            Body::PreVoteReply(_) if flags == 3 => 0,
+            Body::PreVoteReply(_) => 3,
             Body::Ack(_) => 3,
             Body::PreVote(_)
             | Body::Append(_)

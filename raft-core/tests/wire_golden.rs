@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use clocks::{Duration, Instant};
 use quorum::NodeId;
 use raft_core::{
-    Ack, Append, Body, Change, Chunk, ChunkAck, ChunkData, Config, Entries, EntryId, EntryKind,
-    GroupId, Identity, Incarnation, LogIndex, Message, PreVote, PreVoteReply, Quiet, QuietReply,
-    RECORD_HEADER_BYTES_MAX, Raft, ReadReply, ReadRequest, Recovered, Reject, Round, Snapshot,
-    Standing, Term, Vote, VoteReply, wire,
+    Ack, Append, Body, Broadcast, Change, Chunk, ChunkAck, ChunkData, Config, Entries, EntryId,
+    EntryKind, GroupId, Identity, Incarnation, LogIndex, Message, PreVote, PreVoteReply, Quiet,
+    QuietReply, RECORD_HEADER_BYTES_MAX, Raft, ReadReply, ReadRequest, Recovered, Reject, Round,
+    Snapshot, Standing, Term, Vote, VoteReply, wire,
 };
 
 const DOCUMENT: &str = include_str!("../../docs/WIRE.md");
@@ -91,6 +91,15 @@ fn messages() -> Vec<(&'static str, Body<'static>)> {
             Body::PreVoteReply(PreVoteReply {
                 attempt: 3,
                 is_granted: true,
+                removed_at: None,
+            }),
+        ),
+        (
+            "pre-vote-reply-removed",
+            Body::PreVoteReply(PreVoteReply {
+                attempt: 3,
+                is_granted: false,
+                removed_at: Some(id(1000, 5)),
             }),
         ),
         (
@@ -206,6 +215,27 @@ fn every_kind_of_message_is_as_written() {
         assert_same(name, made, &written);
         assert_eq!(wire::decode(&written), Ok(message), "{name}");
     }
+    let body = Body::Append(Append {
+        prev: id(1000, 5),
+        commit: LogIndex::new(998),
+        round: Round::new(0x0001_0000_0007),
+        entries: Entries::EMPTY,
+    });
+    let broadcast = Broadcast {
+        members: quorum::MemberSet::from_bits(0x0106),
+        message: Message {
+            group: GroupId::new(0x0123_4567_89ab_cdef),
+            incarnation: Incarnation::new(0xa1b2_c3d4),
+            term: Term::new(6),
+            body,
+        },
+    };
+    let written = take(&mut vectors, "broadcast");
+    let mut frame = [0; 256];
+    let made = wire::encode_broadcast(&broadcast, &mut frame).expect("a short one");
+    assert_same("broadcast", made, &written);
+    let decoded = wire::decode_frame(&written);
+    assert_eq!(decoded, Ok(wire::Frame::Many(broadcast)));
     assert!(vectors.is_empty(), "nobody checks {:?}", vectors.keys());
 }
 

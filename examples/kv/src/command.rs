@@ -305,6 +305,16 @@ pub enum Raft<'a> {
         /// The node's id.
         id: u64,
     },
+    /// `RAFT.NODE DEMOTE id`: it loses its vote and stays.
+    Demote {
+        /// The node's id.
+        id: u64,
+    },
+    /// `RAFT.NODE PROMOTE id`: it gets a vote again once it has caught up.
+    Promote {
+        /// The node's id.
+        id: u64,
+    },
     /// `RAFT.TRANSFER_LEADER [id]`.
     Transfer {
         /// Who is to lead; whoever is closest if nobody is named.

@@ -32,6 +32,7 @@ pub mod outbox;
 pub mod overview;
 pub mod port;
 pub mod protection;
+pub mod recover;
 pub mod resp;
 pub mod server;
 pub mod session;

@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use kv::access::Access;
 use kv::overview;
 use kv::protection::{Password, Protection, Trust};
+use kv::recover;
 use kv::server;
 use kv::setup::{self, Settings};
 use kv::tls::{self, Files};
@@ -64,6 +65,24 @@ enum Command {
         /// End when the standard input is closed.
         #[arg(long, hide = true)]
         exit_with_stdin: bool,
+    },
+    /// Go on without the group, with what this node holds, when a majority of the voters is lost for good.
+    ///
+    /// Without --accept-data-loss it changes nothing and says what the node holds: ask all survivors, and recover the
+    /// one with the highest last term, among those the one with the longest log. It founds a new group; the others join
+    /// it with empty directories. What the old group had confirmed and this node does not hold is lost; what this node
+    /// holds and nobody had confirmed comes true. Nodes of the old group must never serve clients again.
+    Recover {
+        /// The data directory of the survivor, which is not running.
+        #[arg(long, value_name = "DIRECTORY")]
+        dir: PathBuf,
+        /// Megabytes of log in memory, as for `serve`.
+        #[arg(long, value_name = "MEGABYTES", default_value_t = 64,
+              value_parser = clap::value_parser!(u16).range(4..=2048))]
+        window: u16,
+        /// Do it.
+        #[arg(long)]
+        accept_data_loss: bool,
     },
     /// Show all members of a group, what each says of itself and how far the leader sees it.
     Status {
@@ -256,6 +275,18 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             metrics,
             exits_with_stdin: exit_with_stdin,
         })?,
+        Command::Recover {
+            dir,
+            window,
+            accept_data_loss,
+        } => {
+            let window_len = usize::from(window) * 1024 * 1024;
+            let consent = match accept_data_loss {
+                true => recover::Consent::Given,
+                false => recover::Consent::Withheld,
+            };
+            print!("{}", recover::recover(&dir, window_len, consent)?);
+        }
         Command::Status {
             member,
             secret,

@@ -95,6 +95,13 @@ pub enum Change<'a> {
         /// Where it listens for clients.
         client: &'a str,
     },
+    /// Says whether a node whose address is known gets a vote once it has caught up.
+    Vote {
+        /// The node's id.
+        node: u64,
+        /// Whether it does.
+        is_wanted: bool,
+    },
     /// Forgets where a removed node listened.
     Forget {
         /// The node's id.
@@ -195,6 +202,7 @@ const PERSIST: u8 = 6;
 const CLEAR: u8 = 7;
 const ADDRESS: u8 = 8;
 const FORGET: u8 = 9;
+const VOTE: u8 = 10;
 
 impl<'a> Operation<'a> {
     /// Appends the encoding. It is longer than the strings in it by at most 28 bytes, plus 5 per string.
@@ -233,6 +241,10 @@ impl<'a> Operation<'a> {
                 strings::push(out, peer.as_bytes());
                 out.extend_from_slice(client.as_bytes());
             }
+            Change::Vote { node, is_wanted } => {
+                out.extend_from_slice(&node.to_le_bytes());
+                out.push(u8::from(is_wanted));
+            }
             Change::Forget { node } => out.extend_from_slice(&node.to_le_bytes()),
         }
     }
@@ -267,6 +279,14 @@ impl<'a> Operation<'a> {
                 peer: text(strings::take(&mut rest)?)?,
                 client: text(core::mem::take(&mut rest))?,
             },
+            VOTE => Change::Vote {
+                node: u64::from_le_bytes(take_array(&mut rest)?),
+                is_wanted: match take_byte(&mut rest)? {
+                    0 => false,
+                    1 => true,
+                    unknown => return Err(DecodeError::Flags(unknown)),
+                },
+            },
             FORGET => Change::Forget {
                 node: u64::from_le_bytes(take_array(&mut rest)?),
             },
@@ -290,6 +310,7 @@ impl Change<'_> {
             Change::Persist { .. } => PERSIST,
             Change::Clear => CLEAR,
             Change::Address { .. } => ADDRESS,
+            Change::Vote { .. } => VOTE,
             Change::Forget { .. } => FORGET,
         }
     }

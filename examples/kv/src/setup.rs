@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use tracing::info;
 
 use crate::access::Access;
-use crate::engine::Machine;
+use crate::engine::{MEMBERS_MAX, Machine};
 use crate::protection::Protection;
 use crate::resp::reply::Reply;
 use crate::storage::{FILE_NAME, Journal, Snapshots, start_record};
@@ -83,7 +83,7 @@ impl Settings {
         words.next().is_none().then_some(settings)
     }
 
-    fn config(&self, drift: Option<u32>) -> anyhow::Result<Config> {
+    pub(crate) fn config(&self, drift: Option<u32>) -> anyhow::Result<Config> {
         let mut builder = Config::builder(NodeId::new(self.id)).frame_bytes_max(FRAME_BYTES_MAX);
         if let Some(drift) = drift {
             if !watch::IS_FIT_FOR_LEASES {
@@ -96,7 +96,7 @@ impl Settings {
 }
 
 /// A number that differs at every start.
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }
 
@@ -190,7 +190,12 @@ fn make_directory(directory: &Path) -> anyhow::Result<Made> {
 }
 
 /// Stores the first record of a new machine.
-fn create(directory: &Path, settings: &Settings, mut raft: Machine) -> anyhow::Result<()> {
+fn create(directory: &Path, settings: &Settings, raft: Machine) -> anyhow::Result<()> {
+    Journal::create(directory, &settings.encode(), &mut first_record(raft)?)
+}
+
+/// The record with which a machine begins.
+pub(crate) fn first_record(mut raft: Machine) -> anyhow::Result<Vec<u8>> {
     let write = raft.poll_persist();
     let write = write.ok_or_else(|| anyhow!("a new node has nothing to store"))?;
     let mut record = Vec::new();
@@ -199,7 +204,7 @@ fn create(directory: &Path, settings: &Settings, mut raft: Machine) -> anyhow::R
     for part in write.record(&mut scratch) {
         record.extend_from_slice(part);
     }
-    Journal::create(directory, &settings.encode(), &mut record)
+    Ok(record)
 }
 
 /// A node as it was found on the disk.
@@ -222,6 +227,48 @@ pub struct Found {
 /// # Errors
 /// One line that says what is wrong: no node, in use, damaged.
 pub fn find(directory: &Path, window_len: usize, drift: Option<u32>) -> anyhow::Result<Found> {
+    let Stored {
+        settings,
+        recovered,
+        journal,
+    } = read(directory, window_len)?;
+    let snapshots = Snapshots::new(directory.to_owned());
+    let snapshot = recovered.snapshot();
+    let store = match snapshot.last.index.value() {
+        0 => Store::default(),
+        _ => snapshots.load(&snapshot)?,
+    };
+    snapshots.clean_up(&snapshot);
+    let applied = snapshot.last.index;
+    let raft = Raft::restore(
+        settings.config(drift)?,
+        recovered,
+        applied,
+        seed(),
+        Instant::ZERO,
+    )
+    .with_context(|| format!("the journal in {} cannot be used", directory.display()))?;
+    Ok(Found {
+        settings,
+        raft,
+        store,
+        journal,
+        snapshots,
+    })
+}
+
+/// What the journal in a data directory holds.
+pub(crate) struct Stored {
+    pub(crate) settings: Settings,
+    pub(crate) recovered: Memory,
+    pub(crate) journal: Journal,
+}
+
+/// What a machine is restored from.
+type Memory = Recovered<Vec<u8>, MEMBERS_MAX>;
+
+/// Reads the journal in a data directory, which belongs to this process from then on.
+pub(crate) fn read(directory: &Path, window_len: usize) -> anyhow::Result<Stored> {
     let mut recovered = Recovered::new(vec![0; window_len])
         .with_context(|| format!("a window of {window_len} bytes"))?;
     let mut refused = None;
@@ -247,28 +294,10 @@ pub fn find(directory: &Path, window_len: usize, drift: Option<u32>) -> anyhow::
     let (journal, settings) = opened?;
     let settings = Settings::decode(&settings)
         .ok_or_else(|| anyhow!("the settings in {} make no sense", directory.display()))?;
-    let snapshots = Snapshots::new(directory.to_owned());
-    let snapshot = recovered.snapshot();
-    let store = match snapshot.last.index.value() {
-        0 => Store::default(),
-        _ => snapshots.load(&snapshot)?,
-    };
-    snapshots.clean_up(&snapshot);
-    let applied = snapshot.last.index;
-    let raft = Raft::restore(
-        settings.config(drift)?,
-        recovered,
-        applied,
-        seed(),
-        Instant::ZERO,
-    )
-    .with_context(|| format!("the journal in {} cannot be used", directory.display()))?;
-    Ok(Found {
+    Ok(Stored {
         settings,
-        raft,
-        store,
+        recovered,
         journal,
-        snapshots,
     })
 }
 

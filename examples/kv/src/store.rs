@@ -53,6 +53,8 @@ pub struct Address {
     pub peer: Box<str>,
     /// For clients; what `MOVED` and `CLUSTER SLOTS` say.
     pub client: Box<str>,
+    /// It is to stay without a vote.
+    pub is_learner: bool,
 }
 
 impl Address {
@@ -145,10 +147,22 @@ impl Store {
                 Outcome::Done
             }
             Change::Address { node, peer, client } => {
-                let (peer, client) = (peer.into(), client.into());
-                self.addresses.insert(node, Address { peer, client });
+                let known = self.addresses.get(&node);
+                let address = Address {
+                    peer: peer.into(),
+                    client: client.into(),
+                    is_learner: known.is_some_and(|known| known.is_learner),
+                };
+                self.addresses.insert(node, address);
                 Outcome::Done
             }
+            Change::Vote { node, is_wanted } => match self.addresses.get_mut(&node) {
+                Some(address) => {
+                    address.is_learner = !is_wanted;
+                    Outcome::Done
+                }
+                None => Outcome::Refused,
+            },
             Change::Forget { node } => {
                 self.addresses.remove(&node);
                 Outcome::Done

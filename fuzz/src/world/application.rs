@@ -39,10 +39,11 @@ impl World {
             Some(host) if !bytes.one_in(8) => host.identity,
             _ => Identity::new(node, Incarnation::new(u32::from(bytes.u8()))),
         };
-        match bytes.below(4) {
+        match bytes.below(5) {
             0 => Change::AddLearner(identity),
             1 => Change::AddVoter(identity),
             2 => Change::Promote(node),
+            3 => Change::Demote(node),
             _ => Change::Remove(node),
         }
     }

@@ -5,6 +5,12 @@
 //! does not stop a removed node with a full log, so whoever has heard from a leader within the
 //! stickiness period refuses both kinds of request, `[Ongaro14 §4.2.3]`.
 //!
+//! A leader sends nothing to whom it has removed, so a voter that was away does not learn of its
+//! removal and would ask for pre-votes for ever. Those who stay answer it: what is committed up to
+//! here does not name you. If that place lies beyond the end of its log, no configuration that it
+//! holds is later, and no majority could elect it; so it falls silent at no cost, until a leader
+//! that has let it in again sends it a configuration.
+//!
 //! # Deviations
 //!
 //! A vote request leaves only once term, own vote and the claimed log tail are durable, where the
@@ -18,7 +24,7 @@ use crate::error::Fault;
 use crate::event::{DropReason, Event};
 use crate::message::{PreVote, PreVoteReply, Vote, VoteReply};
 use crate::slot::{Replies, find_identity};
-use crate::types::{Identity, LogIndex, Round, Term};
+use crate::types::{EntryId, Identity, LogIndex, Round, Term};
 
 impl Node {
     /// Whether a leader may still be in office as far as this node knows.
@@ -289,11 +295,37 @@ impl Node {
         if reply.attempt != self.attempt {
             return None;
         }
+        let last = self.window.last();
         if let Role::PreCandidate(ballots) = &mut self.role {
-            ballots.count(member, reply.is_granted);
-            self.count_pre_votes();
+            match reply.removed_at {
+                // Its place lies in a log that any winner has, and this one has not.
+                Some(place) if !last.is_up_to_date_with(place) => self.become_removed(),
+                Some(_) | None => {
+                    ballots.count(member, reply.is_granted);
+                    self.count_pre_votes();
+                }
+            }
         }
         None
+    }
+
+    /// The group goes on without this node and nobody could tell it: it stops asking. A
+    /// configuration that reaches it later makes it ask again.
+    fn become_removed(&mut self) {
+        self.current.is_removed = true;
+        self.become_follower();
+        self.arm_election();
+        self.events.push(Event::Removed);
+    }
+
+    /// What a stranger that asks is told about itself: the end of what is committed here, if the
+    /// configuration in force, which does not name it, is.
+    pub(super) fn removed_at(&self, memory: &[u8]) -> Option<EntryId> {
+        if self.current.index > self.commit {
+            return None;
+        }
+        let term = self.window.term(memory, self.commit)?;
+        Some(EntryId::new(self.commit, term))
     }
 
     #[inline(never)]

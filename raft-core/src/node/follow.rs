@@ -112,7 +112,11 @@ impl Node {
 
     /// The last entry that may agree, if `prev` is not here.
     #[inline]
-    fn mismatch(&self, memory: &[u8], append: &Append<'_>) -> Result<Option<EntryId>, Fault> {
+    pub(super) fn mismatch(
+        &self,
+        memory: &[u8],
+        append: &Append<'_>,
+    ) -> Result<Option<EntryId>, Fault> {
         let (prev, last, base) = (append.prev, self.window.last(), self.window.base());
         if prev == last || prev.index < base.index {
             // What is compacted is committed, and every leader has what is committed.

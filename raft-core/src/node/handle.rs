@@ -164,7 +164,7 @@ impl Node {
     }
 
     #[inline]
-    fn admit(&self, from: NodeId, message: &Message<'_>) -> Result<(), DropReason> {
+    pub(super) fn admit(&self, from: NodeId, message: &Message<'_>) -> Result<(), DropReason> {
         if message.group != self.vault.group {
             return Err(DropReason::WrongGroup);
         }
@@ -181,7 +181,7 @@ impl Node {
     /// Decides whether a higher term is entered, `[Ongaro14 §3.3]`; says whether the message is
     /// to be looked at.
     #[inline(never)]
-    fn on_higher_term(&mut self, sender: Identity, message: &Message<'_>) -> bool {
+    pub(super) fn on_higher_term(&mut self, sender: Identity, message: &Message<'_>) -> bool {
         match &message.body {
             // A pre-vote changes nothing at its receiver, its answer only if it refuses.
             Body::PreVote(request) => {
@@ -213,7 +213,7 @@ impl Node {
 
     /// Teaches the term to who is behind.
     #[inline(never)]
-    fn on_lower_term(&mut self, sender: Identity, message: &Message<'_>) {
+    pub(super) fn on_lower_term(&mut self, sender: Identity, message: &Message<'_>) {
         match &message.body {
             Body::PreVote(request) => self.consider_pre_vote(sender, message.term, request),
             Body::Append(_) | Body::Chunk(_) | Body::Vote(_) => {

@@ -146,6 +146,7 @@ impl Node {
                 .position(|slot| slot.identity == me)
                 .and_then(Member::new),
             was_voter: false,
+            is_removed: false,
         };
         self.ask_due = MemberSet::EMPTY;
         self.reply_due = MemberSet::first(self.slots.len());
@@ -220,14 +221,17 @@ impl Node {
                 (Change::AddLearner(_) | Change::AddVoter(_), Some(_)) => {
                     return Err(ReconfigureError::AlreadyMember(node));
                 }
-                (Change::Promote(_) | Change::Remove(_), None) => {
+                (Change::Promote(_) | Change::Demote(_) | Change::Remove(_), None) => {
                     return Err(ReconfigureError::NotAMember(node));
                 }
                 (Change::Promote(_), Some(standing)) if standing != Standing::Learner => {
                     return Err(ReconfigureError::AlreadyVoter(node));
                 }
+                (Change::Demote(_), Some(Standing::Learner)) => {
+                    return Err(ReconfigureError::AlreadyLearner(node));
+                }
                 (Change::AddLearner(_) | Change::AddVoter(_), None)
-                | (Change::Promote(_) | Change::Remove(_), Some(_)) => {}
+                | (Change::Promote(_) | Change::Demote(_) | Change::Remove(_), Some(_)) => {}
             }
         }
         Ok(())
@@ -361,6 +365,10 @@ fn seat_after(slot: Option<&Slot>, change: Option<&Change>) -> Option<Seat> {
         (Some(slot), Some(Change::Promote(_))) => Some(Seat {
             identity: slot.identity,
             standing: Standing::Incoming,
+        }),
+        (Some(slot), Some(Change::Demote(_))) => Some(Seat {
+            identity: slot.identity,
+            standing: Standing::Demoted,
         }),
         (Some(slot), Some(Change::Remove(_))) if slot.standing != Standing::Learner => Some(Seat {
             identity: slot.identity,

@@ -32,7 +32,7 @@ pub enum Ready<'a> {
 
 impl Ready<'_> {
     #[inline]
-    fn has(&self, node: NodeId) -> bool {
+    pub(super) fn has(&self, node: NodeId) -> bool {
         match self {
             Ready::All => true,
             Ready::Only(nodes) => nodes.contains(&node),
@@ -92,7 +92,7 @@ impl Node {
     }
 
     #[inline(never)]
-    fn next_reply<'m>(&mut self, ready: Ready<'_>) -> Option<(NodeId, Body<'m>)> {
+    fn next_reply<'m>(&mut self, memory: &[u8], ready: Ready<'_>) -> Option<(NodeId, Body<'m>)> {
         for member in self.reply_due.iter() {
             let Some(slot) = self.slots.get_mut(member.index()) else {
                 continue;
@@ -114,12 +114,18 @@ impl Node {
                 return Some((to.node, body));
             }
         }
+        let removed_at = self.removed_at(memory);
         for guest in self.guests.iter_mut() {
             if !ready.has(guest.identity.node) {
                 continue;
             }
             let to = guest.identity;
-            if let Some(body) = self.vault.reply(&mut guest.replies, to) {
+            if let Some(mut body) = self.vault.reply(&mut guest.replies, to) {
+                if let Body::PreVoteReply(reply) = &mut body
+                    && !reply.is_granted
+                {
+                    reply.removed_at = removed_at;
+                }
                 self.guests.retain(|guest| guest.replies.is_owed());
                 return Some((to.node, body));
             }
@@ -485,6 +491,7 @@ impl crate::durable::Vault {
             return Some(Body::PreVoteReply(PreVoteReply {
                 attempt,
                 is_granted,
+                removed_at: None,
             }));
         }
         if replies.vote && self.hard_durable().get() == self.hard() {

@@ -33,10 +33,10 @@ const _: () = assert!(BASE_INDEX_MAX.since(SNAPSHOT_INDEX_MAX) > 1 << 61);
 #[derive(Clone, Debug)]
 pub struct Recovered<B, const N: usize> {
     pub(crate) memory: B,
-    window: Window,
-    origin: Option<(GroupId, Identity)>,
-    hard: HardState,
-    commit: LogIndex,
+    pub(super) window: Window,
+    pub(super) origin: Option<(GroupId, Identity)>,
+    pub(super) hard: HardState,
+    pub(super) commit: LogIndex,
     snapshot: Snapshot,
 }
 
@@ -91,7 +91,14 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
         let (header, rest) = postcard::take_from_bytes::<RecordHeader>(record)
             .map_err(|_| RestoreError::DamagedRecord)?;
         let origin = (header.group, header.identity);
-        if self.origin.is_some_and(|known| known != origin) {
+        // The same life of the same node goes over into another group in one way: by recovery. Its
+        // record stands for all that it kept, and those before it may still be there.
+        let is_recovery =
+            |known: (GroupId, Identity)| known.1 == header.identity && header.beginning.is_some();
+        if self
+            .origin
+            .is_some_and(|known| known != origin && !is_recovery(known))
+        {
             return Err(RestoreError::ForeignRecord);
         }
         let configuration_len = header.beginning.map_or(0, |(_, len)| usize::from(len));
@@ -289,6 +296,7 @@ fn blank<const N: usize>(
             stickiness: Duration::ZERO,
             me: None,
             was_voter: false,
+            is_removed: false,
         },
         attempt: 0,
         incoming: None,
@@ -302,6 +310,22 @@ fn blank<const N: usize>(
         fault: None,
         slots: Vec::new(),
     }
+}
+
+/// Room for the configuration of a group of one.
+pub(super) type Scratch = [u8; configuration_bytes_max(1)];
+
+/// The configuration of a group of one.
+pub(super) fn alone(
+    scratch: &mut Scratch,
+    identity: Identity,
+    stickiness: Duration,
+) -> Option<&[u8]> {
+    let mut encoder = Encoder::new(scratch, stickiness, 1)?;
+    let standing = Standing::Voter;
+    encoder.put(&Seat { identity, standing })?;
+    let len = encoder.len();
+    scratch.get(..len)
 }
 
 /// The first node of a new group.
@@ -318,16 +342,8 @@ pub(crate) fn found<const N: usize>(
     let mut jitter = Jitter::new(seed);
     let group = GroupId::new(jitter.next_u64());
     let identity = Identity::new(config.id, Incarnation::new(low_half(jitter.next_u64())));
-    let mut scratch = [0; configuration_bytes_max(1)];
-    let seat = Seat {
-        identity,
-        standing: Standing::Voter,
-    };
-    let encoded = Encoder::new(&mut scratch, config.election_timeout_min, 1)
-        .and_then(|mut encoder| encoder.put(&seat).map(|()| encoder.len()));
-    let bytes = encoded
-        .and_then(|len| scratch.get(..len))
-        .ok_or(too_small)?;
+    let mut scratch = Scratch::default();
+    let bytes = alone(&mut scratch, identity, config.election_timeout_min).ok_or(too_small)?;
     window
         .set_base_configuration(memory, bytes)
         .map_err(|_| too_small)?;

@@ -32,10 +32,8 @@ pub fn decode(frame: &[u8]) -> Result<Message<'_>, DecodeError> {
             let (last, attempt) = (reader.entry_id()?, reader.u32()?);
             Body::PreVote(PreVote { last, attempt })
         }
-        (KIND_PRE_VOTE_REPLY, 0..=1) => Body::PreVoteReply(PreVoteReply {
-            attempt: reader.u32()?,
-            is_granted: flags & FLAG_GRANTED != 0,
-        }),
+        // Nobody grants a vote to whom it says is out.
+        (KIND_PRE_VOTE_REPLY, 0..=2) => Body::PreVoteReply(reader.pre_vote_reply(flags)?),
         (KIND_VOTE, 0..=1) => Body::Vote(Vote {
             last: reader.entry_id()?,
             is_transfer: flags & FLAG_TRANSFER != 0,
@@ -79,7 +77,7 @@ pub fn decode(frame: &[u8]) -> Result<Message<'_>, DecodeError> {
 #[derive(Clone, Copy)]
 pub(crate) struct Head {
     /// Version and kind, and the flags.
-    tag: [u8; 2],
+    pub(super) tag: [u8; 2],
     /// Bits 32 to 47 of the round, in their place.
     round_high: u64,
     pub(crate) incarnation: Incarnation,
@@ -203,6 +201,18 @@ impl<'f> Reader<'f> {
             });
         }
         Ok(ack)
+    }
+
+    fn pre_vote_reply(&mut self, flags: u8) -> Result<PreVoteReply, DecodeError> {
+        let mut reply = PreVoteReply {
+            attempt: self.u32()?,
+            is_granted: flags & FLAG_GRANTED != 0,
+            removed_at: None,
+        };
+        if flags & FLAG_REMOVED != 0 {
+            reply.removed_at = Some(self.entry_id()?);
+        }
+        Ok(reply)
     }
 
     fn chunk(&mut self, round: u64) -> Result<Chunk<'f>, DecodeError> {

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::message::{
-    Ack, Append, Body, Chunk, ChunkData, Message, Quiet, QuietReply, ReadReply, ReadRequest,
+    Ack, Append, Body, Chunk, ChunkData, Message, PreVoteReply, Quiet, QuietReply, ReadReply,
+    ReadRequest,
 };
 use crate::types::{EntryId, Round};
 
@@ -10,7 +11,7 @@ use crate::types::{EntryId, Round};
 pub fn encoded_len(message: &Message<'_>) -> usize {
     match &message.body {
         Body::PreVote(_) => HEADER_BYTES + 16,
-        Body::PreVoteReply(_) => HEADER_BYTES + 4,
+        Body::PreVoteReply(reply) => pre_vote_reply_len(reply),
         Body::Vote(_) => HEADER_BYTES + 12,
         Body::VoteReply(_) | Body::TimeoutNow => HEADER_BYTES,
         Body::ReadRequest(_) => HEADER_BYTES + 16,
@@ -107,21 +108,7 @@ pub(crate) fn encode_open<'f>(
             put_at(fixed, 12, pre_vote.attempt.to_le_bytes());
             Some(())
         }),
-        Body::PreVoteReply(reply) => {
-            let flags = u8::from(reply.is_granted) * FLAG_GRANTED;
-            fill(
-                message,
-                KIND_PRE_VOTE_REPLY,
-                flags,
-                none,
-                24,
-                frame,
-                |body| {
-                    put_at(body, 0, reply.attempt.to_le_bytes());
-                    Some(())
-                },
-            )
-        }
+        Body::PreVoteReply(reply) => encode_pre_vote_reply(message, reply, frame),
         Body::Vote(vote) => {
             let flags = u8::from(vote.is_transfer) * FLAG_TRANSFER;
             fill(message, KIND_VOTE, flags, none, 32, frame, |body| {
@@ -147,6 +134,28 @@ pub(crate) fn encode_open<'f>(
         Body::Quiet(quiet) => encode_quiet(message, quiet, frame),
         Body::QuietReply(reply) => encode_quiet_reply(message, reply, frame),
     }
+}
+
+#[inline(never)]
+fn encode_pre_vote_reply<'f>(
+    message: &Message<'_>,
+    reply: &PreVoteReply,
+    frame: &'f mut [u8],
+) -> Result<&'f mut [u8], EncodeError> {
+    let removed = u8::from(reply.removed_at.is_some()) * FLAG_REMOVED;
+    let flags = removed | (u8::from(reply.is_granted) * FLAG_GRANTED);
+    let (kind, len) = (KIND_PRE_VOTE_REPLY, pre_vote_reply_len(reply));
+    fill(message, kind, flags, Round::ZERO, len, frame, |body| {
+        put_at(body, 0, reply.attempt.to_le_bytes());
+        if let Some(id) = reply.removed_at {
+            put_entry_id(body, 4, id);
+        }
+        Some(())
+    })
+}
+
+fn pre_vote_reply_len(reply: &PreVoteReply) -> usize {
+    HEADER_BYTES + if reply.removed_at.is_some() { 16 } else { 4 }
 }
 
 #[inline(never)]
@@ -207,7 +216,7 @@ fn encode_quiet_reply<'f>(
 /// Takes `needed` bytes of the frame, writes the header that every kind has, and lets `put_body`
 /// write the rest.
 #[inline(always)]
-fn fill<'f>(
+pub(super) fn fill<'f>(
     message: &Message<'_>,
     kind: u8,
     flags: u8,
@@ -244,7 +253,7 @@ fn low_bytes(round: Round) -> [u8; 4] {
 }
 
 #[inline]
-fn put_append(body: &mut [u8], append: &Append<'_>) -> Option<()> {
+pub(super) fn put_append(body: &mut [u8], append: &Append<'_>) -> Option<()> {
     let (fixed, body) = body.split_first_chunk_mut::<{ APPEND_HEADER_BYTES - HEADER_BYTES }>()?;
     // Relative to `prev` it takes four bytes; beyond their range it is left unsaid.
     let prev = append.prev.index.value();

@@ -19,6 +19,11 @@ pub enum Said {
         attempt: u32,
         granted: bool,
     },
+    /// A refusal that says that the asker is out of the group.
+    Removed {
+        attempt: u32,
+        at: (u64, u32),
+    },
     Vote {
         last: (u64, u32),
     },
@@ -136,6 +141,12 @@ impl Said {
             Said::PreVoteReply { attempt, granted } => Body::PreVoteReply(PreVoteReply {
                 attempt: *attempt,
                 is_granted: *granted,
+                removed_at: None,
+            }),
+            Said::Removed { attempt, at } => Body::PreVoteReply(PreVoteReply {
+                attempt: *attempt,
+                is_granted: false,
+                removed_at: Some(entry_id(*at)),
             }),
             Said::Vote { last } => Body::Vote(Vote {
                 last: entry_id(*last),
@@ -240,9 +251,15 @@ impl Said {
                 last: pair(request.last),
                 attempt: request.attempt,
             },
-            Body::PreVoteReply(reply) => Said::PreVoteReply {
-                attempt: reply.attempt,
-                granted: reply.is_granted,
+            Body::PreVoteReply(reply) => match reply.removed_at {
+                Some(at) => Said::Removed {
+                    attempt: reply.attempt,
+                    at: pair(at),
+                },
+                None => Said::PreVoteReply {
+                    attempt: reply.attempt,
+                    granted: reply.is_granted,
+                },
             },
             Body::Vote(request) if request.is_transfer => Said::SuccessorVote {
                 last: pair(request.last),

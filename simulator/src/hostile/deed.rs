@@ -108,10 +108,11 @@ impl Episode<'_> {
                 false => 1 + u64::from(draw.below(7)),
             };
             let known = identity(node);
-            match draw.below(4) {
+            match draw.below(5) {
                 0 => Change::AddLearner(known),
                 1 => Change::AddVoter(known),
                 2 => Change::Promote(known.node),
+                3 => Change::Demote(known.node),
                 _ => Change::Remove(known.node),
             }
         };
@@ -224,7 +225,7 @@ fn spoil(draw: &mut Draw, records: &mut Vec<Record>) {
             return;
         }
         let place = draw.place(records.len().min(256));
-        match draw.below(4) {
+        match draw.below(5) {
             0 => {
                 let copy = records[place].clone();
                 records.push(copy);

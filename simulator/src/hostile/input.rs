@@ -117,6 +117,7 @@ pub fn message<'p>(
         1 => Body::PreVoteReply(PreVoteReply {
             attempt: draw.number_u32(subject.heard.attempt),
             is_granted: !draw.one_in(3),
+            removed_at: draw.one_in(8).then(|| id(draw, subject)),
         }),
         2 if draw.one_in(16) => Body::TimeoutNow,
         2 => Body::Vote(Vote {

@@ -270,6 +270,7 @@ fn candidate(past: Past) -> Result<Subject, Broken> {
         let granted = PreVoteReply {
             attempt: subject.heard.attempt,
             is_granted: true,
+            removed_at: None,
         };
         let term = subject.raft.term();
         tell(&mut subject, peer, term, Body::PreVoteReply(granted))?;

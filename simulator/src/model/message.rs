@@ -51,7 +51,10 @@ pub fn check_sent(
                 format!("§3.8: a vote is given, durable is {:?}", state.durable)
             })
         }
-        Body::PreVoteReply(_) => Ok(()),
+        Body::PreVoteReply(reply) => match reply.removed_at {
+            Some(place) => check_removed(state, to, reply.is_granted, Id::from(place)),
+            None => Ok(()),
+        },
         Body::Append(append) => {
             must(state.role == Role::Leader, || {
                 format!("§3.5: {:?} sends entries", state.role)
@@ -162,4 +165,17 @@ pub fn check_sent(
             })
         }
     }
+}
+
+/// Who is told that it is out is granted nothing, and the configuration that says so is committed.
+/// Whether that names the very life that asked no message shows.
+fn check_removed(state: &Abstract, to: NodeId, is_granted: bool, place: Id) -> Result<(), String> {
+    must(!is_granted, || {
+        format!("§4.2.3: node {to} is out and gets a pre-vote")
+    })?;
+    let is_committed = place.index == state.commit && state.configuration_index <= state.commit;
+    must(
+        is_committed && state.log.term(place.index) == Some(place.term),
+        || format!("§4.2.3: node {to} is told of a removal at {place:?} that is not committed"),
+    )
 }

@@ -82,6 +82,7 @@ mod tests {
         let granted = message(Body::PreVoteReply(PreVoteReply {
             attempt: 1,
             is_granted,
+            removed_at: None,
         }));
         assert!(applies(&asked) && applies(&granted));
         let before = View {

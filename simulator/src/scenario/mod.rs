@@ -32,8 +32,8 @@
 //! # Lines
 //!
 //! Options come first: `seed`, `hosts`, `window`, `frame`, `compact`, `padding`,
-//! `election-timeout`, `heartbeat`, `persist-timeout`, `clock-rate`, `lease`, `sabotage`, `rot`,
-//! `mutant`; `members n1 n2` says who is in the group before the first line, with n1 as leader; `auto network disk` lets every frame
+//! `election-timeout`, `heartbeat`, `persist-timeout`, `clock-rate`, `lease`, `shared`, `sabotage`,
+//! `rot`, `mutant`; `members n1 n2` says who is in the group before the first line, with n1 as leader; `auto network disk` lets every frame
 //! arrive and every write end at once, `auto network 1->2` and `auto disk n1` only some.
 //!
 //! Then decisions. A time in milliseconds before one means "not before"; without it, it happens
@@ -109,6 +109,8 @@ pub struct Knobs {
     pub clock_rate: i64,
     /// Leases are on, for clocks that are wrong by so many millionths.
     pub lease: Option<u32>,
+    /// One frame reaches everybody: leaders speak to all who are level at once.
+    pub is_shared: bool,
     /// After how long an idle group may be quiet, if it may.
     pub quiet: Option<clocks::Duration>,
     /// The hosts that never are, one bit each.
@@ -159,6 +161,7 @@ impl Default for Knobs {
             persist_timeout: clocks::Duration::from_millis(2000),
             clock_rate: 0,
             lease: None,
+            is_shared: false,
             quiet: None,
             never_quiet: 0,
             lags: [0; HOSTS_MAX],
@@ -186,6 +189,7 @@ impl Knobs {
             persist_timeout: swarm.persist_timeout,
             clock_rate: swarm.clock_rate_ppm,
             lease: swarm.lease_drift_ppm,
+            is_shared: swarm.is_shared,
             quiet: swarm.quiet.after,
             never_quiet: swarm.quiet.never,
             lags: swarm.lags,
@@ -211,6 +215,7 @@ impl Knobs {
             persist_timeout: self.persist_timeout,
             clock_rate_ppm: self.clock_rate,
             lease_drift_ppm: self.lease,
+            is_shared: self.is_shared,
             quiet: Quiet {
                 after: self.quiet,
                 never: self.never_quiet,

@@ -307,6 +307,7 @@ impl Teller {
                 Alteration::Voter(host) => Change::AddVoter(identity(host)?),
                 Alteration::Learner(host) => Change::AddLearner(identity(host)?),
                 Alteration::Promote(host) => Change::Promote(identity(host)?.node),
+                Alteration::Demote(host) => Change::Demote(identity(host)?.node),
                 Alteration::Remove(host) => Change::Remove(identity(host)?.node),
             })
         };

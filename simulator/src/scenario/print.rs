@@ -73,6 +73,9 @@ impl fmt::Display for Knobs {
         if let Some(lease) = self.lease {
             writeln!(f, "lease {lease}")?;
         }
+        if self.is_shared {
+            writeln!(f, "shared")?;
+        }
         if let Some(quiet) = self.quiet {
             writeln!(f, "quiet {}", time(quiet.as_micros()))?;
         }
@@ -164,6 +167,7 @@ impl fmt::Display for Decision {
                         Alteration::Voter(host) => write!(f, " +n{}", n(host))?,
                         Alteration::Learner(host) => write!(f, " +n{}:learner", n(host))?,
                         Alteration::Promote(host) => write!(f, " ^n{}", n(host))?,
+                        Alteration::Demote(host) => write!(f, " _n{}", n(host))?,
                         Alteration::Remove(host) => write!(f, " -n{}", n(host))?,
                     }
                 }

@@ -87,8 +87,8 @@ impl Scenario {
                 Ok(())
             }
             "seed" | "hosts" | "window" | "frame" | "compact" | "padding" | "election-timeout"
-            | "heartbeat" | "persist-timeout" | "clock-rate" | "lease" | "sabotage" | "rot"
-            | "members" | "auto" | "quiet" | "never-quiet" | "lags" => knobs.read(words),
+            | "heartbeat" | "persist-timeout" | "clock-rate" | "lease" | "shared" | "sabotage"
+            | "rot" | "members" | "auto" | "quiet" | "never-quiet" | "lags" => knobs.read(words),
             _ => {
                 self.steps.push(step(words)?);
                 Ok(())
@@ -116,6 +116,7 @@ impl Knobs {
             "persist-timeout" => self.persist_timeout = words.duration()?,
             "clock-rate" => self.clock_rate = words.number()?,
             "lease" => self.lease = Some(words.number()?),
+            "shared" => self.is_shared = true,
             "quiet" => self.quiet = Some(words.duration()?),
             "never-quiet" => self.never_quiet = words.hosts()?,
             "lags" => {
@@ -409,9 +410,10 @@ impl<'t> Words<'t> {
                     None => Alteration::Voter(read(rest)?),
                 },
                 (_, Some(rest)) => Alteration::Remove(read(rest)?),
-                _ => match word.strip_prefix('^') {
-                    Some(rest) => Alteration::Promote(read(rest)?),
-                    None => return Err("+n4, +n4:learner, ^n4 or -n4".into()),
+                _ => match (word.strip_prefix('^'), word.strip_prefix('_')) {
+                    (Some(rest), _) => Alteration::Promote(read(rest)?),
+                    (_, Some(rest)) => Alteration::Demote(read(rest)?),
+                    _ => return Err("+n4, +n4:learner, ^n4, _n4 or -n4".into()),
                 },
             });
         }

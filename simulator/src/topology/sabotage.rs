@@ -42,6 +42,7 @@ impl Fault {
                 let is_granted = true;
                 let body = Body::PreVoteReply(PreVoteReply {
                     is_granted,
+                    removed_at: None,
                     ..reply
                 });
                 Some(Message { body, ..message })

@@ -231,6 +231,8 @@ pub enum Alteration {
     Learner(u8),
     /// Makes a learner a voter.
     Promote(u8),
+    /// Makes a voter a learner.
+    Demote(u8),
     /// Removes a host.
     Remove(u8),
 }

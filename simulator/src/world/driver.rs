@@ -1,5 +1,7 @@
 //! The driver: what runs after every input of a machine. Persist, transmit, apply, compact.
 
+mod shared;
+
 use clocks::Duration;
 use raft_core::{Committed, DropReason, Event, LogIndex, Piece};
 
@@ -256,6 +258,7 @@ impl World {
             | Event::PersistFailed
             | Event::SnapshotFrameTooSmall
             | Event::TransferFailed { .. }
+            | Event::Removed
             | Event::Faulted(_) => {
                 self.trace.say(self.now, number, || format!("{event:?}"));
             }

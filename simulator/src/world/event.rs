@@ -72,8 +72,11 @@ impl World {
             return Ok(());
         };
         self.stats.add(Count::Event);
-        let message = match wire::decode(bytes) {
-            Ok(message) => message,
+        let message = match wire::decode_frame(bytes) {
+            Ok(wire::Frame::One(message)) => message,
+            Ok(wire::Frame::Many(broadcast)) => {
+                return self.receive_broadcast((from, to), name, broadcast);
+            }
             Err(error) => {
                 let what = words!("a frame of host {} does not decode: {error}", from + 1);
                 return self.judge(Oracle::Invariants, Err(what));

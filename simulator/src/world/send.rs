@@ -36,7 +36,9 @@ impl World {
     fn transmit_all(&mut self, number: usize, ready: Ready<'_>) -> Result<(), Violation> {
         let local = self.hosts[number].tell(self.now);
         let (mut sent, mut bound) = (0, bounded_output::ALWAYS);
-        while self.transmit_one(number, local, ready)? {
+        while self.swarm.is_shared && self.broadcast_one(number, local, ready)?
+            || self.transmit_one(number, local, ready)?
+        {
             sent += 1;
             if sent > bound {
                 let raft = self.hosts[number].raft.as_ref();

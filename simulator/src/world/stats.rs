@@ -34,6 +34,10 @@ counts! {
     Proposed = "commands proposed";
     /// A leader answered a read after a round of contacts.
     ReadByRound = "reads answered by a round";
+    /// A leader said something to several at once.
+    Broadcast = "broadcasts";
+    /// A host took what was said to it and others at once.
+    BroadcastTaken = "broadcasts taken";
     /// A leader answered a read by its lease.
     ReadByLease = "reads answered by a lease";
     /// A host that does not lead answered a read.

@@ -79,6 +79,8 @@ pub struct Swarm {
     pub clock_rate_ppm: i64,
     /// Leases are on, for clocks that are wrong by so many millionths.
     pub lease_drift_ppm: Option<u32>,
+    /// All hosts hear what one sends: a leader speaks to all who are level at once.
+    pub is_shared: bool,
     /// Whether the group may be quiet.
     pub quiet: Quiet,
     /// How many steps of priority each host is below the highest.
@@ -225,6 +227,7 @@ impl Swarm {
             has_kept_writes: false,
             clock_rate_ppm: 0,
             lease_drift_ppm: None,
+            is_shared: false,
             quiet: Quiet::default(),
             lags: [0; HOSTS_MAX],
             propose_interval: NEVER,
@@ -312,6 +315,7 @@ impl Swarm {
             corruption: random.pick(&[0, 0, 5, 50]),
             flow: Flow::default(),
             lease_drift_ppm: None,
+            is_shared: random.chance(250),
             reads_at_leaders: false,
             quiet: Quiet::default(),
             lags: [0; HOSTS_MAX],
@@ -456,7 +460,7 @@ impl fmt::Display for Swarm {
         )?;
         writeln!(
             f,
-            "  network  loss={} duplication={} up to {} delay={}..{} tail={} up to {} ordered={} busy={} for {} damaged={}",
+            "  network  loss={} duplication={} up to {} delay={}..{} tail={} up to {} ordered={} busy={} for {} damaged={} shared={}",
             self.loss,
             self.duplication,
             ms(self.duplicate_delay),
@@ -468,6 +472,7 @@ impl fmt::Display for Swarm {
             self.busy,
             ms(self.busy_time),
             self.corruption,
+            self.is_shared,
         )?;
         writeln!(
             f,

@@ -116,6 +116,7 @@ pub fn echo(sabotage: Sabotage, message: &Message<'_>) -> Option<Body<'static>> 
             Some(Body::PreVoteReply(raft_core::PreVoteReply {
                 attempt: request.attempt,
                 is_granted: true,
+                removed_at: None,
             }))
         }
         _ => None,

@@ -245,12 +245,13 @@ impl World {
         let random = &mut self.work_random;
         let mut changes = Few::new();
         for _ in 0..random.between(1, 2) {
-            changes.extend(match random.below(5) {
+            changes.extend(match random.below(6) {
                 0 if !strangers.is_empty() => Some(Change::AddLearner(random.pick(&strangers))),
                 1 if !strangers.is_empty() => Some(Change::AddVoter(random.pick(&strangers))),
                 2 if !learners.is_empty() => Some(Change::Promote(random.pick(&learners))),
                 3 if voters.len() > 2 => Some(Change::Remove(random.pick(&voters))),
                 4 if !learners.is_empty() => Some(Change::Remove(random.pick(&learners))),
+                5 if voters.len() > 2 => Some(Change::Demote(random.pick(&voters))),
                 _ => None,
             });
         }
@@ -303,6 +304,7 @@ fn alteration(change: &Change) -> Alteration {
         Change::AddVoter(identity) => Alteration::Voter(host(identity.node)),
         Change::AddLearner(identity) => Alteration::Learner(host(identity.node)),
         Change::Promote(node) => Alteration::Promote(host(*node)),
+        Change::Demote(node) => Alteration::Demote(host(*node)),
         Change::Remove(node) => Alteration::Remove(host(*node)),
     }
 }

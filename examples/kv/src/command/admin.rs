@@ -176,6 +176,14 @@ pub(super) fn raft_node(mut words: Words<'_>) -> Parsed<'_> {
         Raft::Remove {
             id: words.unsigned()?,
         }
+    } else if is(word, "DEMOTE") {
+        Raft::Demote {
+            id: words.unsigned()?,
+        }
+    } else if is(word, "PROMOTE") {
+        Raft::Promote {
+            id: words.unsigned()?,
+        }
     } else {
         return Err(CommandError::subcommand(word));
     };

@@ -233,6 +233,11 @@ fn commands_for_operators_are_understood() {
     };
     ok("RAFT.NODE ADD 2 77 h:1 h:2", Command::Raft(add));
     ok("raft.node remove 2", Command::Raft(Raft::Remove { id: 2 }));
+    ok("raft.node demote 2", Command::Raft(Raft::Demote { id: 2 }));
+    ok(
+        "RAFT.NODE PROMOTE 2",
+        Command::Raft(Raft::Promote { id: 2 }),
+    );
     ok("RAFT.STATUS", Command::Raft(Raft::Status));
     ok("RAFT.INFO", Command::Raft(Raft::Info));
     fails(

@@ -51,6 +51,7 @@ impl Engine {
                 | Event::SnapshotFrameTooSmall
                 | Event::TransferFailed { .. } => warn!("{event:?}"),
                 Event::PersistFailed | Event::QuietChanged { .. } => debug!("{event:?}"),
+                Event::Removed => warn!("this node was removed from the group while it was away"),
                 Event::Faulted(fault) => error!("{fault}"),
             }
         }

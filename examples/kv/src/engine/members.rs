@@ -37,6 +37,8 @@ pub(super) enum Wish {
         client: Box<str>,
     },
     Remove(NodeId),
+    Demote(NodeId),
+    Promote(NodeId),
 }
 
 #[derive(Debug)]
@@ -97,7 +99,7 @@ impl Members {
     ) {
         if raft.is_established() {
             self.announce_self(raft, store, settings);
-            promote(raft);
+            promote(raft, store);
         }
         let now = Clock::now();
         self.tasks.retain_mut(|task| {
@@ -136,6 +138,7 @@ impl Members {
         let id = settings.id;
         if announce(raft, store, id, &peer, &client) {
             self.announced_in = Some(raft.term());
+            forget_strangers(raft, store);
         }
     }
 }
@@ -179,6 +182,16 @@ impl Task {
                 Change::AddLearner(*identity)
             }
             Wish::Remove(node) => Change::Remove(*node),
+            Wish::Demote(node) => {
+                match want_vote(*node, false, &mut self.is_announced, raft, store) {
+                    Step::Done => Change::Demote(*node),
+                    step => return step,
+                }
+            }
+            // As for a newcomer, the vote comes by itself.
+            Wish::Promote(node) => {
+                return want_vote(*node, true, &mut self.is_announced, raft, store);
+            }
         };
         match raft.reconfigure(&[change]) {
             Ok(id) => {
@@ -190,6 +203,7 @@ impl Task {
                 | ReconfigureError::NotEstablished
                 | ReconfigureError::Full,
             ) => Step::Wait,
+            Err(ReconfigureError::AlreadyLearner(_)) => Step::Done,
             Err(refused) => Step::Refused(format!("ERR {refused}")),
         }
     }
@@ -217,13 +231,35 @@ impl Task {
     }
 }
 
-/// Gives a vote to a learner that has caught up.
-fn promote(raft: &mut Machine) {
+/// Sees to it that everybody knows whether a node is to have a vote.
+fn want_vote(
+    node: NodeId,
+    is_wanted: bool,
+    is_announced: &mut bool,
+    raft: &mut Machine,
+    store: &Store,
+) -> Step {
+    let node = node.value();
+    let Some(address) = store.address(node) else {
+        return Step::Refused(format!("ERR node {node} is no member"));
+    };
+    if address.is_learner != is_wanted {
+        return Step::Done;
+    }
+    let change = Applied::Vote { node, is_wanted };
+    *is_announced = *is_announced || propose(raft, store, change);
+    Step::Wait
+}
+
+/// Gives a vote to a learner that has caught up, unless it is to stay one.
+fn promote(raft: &mut Machine, store: &Store) {
     let last = raft.last().index;
+    let stays = |node: u64| store.address(node).is_some_and(|known| known.is_learner);
     let learner = raft
         .members()
         .filter(|seat| seat.standing == Standing::Learner)
         .map(|seat| seat.identity.node)
+        .filter(|node| !stays(node.value()))
         .find(|node| {
             let matched = raft.matched(*node).unwrap_or(LogIndex::ZERO);
             matched > LogIndex::ZERO && last.since(matched) <= PROMOTION_LAG_MAX
@@ -241,6 +277,20 @@ fn announce(raft: &mut Machine, store: &Store, node: u64, peer: &str, client: &s
         .is_some_and(|known| *known.peer == *peer && *known.client == *client);
     let change = Applied::Address { node, peer, client };
     is_known || propose(raft, store, change)
+}
+
+/// Forgets where those listen who are no members: the leader that removed them may have lost its office
+/// before it could, and a recovered group has lost all others.
+fn forget_strangers(raft: &mut Machine, store: &Store) {
+    let is_member = |node: u64| {
+        let mut members = raft.members();
+        members.any(|seat| seat.identity.node.value() == node)
+    };
+    let known = store.addresses().map(|(node, _)| node);
+    let strangers: Vec<u64> = known.filter(|node| !is_member(*node)).collect();
+    for node in strangers {
+        forget(raft, store, node);
+    }
 }
 
 fn forget(raft: &mut Machine, store: &Store, node: u64) {

@@ -160,6 +160,8 @@ impl Engine {
                 }
             }
             Raft::Remove { id } => Wish::Remove(NodeId::new(id)),
+            Raft::Demote { id } => Wish::Demote(NodeId::new(id)),
+            Raft::Promote { id } => Wish::Promote(NodeId::new(id)),
             Raft::Transfer { to } => return self.transfer(to.map(NodeId::new), outbox, protocol),
         };
         if !self.raft.is_leader() {

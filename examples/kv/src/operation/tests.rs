@@ -66,6 +66,9 @@ fn golden_encodings() {
         client: "h:2",
     };
     golden(address, 8, b"\x03\0\0\0\0\0\0\0\x03h:1h:2");
+    let vote = |is_wanted| Change::Vote { node: 3, is_wanted };
+    golden(vote(false), 10, b"\x03\0\0\0\0\0\0\0\0");
+    golden(vote(true), 10, b"\x03\0\0\0\0\0\0\0\x01");
     golden(Change::Forget { node: 3 }, 9, b"\x03\0\0\0\0\0\0\0");
 }
 

@@ -5,7 +5,7 @@
 //! All numbers are little-endian. Magic `kv-map\n` and a version byte; the clock (8 bytes), the number of
 //! keys (8) and of addresses (4); per key in ascending order its length (4), its value's (4), its expiry (8,
 //! 0 for none) and both strings; per address in ascending order of its node the node (8), two lengths (2
-//! each) and both texts; the CRC-32 of everything before (4). Keys that have expired are left out, so two
+//! each), whether it stays a learner (1) and both texts; the CRC-32 of everything before (4). Keys that have expired are left out, so two
 //! replicas that applied the same operations save the same bytes, whatever either has swept.
 //!
 //! The checksum finds damage, not malice: a snapshot comes from the own disk or from a peer. Loading still
@@ -149,6 +149,7 @@ fn save<'a>(
             &node.to_le_bytes(),
             &length::<u16>(address.peer.len())?.to_le_bytes(),
             &length::<u16>(address.client.len())?.to_le_bytes(),
+            &[u8::from(address.is_learner)],
             address.peer.as_bytes(),
             address.client.as_bytes(),
         ])?;
@@ -190,13 +191,23 @@ fn parse(mut rest: &[u8]) -> Option<Store> {
         let node = u64::from_le_bytes(take(&mut rest)?);
         let peer_len = u16::from_le_bytes(take(&mut rest)?);
         let client_len = u16::from_le_bytes(take(&mut rest)?);
+        let is_learner = match take(&mut rest)? {
+            [0] => false,
+            [1] => true,
+            [_] => return None,
+        };
         let peer = text(take_slice(&mut rest, usize::from(peer_len))?)?;
         let client = text(take_slice(&mut rest, usize::from(client_len))?)?;
         let known_last = addresses.last_key_value().map(|(last, _)| *last);
         if known_last.is_some_and(|last| last >= node) {
             return None;
         }
-        addresses.insert(node, Address { peer, client });
+        let address = Address {
+            peer,
+            client,
+            is_learner,
+        };
+        addresses.insert(node, address);
     }
     rest.is_empty().then_some(Store {
         entries: Table::new(entries),

@@ -184,6 +184,20 @@ fn addresses_are_kept_forgotten_and_split() {
     ));
     assert_eq!(store.address(9).unwrap().client_host_and_port(), ("::1", 8));
     assert_eq!(Store::load(&saved(&store)), Ok(store.clone()));
+    let vote = |node, is_wanted| at(1, Change::Vote { node, is_wanted });
+    assert_eq!(store.apply(&vote(8, false)), Outcome::Refused);
+    assert_eq!(store.apply(&vote(9, false)), Outcome::Done);
+    assert_eq!(Store::load(&saved(&store)), Ok(store.clone()));
+    // Said again where it listens, it stays a learner.
+    let again = Change::Address {
+        node: 9,
+        peer,
+        client,
+    };
+    store.apply(&at(1, again));
+    assert!(store.address(9).unwrap().is_learner);
+    store.apply(&vote(9, true));
+    assert!(!store.address(9).unwrap().is_learner);
     store.apply(&at(1, Change::Clear));
     assert_eq!(store.addresses().count(), 1);
     store.apply(&at(1, Change::Forget { node: 9 }));
@@ -207,7 +221,7 @@ fn golden_snapshot() {
     let expected = b"kv-map\n\x01\x02\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01\0\0\0\
         \x01\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0a\
         \x01\0\0\0\x03\0\0\0\0\0\0\0\0\0\0\0bxyz\
-        \x07\0\0\0\0\0\0\0\x01\0\x02\0pcl";
+        \x07\0\0\0\0\0\0\0\x01\0\x02\0\0pcl";
     let bytes = saved(&store);
     let (body, sum) = bytes.split_at(bytes.len() - 4);
     assert_eq!(

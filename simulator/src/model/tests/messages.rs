@@ -198,6 +198,27 @@ fn only_what_was_sent_arrives_and_only_what_was_asked_is_granted() {
     assert_eq!(history.send(&follower(), TO, &grant), Ok(()));
 }
 
+#[test]
+fn only_who_is_out_is_told_so_and_only_once_that_is_committed() {
+    let removed = |index, term, is_granted| {
+        Body::PreVoteReply(PreVoteReply {
+            attempt: 1,
+            is_granted,
+            removed_at: Some(id(index, term)),
+        })
+    };
+    let state = but(&follower(), |state| {
+        state.configuration = voters(&[1, 3]);
+        state.commit = 3;
+    });
+    may(&state, removed(3, 2, false));
+    may_not(&state, removed(3, 2, true), "gets a pre-vote");
+    may_not(&state, removed(3, 1, false), "not committed");
+    may_not(&state, removed(2, 1, false), "not committed");
+    let open = but(&state, |state| state.configuration_index = 4);
+    may_not(&open, removed(3, 2, false), "not committed");
+}
+
 /// A leader may send what it has compacted: that very log, not another.
 #[test]
 fn compacted_entries_are_sent_as_they_were() {

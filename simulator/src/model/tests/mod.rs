@@ -160,6 +160,7 @@ fn pre_vote_reply(is_granted: bool) -> Body<'static> {
     Body::PreVoteReply(PreVoteReply {
         attempt: 1,
         is_granted,
+        removed_at: None,
     })
 }
 

@@ -70,6 +70,7 @@ impl Sabotage {
             (Sabotage::PreVotesGranted, Body::PreVoteReply(reply)) => {
                 Body::PreVoteReply(PreVoteReply {
                     is_granted: true,
+                    removed_at: None,
                     ..reply
                 })
             }

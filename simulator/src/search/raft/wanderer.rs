@@ -175,6 +175,7 @@ impl Wanderer {
             corruption: 0,
             reconfigure_interval: None,
             has_wipes: false,
+            is_shared: false,
             // The profile has so few frames under way that many get lost.
             loss: seeds.pick(&[drawn.loss, 300, 700]),
             storm: NEVER,
