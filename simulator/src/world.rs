@@ -100,11 +100,9 @@ impl Default for Options {
     }
 }
 
-/// Everything.
-///
-/// Plain data in buffers that stay: [`reset`](World::reset) makes it the world of another seed,
-/// [`copy_from`](World::copy_from) a copy of another world, and neither asks for memory once the
-/// buffers have grown.
+/// Everything: plain data in buffers that stay. [`reset`](World::reset) makes it the world of
+/// another seed, [`copy_from`](World::copy_from) a copy of another world, and neither asks for
+/// memory once the buffers have grown.
 #[derive(Debug)]
 pub struct World {
     pub(crate) now: Moment,
