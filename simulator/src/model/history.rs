@@ -220,10 +220,13 @@ impl History {
         {
             let sender = Identity::new(from, message.incarnation);
             let (round, members) = self.agreed.entry(state.term).or_default();
-            if *round != reply.round.value() {
+            // An answer to an earlier attempt that comes late, or twice, takes nothing back.
+            if *round < reply.round.value() {
                 (*round, *members) = (reply.round.value(), BTreeSet::new());
             }
-            members.insert(sender);
+            if *round == reply.round.value() {
+                members.insert(sender);
+            }
         }
         if let Body::TimeoutNow = &message.body {
             self.told
