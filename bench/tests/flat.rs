@@ -58,8 +58,8 @@ const CYCLE: usize = 31;
 fn an_entry_costs_the_same_after_a_history_a_hundred_times_as_long() {
     if has_valgrind() {
         let (short, long) = (
-            price(64, 2 * CYCLE, 2 * CYCLE),
-            price(64, 200 * CYCLE, 2 * CYCLE),
+            price(64, CYCLE, 2 * CYCLE),
+            price(64, 100 * CYCLE, 2 * CYCLE),
         );
         assert_within_two_percent(short, long);
     }

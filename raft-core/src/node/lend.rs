@@ -163,7 +163,8 @@ impl Node {
             let (header, bytes, rest) = split_entry(entries).ok_or(malformed)?;
             // One alone may be longer than the follower's room: it says what becomes of it.
             let is_alone = index == prev.index.next() && rest.is_empty();
-            if !is_short && !(is_alone && is_within(bytes.len(), self.loan_bytes_max())) {
+            let fits = is_short || (is_alone && is_within(bytes.len(), self.loan_bytes_max()));
+            if !fits {
                 return Err(LendError::TooLong { bytes_max });
             }
             if header.kind == EntryKind::Configuration {

@@ -446,7 +446,12 @@ fn must_refuse(
         Body::Ack(_) | Body::ReadRequest(_) => {
             message.term == subject.view.hard.term && subject.is_leader()
         }
-        Body::PreVoteReply(_) | Body::QuietReply(_) => message.term <= subject.view.hard.term,
+        Body::PreVoteReply(_) => message.term <= subject.view.hard.term,
+        // In an older term only who is awake is listened to.
+        Body::QuietReply(reply) => {
+            let term = subject.view.hard.term;
+            message.term == term || (message.term < term && !reply.is_quiet)
+        }
         _ => false,
     };
     let is_member = || {

@@ -220,11 +220,11 @@ impl History {
         {
             let sender = Identity::new(from, message.incarnation);
             let (round, members) = self.agreed.entry(state.term).or_default();
-            // An answer to an earlier attempt that comes late, or twice, takes nothing back.
-            if *round < reply.round.value() {
+            // What comes late belongs to an attempt that is over.
+            if reply.round.value() > *round {
                 (*round, *members) = (reply.round.value(), BTreeSet::new());
             }
-            if *round == reply.round.value() {
+            if reply.round.value() == *round {
                 members.insert(sender);
             }
         }

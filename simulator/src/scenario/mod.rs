@@ -53,6 +53,7 @@ mod text;
 use crate::oracle::{Bench, Oracle, Violation};
 use crate::world::clock::Moment;
 use crate::world::decision::Decision;
+use crate::world::quiet::Quiet;
 use crate::world::sabotage::Sabotage;
 use crate::world::swarm::{HOSTS_MAX, Swarm};
 use crate::world::trace::Verbosity;
@@ -189,8 +190,8 @@ impl Knobs {
             clock_rate: swarm.clock_rate_ppm,
             lease: swarm.lease_drift_ppm,
             is_shared: swarm.is_shared,
-            quiet: swarm.quiet_after,
-            never_quiet: swarm.never_quiet,
+            quiet: swarm.quiet.after,
+            never_quiet: swarm.quiet.never,
             lags: swarm.lags,
             sabotage,
             ..Knobs::default()
@@ -215,8 +216,11 @@ impl Knobs {
             clock_rate_ppm: self.clock_rate,
             lease_drift_ppm: self.lease,
             is_shared: self.is_shared,
-            quiet_after: self.quiet,
-            never_quiet: self.never_quiet,
+            quiet: Quiet {
+                after: self.quiet,
+                never: self.never_quiet,
+                is_roused: false,
+            },
             lags: self.lags,
             // Nothing strikes by itself.
             storm: millis(1 << 40),

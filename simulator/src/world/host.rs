@@ -166,8 +166,8 @@ fn config(number: usize, swarm: &Swarm) -> Config {
         0 => builder,
         _ => builder.lending(),
     };
-    let builder = match swarm.quiet_after {
-        Some(idle) if swarm.never_quiet >> number & 1 == 0 => builder.quiet_after(idle),
+    let builder = match swarm.quiet.after {
+        Some(idle) if swarm.quiet.never >> number & 1 == 0 => builder.quiet_after(idle),
         Some(_) | None => builder,
     };
     builder

@@ -11,17 +11,29 @@ use crate::world::random::Random;
 use crate::world::stats::Count;
 use crate::world::swarm::Swarm;
 
+/// Whether and when a group may be quiet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Quiet {
+    /// After how long, if at all.
+    pub after: Option<Duration>,
+    /// The hosts that never are, one bit each.
+    pub never: u64,
+    /// Whether every host is told to wake when the storm is over; a story says so itself.
+    pub is_roused: bool,
+}
+
 impl Swarm {
     /// Some groups may be quiet, in a few of them not everybody; in some not everybody stands as
     /// soon as the others.
     pub(super) fn with_quiet_and_lags(mut self, random: &mut Random) -> Self {
         if random.chance(300) {
-            self.quiet_after = Some(random.duration(self.part(220), self.part(500)));
+            self.quiet.after = Some(random.duration(self.part(220), self.part(500)));
+            self.quiet.is_roused = true;
             // Where something breaks in every timeout nobody comes to rest.
             let rarer = random.pick(&[1, 3, 8]);
             self.fault_interval = self.fault_interval.saturating_mul(rarer);
             if random.chance(200) {
-                self.never_quiet = 1 << random.index(self.hosts);
+                self.quiet.never = 1 << random.index(self.hosts);
             }
         }
         if random.chance(250) {
@@ -43,7 +55,7 @@ impl Swarm {
 impl World {
     /// How long nobody wants anything now: where groups may be quiet, long enough now and then.
     pub(crate) fn lull(&mut self) -> Duration {
-        let Some(after) = self.swarm.quiet_after else {
+        let Some(after) = self.swarm.quiet.after else {
             return Duration::ZERO;
         };
         if self.is_calm || !self.work_random.chance(120) {
@@ -54,7 +66,7 @@ impl World {
 
     /// Somebody who waited in vain tells a host to wake its group.
     pub(crate) fn rouse_somewhere(&mut self) -> Result<(), Violation> {
-        if self.swarm.quiet_after.is_none() || !self.work_random.chance(150) {
+        if self.swarm.quiet.after.is_none() || !self.work_random.chance(150) {
             return Ok(());
         }
         let number = self.work_random.index(self.hosts.len());
@@ -66,7 +78,7 @@ impl World {
 
     /// The storm is over: whoever uses the group looks whether it is there, at every host.
     pub(crate) fn rouse_all(&mut self) -> Result<(), Violation> {
-        if self.swarm.quiet_after.is_some() {
+        if self.swarm.quiet.is_roused {
             for number in 0..self.hosts.len() {
                 self.rouse(number)?;
             }

@@ -12,6 +12,7 @@ use core::fmt;
 use clocks::Duration;
 
 use crate::world::memory::WINDOW_BYTES_MAX;
+use crate::world::quiet::Quiet;
 use crate::world::random::{Random, Stream};
 
 pub use flow::Flow;
@@ -80,10 +81,8 @@ pub struct Swarm {
     pub lease_drift_ppm: Option<u32>,
     /// All hosts hear what one sends: a leader speaks to all who are level at once.
     pub is_shared: bool,
-    /// After how long an idle group may be quiet, if it may.
-    pub quiet_after: Option<Duration>,
-    /// The hosts that never are, one bit each.
-    pub never_quiet: u64,
+    /// Whether the group may be quiet.
+    pub quiet: Quiet,
     /// How many steps of priority each host is below the highest.
     pub lags: [u8; HOSTS_MAX],
     /// The mean time between proposals.
@@ -229,8 +228,7 @@ impl Swarm {
             clock_rate_ppm: 0,
             lease_drift_ppm: None,
             is_shared: false,
-            quiet_after: None,
-            never_quiet: 0,
+            quiet: Quiet::default(),
             lags: [0; HOSTS_MAX],
             propose_interval: NEVER,
             burst: 1,
@@ -319,8 +317,7 @@ impl Swarm {
             lease_drift_ppm: None,
             is_shared: random.chance(250),
             reads_at_leaders: false,
-            quiet_after: None,
-            never_quiet: 0,
+            quiet: Quiet::default(),
             lags: [0; HOSTS_MAX],
         };
         let mut swarm = match random.chance(lease_trial::PERMILLE) {
@@ -491,8 +488,8 @@ impl fmt::Display for Swarm {
             f,
             "  work     propose={} quiet_after={} but {:#b} lags={:?} burst={} payload={} compact_after={} snapshot_padding={} window={} frame={}",
             ms(self.propose_interval),
-            self.quiet_after.map_or("never".into(), ms),
-            self.never_quiet,
+            self.quiet.after.map_or("never".into(), ms),
+            self.quiet.never,
             self.lags,
             self.burst,
             self.payload_bytes_max,

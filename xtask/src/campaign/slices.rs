@@ -149,7 +149,7 @@ const DEBUG: &str = "debug";
 
 /// The profiles of `simulator search`, and for how many seconds each may be explored: two shards take
 /// every other one, and each slice less than 8 GiB.
-const PROFILES: [(&str, u32); 10] = [
+const PROFILES: [(&str, u32); 17] = [
     ("figure-8", 800),
     ("replication", 600),
     ("elections", 300),
@@ -158,6 +158,13 @@ const PROFILES: [(&str, u32); 10] = [
     ("calm", 300),
     ("snapshots", 100),
     ("undisturbed", 300),
+    ("reads", 300),
+    ("earlier-lives", 600),
+    ("transfer", 300),
+    ("membership", 600),
+    ("compacted-changes", 300),
+    ("pieces", 100),
+    ("leases", 900),
     ("replication --bound replication.proposals=3", 900),
     (
         "joining-and-leaving --bound joining-and-leaving.terms=4",
