@@ -17,12 +17,13 @@
 //! paper lets the candidate ask at once. Otherwise a candidate that crashed before its write could
 //! come back without them, campaign in the same term with a shorter log, and count the old grants.
 
-use quorum::{Member, MemberSet, Outcome};
+use quorum::{Member, MemberSet, NodeId, Outcome};
 
+use super::poll::Ready;
 use super::{Ballots, Guest, Node, Owed, Role, RoleName, Timer};
 use crate::error::Fault;
 use crate::event::{DropReason, Event};
-use crate::message::{PreVote, PreVoteReply, Vote, VoteReply};
+use crate::message::{Body, PreVote, PreVoteReply, Vote, VoteReply};
 use crate::slot::{Replies, find_identity};
 use crate::types::{EntryId, Identity, LogIndex, Round, Term};
 
@@ -318,9 +319,34 @@ impl Node {
         self.events.push(Event::Removed);
     }
 
+    /// What a stranger is owed: the verdict on its pre-vote, with what it has to know about itself.
+    pub(super) fn reply_to_guest(
+        &mut self,
+        memory: &[u8],
+        ready: Ready<'_>,
+    ) -> Option<(NodeId, Body<'static>)> {
+        let removed_at = self.removed_at(memory);
+        for guest in self.guests.iter_mut() {
+            let to = guest.identity;
+            if !ready.has(to.node) {
+                continue;
+            }
+            if let Some(mut body) = self.vault.reply(&mut guest.replies, to) {
+                if let Body::PreVoteReply(reply) = &mut body
+                    && !reply.is_granted
+                {
+                    reply.removed_at = removed_at;
+                }
+                self.guests.retain(|guest| guest.replies.is_owed());
+                return Some((to.node, body));
+            }
+        }
+        None
+    }
+
     /// What a stranger that asks is told about itself: the end of what is committed here, if the
     /// configuration in force, which does not name it, is.
-    pub(super) fn removed_at(&self, memory: &[u8]) -> Option<EntryId> {
+    fn removed_at(&self, memory: &[u8]) -> Option<EntryId> {
         if self.current.index > self.commit {
             return None;
         }

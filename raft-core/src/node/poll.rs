@@ -114,21 +114,8 @@ impl Node {
                 return Some((to.node, body));
             }
         }
-        let removed_at = self.removed_at(memory);
-        for guest in self.guests.iter_mut() {
-            if !ready.has(guest.identity.node) {
-                continue;
-            }
-            let to = guest.identity;
-            if let Some(mut body) = self.vault.reply(&mut guest.replies, to) {
-                if let Body::PreVoteReply(reply) = &mut body
-                    && !reply.is_granted
-                {
-                    reply.removed_at = removed_at;
-                }
-                self.guests.retain(|guest| guest.replies.is_owed());
-                return Some((to.node, body));
-            }
+        if let Some(reply) = self.reply_to_guest(memory, ready) {
+            return Some(reply);
         }
         self.next_read_request(ready)
     }
@@ -486,7 +473,11 @@ fn entries_to_send<'m>(
 impl crate::durable::Vault {
     /// What is owed to `to`, one message at a time. A vote that is given but not durable yet
     /// stays owed.
-    fn reply(&self, replies: &mut Replies, to: crate::types::Identity) -> Option<Body<'static>> {
+    pub(super) fn reply(
+        &self,
+        replies: &mut Replies,
+        to: crate::types::Identity,
+    ) -> Option<Body<'static>> {
         if let Some((attempt, is_granted)) = replies.pre_vote.take() {
             return Some(Body::PreVoteReply(PreVoteReply {
                 attempt,
