@@ -13,6 +13,7 @@
 use clocks::{Duration, Instant};
 use quorum::NodeId;
 
+use super::ghost::Counter;
 use super::group::{Action, NONE, RaftSpace, State};
 use super::names::NODES_MAX;
 use super::node::View;
@@ -67,9 +68,14 @@ impl RaftSpace {
 
     /// A unit of time passes for everybody.
     pub(super) fn tick(&mut self, state: &State, steps: &mut Vec<Step<State, Action>>) {
-        let Some(fast) = self.pasts.get(state.past).fast else {
+        let past = self.pasts.get(state.past);
+        let (counts, units_max) = (past.counts, self.nodes.profile.units);
+        let Some(fast) = past.fast else {
             return;
         };
+        if counts[Counter::Unit as usize] >= units_max {
+            return;
+        }
         let views = state.nodes[..self.count].iter();
         let mut views = views.map(|id| self.nodes.locals.view(*id));
         let is_late = |view: &View| self.looks(view) && !view.is_leader;
@@ -93,6 +99,9 @@ impl RaftSpace {
             *local = outcome.local;
         }
         if after != *state {
+            let mut past = self.pasts.get(state.past).clone();
+            past.counts[Counter::Unit as usize] += 1;
+            after.past = self.pasts.intern(past, self.term, &self.nodes.prefixes);
             let input = Input::Pass(true);
             steps.push(self.whole(Action { place: 0, input }, after));
         }
