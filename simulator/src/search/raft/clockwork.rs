@@ -76,10 +76,8 @@ impl RaftSpace {
         if counts[Counter::Unit as usize] >= units_max {
             return;
         }
-        let views = state.nodes[..self.count].iter();
-        let mut views = views.map(|id| self.nodes.locals.view(*id));
-        let is_late = |view: &View| self.looks(view) && !view.is_leader;
-        if self.nodes.profile.time == Time::Clocks && views.any(is_late) {
+        let is_punctual = self.nodes.profile.time == Time::Clocks;
+        if is_punctual && state.nodes[..self.count].iter().any(|id| self.is_late(*id)) {
             return;
         }
         let mut after = *state;
@@ -111,6 +109,17 @@ impl RaftSpace {
     /// goes on waiting.
     pub(super) fn looks(&self, view: &View) -> bool {
         view.is_due && (self.nodes.profile.asks_again() || !view.is_asking)
+    }
+
+    /// Whether a node that does not lead has something to do now. A timer that is moved later may be
+    /// early, and then there is nothing.
+    fn is_late(&mut self, id: u32) -> bool {
+        let view = self.nodes.locals.view(id);
+        if view.is_leader || !self.looks(view) {
+            return false;
+        }
+        let look = self.nodes.step(id, Input::Look);
+        !self.nodes.outcome(look).is_idle
     }
 
     /// A step of no single node.
