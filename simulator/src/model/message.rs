@@ -3,14 +3,20 @@
 use quorum::NodeId;
 use raft_core::{Body, Message};
 
-use super::{Abstract, Configuration, Entry, Id, Role, must};
+use super::{Abstract, Compacted, Configuration, Entry, Id, Role, must};
 
-/// Whether the papers allow a node in this state to send this message.
+/// Whether the papers allow a node in this state to send this message. The leader of the papers
+/// has its whole log: `compacted` is what any node has dropped of it.
 ///
 /// # Errors
 ///
 /// The rule that does not, with the section that it comes from.
-pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result<(), String> {
+pub fn check_sent(
+    state: &Abstract,
+    compacted: &Compacted,
+    to: NodeId,
+    message: &Message<'_>,
+) -> Result<(), String> {
     let term = u64::from(message.term.value());
     must(to != state.me.node, || "a node talks to itself".into())?;
     must(message.incarnation == state.me.incarnation, || {
@@ -51,13 +57,16 @@ pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result
                 format!("§3.5: {:?} sends entries", state.role)
             })?;
             let prev = Id::from(append.prev);
-            must(state.log.term(prev.index) == Some(prev.term), || {
+            let term = state.log.term(prev.index);
+            let term = term.or_else(|| compacted.term(prev.index));
+            must(term == Some(prev.term), || {
                 format!("§3.5: {prev:?} is not in the leader's log")
             })?;
             let mut end = prev.index;
             for entry in append.entries.iter(append.prev.index.next()) {
                 end = entry.id.index.value();
-                must(state.log.entry(end) == Some(&Entry::of(&entry)), || {
+                let known = state.log.entry(end).or_else(|| compacted.entry(end));
+                must(known == Some(&Entry::of(&entry)), || {
                     format!("§3.5: entry {end} is not that of the leader's log")
                 })?;
             }

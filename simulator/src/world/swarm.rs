@@ -4,6 +4,7 @@
 //! quiet stretches in which only few things go wrong. So each seed draws which classes of fault it
 //! has at all, and how hard each strikes (swarm testing, `[Groce12]`).
 
+mod flow;
 mod lease_trial;
 
 use core::fmt;
@@ -13,6 +14,8 @@ use clocks::Duration;
 use crate::world::memory::WINDOW_BYTES_MAX;
 use crate::world::quiet::Quiet;
 use crate::world::random::{Random, Stream};
+
+pub use flow::Flow;
 
 /// The most hosts of a world, and the most members of a configuration.
 pub const HOSTS_MAX: usize = 7;
@@ -108,6 +111,8 @@ pub struct Swarm {
     pub falls_apart: bool,
     /// Frames damaged on their way.
     pub corruption: u64,
+    /// What may be under way, and what is kept for who lags behind.
+    pub flow: Flow,
     /// Whoever reads asks a host that believes to lead.
     pub reads_at_leaders: bool,
 }
@@ -201,8 +206,6 @@ impl Swarm {
             hosts,
             founders: hosts,
             storm: NEVER,
-            loss: 0,
-            duplication: 0,
             duplicate_delay: Duration::ZERO,
             delay: at_once,
             tail: 0,
@@ -220,8 +223,6 @@ impl Swarm {
             has_kept_writes: false,
             clock_rate_ppm: 0,
             lease_drift_ppm: None,
-            quiet: Quiet::default(),
-            lags: [0; HOSTS_MAX],
             propose_interval: NEVER,
             burst: 1,
             payload_bytes_max: 0,
@@ -233,10 +234,10 @@ impl Swarm {
             frame_bytes: FRAME_BYTES_MAX,
             heartbeat: scale(election_timeout.0, 25_000),
             persist_timeout: election_timeout.1.saturating_mul(2),
-            has_frozen_minority: false,
-            falls_apart: false,
             corruption: 0,
+            flow: Flow::default(),
             reads_at_leaders: false,
+            ..Swarm::default()
         }
     }
 
@@ -304,6 +305,7 @@ impl Swarm {
             has_frozen_minority: random.chance(500),
             falls_apart: random.chance(250),
             corruption: random.pick(&[0, 0, 5, 50]),
+            flow: Flow::default(),
             lease_drift_ppm: None,
             reads_at_leaders: false,
             quiet: Quiet::default(),
@@ -317,6 +319,7 @@ impl Swarm {
             swarm.weights.clock_drift = random.pick(&[0, 2, 6]);
         }
         swarm.lease_drift_ppm = swarm.lease_allowed();
+        swarm.flow = Flow::draw(random);
         swarm.with_quiet_and_lags(random)
     }
 
@@ -473,10 +476,9 @@ impl fmt::Display for Swarm {
         )?;
         writeln!(
             f,
-            "  work     propose={} quiet_after={} but {:#b} lags={:?} burst={} payload={} compact_after={} snapshot_padding={} window={} frame={}",
+            "  work     propose={} quiet={} lags={:?} burst={} payload={} compact_after={} snapshot_padding={} window={} frame={}",
             ms(self.propose_interval),
-            self.quiet.after.map_or("never".into(), ms),
-            self.quiet.never,
+            self.quiet,
             self.lags,
             self.burst,
             self.payload_bytes_max,
@@ -485,6 +487,7 @@ impl fmt::Display for Swarm {
             self.window_bytes,
             self.frame_bytes,
         )?;
+        writeln!(f, "{}", self.flow)?;
         write!(
             f,
             "  faults   every {} clock_rate={}ppm {:?}",
