@@ -276,8 +276,7 @@ impl World {
         self.disk_random = Random::new(seed, Stream::Disk);
         self.work_random = Random::new(seed, Stream::Workload);
         (self.group, self.liveness, self.image) = (None, None, None);
-        self.pool = None;
-        (self.acker, self.applied, self.apart) = (None, None, None);
+        (self.acker, self.applied, self.apart, self.pool) = (None, None, None, None);
         (self.is_calm, self.has_grown, self.is_over) = (false, false, false);
         (self.steps, self.traitor) = (0, None);
         self.frame.resize(self.swarm.frame_bytes, 0);

@@ -209,8 +209,6 @@ impl Swarm {
             hosts,
             founders: hosts,
             storm: NEVER,
-            loss: 0,
-            duplication: 0,
             duplicate_delay: Duration::ZERO,
             delay: at_once,
             tail: 0,
@@ -228,9 +226,6 @@ impl Swarm {
             has_kept_writes: false,
             clock_rate_ppm: 0,
             lease_drift_ppm: None,
-            is_shared: false,
-            quiet: Quiet::default(),
-            lags: [0; HOSTS_MAX],
             propose_interval: NEVER,
             burst: 1,
             payload_bytes_max: 0,
@@ -242,11 +237,10 @@ impl Swarm {
             frame_bytes: FRAME_BYTES_MAX,
             heartbeat: scale(election_timeout.0, 25_000),
             persist_timeout: election_timeout.1.saturating_mul(2),
-            has_frozen_minority: false,
-            falls_apart: false,
             corruption: 0,
             flow: Flow::default(),
             reads_at_leaders: false,
+            ..Swarm::default()
         }
     }
 
@@ -427,10 +421,9 @@ impl fmt::Display for Swarm {
         )?;
         writeln!(
             f,
-            "  work     propose={} quiet_after={} but {:#b} lags={:?} burst={} payload={} compact_after={} snapshot_padding={} window={} frame={}",
+            "  work     propose={} quiet={} lags={:?} burst={} payload={} compact_after={} snapshot_padding={} window={} frame={}",
             ms(self.propose_interval),
-            self.quiet.after.map_or("never".into(), ms),
-            self.quiet.never,
+            self.quiet,
             self.lags,
             self.burst,
             self.payload_bytes_max,
