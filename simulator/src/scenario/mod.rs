@@ -33,7 +33,7 @@
 //!
 //! Options come first: `seed`, `hosts`, `window`, `frame`, `compact`, `padding`,
 //! `election-timeout`, `heartbeat`, `persist-timeout`, `clock-rate`, `lease`, `in-flight`,
-//! `uncommitted`, `archive`, `hold`, `sabotage`, `rot`,
+//! `uncommitted`, `archive`, `hold-compaction`, `sabotage`, `rot`,
 //! `mutant`; `members n1 n2` says who is in the group before the first line, with n1 as leader; `auto network disk` lets every frame
 //! arrive and every write end at once, `auto network 1->2` and `auto disk n1` only some.
 //!

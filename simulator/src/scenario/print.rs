@@ -89,7 +89,7 @@ impl fmt::Display for Knobs {
             writeln!(f, "archive {}", self.flow.archive_bytes)?;
         }
         if let Some(percent) = self.flow.hold_percent {
-            writeln!(f, "hold {percent}")?;
+            writeln!(f, "hold-compaction {percent}")?;
         }
         if self.lags != standard.lags {
             f.write_str("lags")?;

@@ -89,7 +89,7 @@ impl Scenario {
             "seed" | "hosts" | "window" | "frame" | "compact" | "padding" | "election-timeout"
             | "heartbeat" | "persist-timeout" | "clock-rate" | "lease" | "sabotage" | "rot"
             | "members" | "auto" | "quiet" | "never-quiet" | "lags" | "in-flight"
-            | "uncommitted" | "archive" | "hold" => knobs.read(words),
+            | "uncommitted" | "archive" | "hold-compaction" => knobs.read(words),
             _ => {
                 self.steps.push(step(words)?);
                 Ok(())
@@ -120,7 +120,7 @@ impl Knobs {
             "in-flight" => self.flow.in_flight = Some((words.number()?, words.number()?)),
             "uncommitted" => self.flow.uncommitted_bytes_max = Some(words.number()?),
             "archive" => self.flow.archive_bytes = words.number()?,
-            "hold" => self.flow.hold_percent = Some(words.number()?),
+            "hold-compaction" => self.flow.hold_percent = Some(words.number()?),
             "quiet" => self.quiet = Some(words.duration()?),
             "never-quiet" => self.never_quiet = words.hosts()?,
             "lags" => {
