@@ -32,8 +32,9 @@
 //! # Lines
 //!
 //! Options come first: `seed`, `hosts`, `window`, `frame`, `compact`, `padding`,
-//! `election-timeout`, `heartbeat`, `persist-timeout`, `clock-rate`, `lease`, `shared`, `sabotage`,
-//! `rot`, `mutant`; `members n1 n2` says who is in the group before the first line, with n1 as leader; `auto network disk` lets every frame
+//! `election-timeout`, `heartbeat`, `persist-timeout`, `clock-rate`, `lease`, `shared`, `in-flight`,
+//! `uncommitted`, `archive`, `hold-compaction`, `quiet`, `never-quiet`, `lags`, `sabotage`, `rot`,
+//! `mutant`; `members n1 n2` says who is in the group before the first line, with n1 as leader; `auto network disk` lets every frame
 //! arrive and every write end at once, `auto network 1->2` and `auto disk n1` only some.
 //!
 //! Then decisions. A time in milliseconds before one means "not before"; without it, it happens
@@ -55,7 +56,7 @@ use crate::world::clock::Moment;
 use crate::world::decision::Decision;
 use crate::world::quiet::Quiet;
 use crate::world::sabotage::Sabotage;
-use crate::world::swarm::{HOSTS_MAX, Swarm};
+use crate::world::swarm::{Flow, HOSTS_MAX, Swarm};
 use crate::world::trace::Verbosity;
 
 pub use perform::Played;
@@ -117,6 +118,8 @@ pub struct Knobs {
     pub never_quiet: u64,
     /// How many steps of priority each host is below the highest.
     pub lags: [u8; HOSTS_MAX],
+    /// What may be under way, and what is kept for who lags behind.
+    pub flow: Flow,
     /// What is broken on purpose.
     pub sabotage: Sabotage,
     /// After how many borrows memory rots, if that is what is broken.
@@ -165,6 +168,7 @@ impl Default for Knobs {
             quiet: None,
             never_quiet: 0,
             lags: [0; HOSTS_MAX],
+            flow: Flow::default(),
             sabotage: Sabotage::None,
             rot: crate::world::ROT_AFTER,
             members: 0,
@@ -193,6 +197,7 @@ impl Knobs {
             quiet: swarm.quiet.after,
             never_quiet: swarm.quiet.never,
             lags: swarm.lags,
+            flow: swarm.flow,
             sabotage,
             ..Knobs::default()
         }
@@ -222,6 +227,7 @@ impl Knobs {
                 is_roused: false,
             },
             lags: self.lags,
+            flow: self.flow,
             // Nothing strikes by itself.
             storm: millis(1 << 40),
             fault_interval: millis(1 << 40),

@@ -82,6 +82,18 @@ impl fmt::Display for Knobs {
         if self.never_quiet != 0 {
             writeln!(f, "never-quiet {}", names(self.never_quiet))?;
         }
+        if let Some((messages, frames)) = self.flow.in_flight {
+            writeln!(f, "in-flight {messages} {frames}")?;
+        }
+        if let Some(bytes) = self.flow.uncommitted_bytes_max {
+            writeln!(f, "uncommitted {bytes}")?;
+        }
+        if self.flow.archive_bytes > 0 {
+            writeln!(f, "archive {}", self.flow.archive_bytes)?;
+        }
+        if let Some(percent) = self.flow.hold_percent {
+            writeln!(f, "hold-compaction {percent}")?;
+        }
         if self.lags != standard.lags {
             f.write_str("lags")?;
             self.lags.iter().try_for_each(|lag| write!(f, " {lag}"))?;

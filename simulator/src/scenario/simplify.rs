@@ -91,6 +91,7 @@ pub(super) fn knobs(minimiser: &mut Minimiser) {
         |knobs, usual| knobs.quiet = usual.quiet,
         |knobs, usual| knobs.never_quiet = usual.never_quiet,
         |knobs, usual| knobs.lags = usual.lags,
+        |knobs, usual| knobs.flow = usual.flow,
         |knobs, usual| knobs.padding = usual.padding,
         |knobs, usual| knobs.compact = usual.compact,
         |knobs, usual| knobs.window = usual.window,

@@ -88,7 +88,8 @@ impl Scenario {
             }
             "seed" | "hosts" | "window" | "frame" | "compact" | "padding" | "election-timeout"
             | "heartbeat" | "persist-timeout" | "clock-rate" | "lease" | "shared" | "sabotage"
-            | "rot" | "members" | "auto" | "quiet" | "never-quiet" | "lags" => knobs.read(words),
+            | "rot" | "members" | "auto" | "quiet" | "never-quiet" | "lags" | "in-flight"
+            | "uncommitted" | "archive" | "hold-compaction" => knobs.read(words),
             _ => {
                 self.steps.push(step(words)?);
                 Ok(())
@@ -117,6 +118,10 @@ impl Knobs {
             "clock-rate" => self.clock_rate = words.number()?,
             "lease" => self.lease = Some(words.number()?),
             "shared" => self.is_shared = true,
+            "in-flight" => self.flow.in_flight = Some((words.number()?, words.number()?)),
+            "uncommitted" => self.flow.uncommitted_bytes_max = Some(words.number()?),
+            "archive" => self.flow.archive_bytes = words.number()?,
+            "hold-compaction" => self.flow.hold_percent = Some(words.number()?),
             "quiet" => self.quiet = Some(words.duration()?),
             "never-quiet" => self.never_quiet = words.hosts()?,
             "lags" => {

@@ -8,7 +8,7 @@ use core::fmt;
 use crate::world::random::Random;
 
 /// What of it a world has. The default is nothing.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Flow {
     /// What may be in flight to a member, if that is bounded: appends, and bytes in frames.
     pub in_flight: Option<(u16, u32)>,
