@@ -100,11 +100,9 @@ impl Default for Options {
     }
 }
 
-/// Everything.
-///
-/// Plain data in buffers that stay: [`reset`](World::reset) makes it the world of another seed,
-/// [`copy_from`](World::copy_from) a copy of another world, and neither asks for memory once the
-/// buffers have grown.
+/// Everything: plain data in buffers that stay. [`reset`](World::reset) makes it the world of
+/// another seed, [`copy_from`](World::copy_from) a copy of another world, and neither asks for
+/// memory once the buffers have grown.
 #[derive(Debug)]
 pub struct World {
     pub(crate) now: Moment,
@@ -278,8 +276,7 @@ impl World {
         self.disk_random = Random::new(seed, Stream::Disk);
         self.work_random = Random::new(seed, Stream::Workload);
         (self.group, self.liveness, self.image) = (None, None, None);
-        self.pool = None;
-        (self.acker, self.applied, self.apart) = (None, None, None);
+        (self.acker, self.applied, self.apart, self.pool) = (None, None, None, None);
         (self.is_calm, self.has_grown, self.is_over) = (false, false, false);
         (self.steps, self.traitor) = (0, None);
         self.frame.resize(self.swarm.frame_bytes, 0);

@@ -123,13 +123,6 @@ fn reads_that_are_answered_as_of_the_beginning_miss_what_was_committed() {
     assert_eq!(caught.invariant, "linearizability");
 }
 
-/// A clock that is slower than was declared outlasts the promises of the others.
-#[test]
-fn a_lease_on_a_clock_that_drifts_too_far_is_answered_while_another_leads() {
-    let caught = caught(&small("leases", &[]), Sabotage::ClocksSlower);
-    assert_eq!(caught.invariant, "linearizability");
-}
-
 #[test]
 fn a_vote_for_a_successor_that_nobody_named_is_noticed() {
     let caught = caught(

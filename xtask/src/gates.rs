@@ -117,7 +117,7 @@ const SIMULATE: &[&str] = &[
     "hostile --inputs 10000000",
     "linear --histories 200000",
     "search --all --bound figure-8.terms=3 --bound unsynced.crashes=0 --bound reads.terms=1 \
-     --bound membership.terms=1 --memory-mib 1024",
+     --bound membership.terms=1 --bound leases.members=2 --memory-mib 1024",
     "coverage --shapes --runs 20000 --least 8500 --seconds 600",
 ];
 /// Words whose last line that begins with `hash` must be the same in a build with every assertion.

@@ -1,5 +1,7 @@
 //! Groups that may be quiet: idle times, and hosts that are told to wake their group when they are over.
 
+use core::fmt;
+
 use clocks::Duration;
 use raft_core::PRIORITY_MAX;
 
@@ -20,6 +22,15 @@ pub struct Quiet {
     pub never: u64,
     /// Whether every host is told to wake when the storm is over; a story says so itself.
     pub is_roused: bool,
+}
+
+impl fmt::Display for Quiet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.after {
+            Some(after) => write!(f, "{}us but {:#b}", after.as_micros(), self.never),
+            None => f.write_str("never"),
+        }
+    }
 }
 
 impl Swarm {

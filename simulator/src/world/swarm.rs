@@ -6,7 +6,9 @@
 
 mod flow;
 mod lease_trial;
-mod words;
+mod weights;
+
+use core::fmt;
 
 use clocks::Duration;
 
@@ -207,8 +209,6 @@ impl Swarm {
             hosts,
             founders: hosts,
             storm: NEVER,
-            loss: 0,
-            duplication: 0,
             duplicate_delay: Duration::ZERO,
             delay: at_once,
             tail: 0,
@@ -226,9 +226,6 @@ impl Swarm {
             has_kept_writes: false,
             clock_rate_ppm: 0,
             lease_drift_ppm: None,
-            is_shared: false,
-            quiet: Quiet::default(),
-            lags: [0; HOSTS_MAX],
             propose_interval: NEVER,
             burst: 1,
             payload_bytes_max: 0,
@@ -240,11 +237,10 @@ impl Swarm {
             frame_bytes: FRAME_BYTES_MAX,
             heartbeat: scale(election_timeout.0, 25_000),
             persist_timeout: election_timeout.1.saturating_mul(2),
-            has_frozen_minority: false,
-            falls_apart: false,
             corruption: 0,
             flow: Flow::default(),
             reads_at_leaders: false,
+            ..Swarm::default()
         }
     }
 
@@ -365,62 +361,84 @@ fn calm_delay(
     (delay.0.min(max), max)
 }
 
-impl Weights {
-    fn draw(random: &mut Random) -> Self {
-        let mut weight = |most: u64| {
-            if random.chance(333) {
-                0
-            } else {
-                random.between(1, most)
-            }
-        };
-        Weights {
-            crash: weight(16),
-            crash_leader: weight(8),
-            crash_writing: weight(14),
-            crash_all: weight(1),
-            pause: weight(5),
-            isolate: weight(4),
-            isolate_leader: weight(4),
-            split: weight(4),
-            bridge: weight(3),
-            one_way: weight(4),
-            clock_step: weight(3),
-            disk_stall: weight(3),
-            clock_stop: weight(3),
-            crash_acker: weight(5),
-            ring: weight(2),
-            any_links: weight(3),
-            clog: weight(4),
-            replay: weight(5),
-            rot: weight(1),
-            clock_drift: 0,
-        }
+fn ms(duration: Duration) -> String {
+    let micros = duration.as_micros();
+    if micros.is_multiple_of(1000) {
+        format!("{}ms", micros / 1000)
+    } else {
+        format!("{micros}us")
     }
+}
 
-    /// The same weights in the order in which a fault is drawn.
-    pub fn all(&self) -> [u64; FAULTS] {
-        [
-            self.crash,
-            self.crash_leader,
-            self.crash_writing,
-            self.crash_all,
-            self.pause,
-            self.isolate,
-            self.isolate_leader,
-            self.split,
-            self.bridge,
-            self.one_way,
-            self.clock_step,
-            self.disk_stall,
-            self.clock_stop,
-            self.crash_acker,
-            self.ring,
-            self.any_links,
-            self.clog,
-            self.replay,
-            self.rot,
-            self.clock_drift,
-        ]
+impl fmt::Display for Swarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "  time     election_timeout={}..{} heartbeat={} persist_timeout={} calm_delay={}..{}",
+            ms(self.election_timeout.0),
+            ms(self.election_timeout.1),
+            ms(self.heartbeat),
+            ms(self.persist_timeout),
+            ms(self.calm_delay.0),
+            ms(self.calm_delay.1),
+        )?;
+        writeln!(
+            f,
+            "  group    hosts={} founders={} storm={} frozen_minority={} falls_apart={} reconfigure={} wipes={}",
+            self.hosts,
+            self.founders,
+            ms(self.storm),
+            self.has_frozen_minority,
+            self.falls_apart,
+            self.reconfigure_interval.map_or("never".into(), ms),
+            self.has_wipes,
+        )?;
+        writeln!(
+            f,
+            "  network  loss={} duplication={} up to {} delay={}..{} tail={} up to {} ordered={} busy={} for {} damaged={} shared={}",
+            self.loss,
+            self.duplication,
+            ms(self.duplicate_delay),
+            ms(self.delay.0),
+            ms(self.delay.1),
+            self.tail,
+            ms(self.tail_delay),
+            self.is_ordered,
+            self.busy,
+            ms(self.busy_time),
+            self.corruption,
+            self.is_shared,
+        )?;
+        writeln!(
+            f,
+            "  disk     write={}..{} slow={:?} failure={} torn={} kept={}",
+            ms(self.write.0),
+            ms(self.write.1),
+            self.slow_disk,
+            self.write_failure,
+            self.has_torn_writes,
+            self.has_kept_writes,
+        )?;
+        writeln!(
+            f,
+            "  work     propose={} quiet={} lags={:?} burst={} payload={} compact_after={} snapshot_padding={} window={} frame={}",
+            ms(self.propose_interval),
+            self.quiet,
+            self.lags,
+            self.burst,
+            self.payload_bytes_max,
+            self.compact_after,
+            self.snapshot_padding,
+            self.window_bytes,
+            self.frame_bytes,
+        )?;
+        writeln!(f, "{}", self.flow)?;
+        write!(
+            f,
+            "  faults   every {} clock_rate={}ppm {:?}",
+            ms(self.fault_interval),
+            self.clock_rate_ppm,
+            self.weights,
+        )
     }
 }

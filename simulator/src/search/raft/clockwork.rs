@@ -13,6 +13,7 @@
 use clocks::{Duration, Instant};
 use quorum::NodeId;
 
+use super::ghost::Counter;
 use super::group::{Action, NONE, RaftSpace, State};
 use super::names::NODES_MAX;
 use super::node::View;
@@ -67,13 +68,16 @@ impl RaftSpace {
 
     /// A unit of time passes for everybody.
     pub(super) fn tick(&mut self, state: &State, steps: &mut Vec<Step<State, Action>>) {
-        let Some(fast) = self.pasts.get(state.past).fast else {
+        let past = self.pasts.get(state.past);
+        let (counts, units_max) = (past.counts, self.nodes.profile.units);
+        let Some(fast) = past.fast else {
             return;
         };
-        let views = state.nodes[..self.count].iter();
-        let mut views = views.map(|id| self.nodes.locals.view(*id));
-        let is_late = |view: &View| self.looks(view) && !view.is_leader;
-        if self.nodes.profile.time == Time::Clocks && views.any(is_late) {
+        if counts[Counter::Unit as usize] >= units_max {
+            return;
+        }
+        let is_punctual = self.nodes.profile.time == Time::Clocks;
+        if is_punctual && state.nodes[..self.count].iter().any(|id| self.is_late(*id)) {
             return;
         }
         let mut after = *state;
@@ -93,6 +97,9 @@ impl RaftSpace {
             *local = outcome.local;
         }
         if after != *state {
+            let mut past = self.pasts.get(state.past).clone();
+            past.counts[Counter::Unit as usize] += 1;
+            after.past = self.pasts.intern(past, self.term, &self.nodes.prefixes);
             let input = Input::Pass(true);
             steps.push(self.whole(Action { place: 0, input }, after));
         }
@@ -102,6 +109,17 @@ impl RaftSpace {
     /// goes on waiting.
     pub(super) fn looks(&self, view: &View) -> bool {
         view.is_due && (self.nodes.profile.asks_again() || !view.is_asking)
+    }
+
+    /// Whether a node that does not lead has something to do now. A timer that is moved later may be
+    /// early, and then there is nothing.
+    fn is_late(&mut self, id: u32) -> bool {
+        let view = self.nodes.locals.view(id);
+        if view.is_leader || !self.looks(view) {
+            return false;
+        }
+        let look = self.nodes.step(id, Input::Look);
+        !self.nodes.outcome(look).is_idle
     }
 
     /// A step of no single node.

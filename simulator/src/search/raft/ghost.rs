@@ -22,9 +22,10 @@ pub(super) enum Counter {
     Read,
     Transfer,
     Campaign,
+    Unit,
 }
 
-pub(super) const COUNTERS: usize = 8;
+pub(super) const COUNTERS: usize = 9;
 
 /// How far the ending of a profile has come.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]

@@ -87,6 +87,8 @@ pub struct Profile {
     pub heartbeats: bool,
     /// How time passes.
     pub time: Time,
+    /// Units of time that pass on clocks that run step by step.
+    pub units: u8,
     /// How it ends.
     pub ending: Ending,
     /// Writes that fail, of those that take time.
@@ -133,6 +135,7 @@ const BASE: Profile = Profile {
     campaigns: 0,
     heartbeats: true,
     time: Time::Abstract,
+    units: 0,
     ending: Ending::None,
     failures: 0,
     reduction: Reduction::Sound,
@@ -281,6 +284,7 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
             frames: 1,
             swift_elections: true,
             time: Time::Clocks,
+            units: pick(6, 12) as u8,
             ..BASE
         },
         Profile {
@@ -356,6 +360,7 @@ impl Profile {
             "failures" => self.failures = value,
             "reads" => self.reads = value,
             "transfers" => self.transfers = value,
+            "units" => self.units = value,
             "campaigns" => self.campaigns = value,
             "time" => {
                 let all = [Time::Abstract, Time::Clocks, Time::LateClocks];
@@ -396,10 +401,11 @@ impl Profile {
                 words.push_str(&format!(", {what} {count}"));
             }
         }
-        match self.time {
-            Time::Abstract => {}
-            Time::Clocks => words.push_str(", clocks 20 % slow or fast"),
-            Time::LateClocks => words.push_str(", clocks 20 % slow or fast, looked at late"),
+        if self.has_clocks() {
+            words.push_str(&format!(", clocks 20 % slow or fast, units {}", self.units));
+        }
+        if self.time == Time::LateClocks {
+            words.push_str(", looked at late");
         }
         if self.menu == Menu::Each {
             words.push_str(", one change at a time");

@@ -55,10 +55,9 @@ impl RaftSpace {
             // An answer of a later term ends the asking, or is ignored.
             Kind::PreVoteReply | Kind::VoteReply if frame.term > term_of(frame.to) => 0,
             Kind::PreVoteReply | Kind::VoteReply => 16 << frame.to,
-            // These tell nobody anything but a term.
-            Kind::Ack | Kind::ReadRequest | Kind::ReadReply => 0,
-            // Whoever is told to stand does so in a term of its own, and asks for votes there.
-            Kind::TimeoutNow => asks | votes | 16 << frame.to,
+            // These tell nobody anything but a term; and who is told to stand does so in another
+            // term, if it follows the leader.
+            Kind::Ack | Kind::ReadRequest | Kind::ReadReply | Kind::TimeoutNow => 0,
             // Who is behind is told the term, and in the same breath whether it has the vote.
             Kind::Entries => {
                 let is_told = frame.term < term_of(frame.to);
