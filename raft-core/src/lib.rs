@@ -9,6 +9,7 @@ mod durable;
 mod entry;
 pub mod error;
 mod event;
+mod hollow;
 mod message;
 mod node;
 mod raft;
@@ -28,8 +29,9 @@ pub use durable::{HardState, RECORD_HEADER_BYTES_MAX, Snapshot, Ticket, Write};
 pub use entry::{ENTRY_HEADER_BYTES, Entries, Entry, EntryIter, EntryKind, PAYLOAD_BYTES_MAX};
 pub use error::Fault;
 pub use event::{DropReason, Event};
+pub use hollow::{HollowEntries, HollowIter, HollowRun};
 pub use message::{
-    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply, ReadReply,
+    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Hollow, Message, PreVote, PreVoteReply, ReadReply,
     ReadRequest, Reject, Transmit, Vote, VoteReply,
 };
 pub use node::RoleName as Role;

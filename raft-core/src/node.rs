@@ -2,7 +2,7 @@
 //!
 //! - by phase of a call: [`handle`], [`timeout`], [`poll`], [`command`], [`restore`];
 //! - by concern: [`election`], [`follow`], [`lead`], [`membership`], [`read`], [`snapshot`],
-//!   [`transfer`].
+//!   [`transfer`], [`witness`].
 //!
 //! The member table is the last field and may be of any capacity behind a reference, so one
 //! instance of the code serves groups of every size.
@@ -21,6 +21,7 @@ pub(crate) mod restore;
 mod snapshot;
 mod timeout;
 mod transfer;
+mod witness;
 
 use clocks::{Duration, Instant, Jitter, TimerKey, TimerTable};
 use heapless::Vec;
@@ -303,7 +304,8 @@ impl Node {
     /// that is uncommitted here, of the one before. Otherwise a node that appended its own
     /// removal and lost its office could be the only one with the log to win, and not stand.
     pub(crate) fn is_electable(&self) -> bool {
-        self.is_voter() || (self.current.was_voter && self.current.index > self.commit)
+        (self.is_voter() || (self.current.was_voter && self.current.index > self.commit))
+            && !self.is_witness()
     }
 
     /// Every member but this node.

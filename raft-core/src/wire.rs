@@ -17,6 +17,7 @@
 
 mod decode;
 mod encode;
+mod hollow;
 
 use core::fmt;
 
@@ -46,11 +47,13 @@ const KIND_CHUNK: u8 = 7;
 const KIND_READ_REQUEST: u8 = 8;
 const KIND_READ_REPLY: u8 = 9;
 const KIND_TIMEOUT_NOW: u8 = 10;
+const KIND_HOLLOW: u8 = 11;
 
 const FLAG_GRANTED: u8 = 1;
 const FLAG_TRANSFER: u8 = 1;
 const FLAG_REJECT: u8 = 1;
 const FLAG_CHUNK: u8 = 2;
+const FLAG_HOLLOW: u8 = 1;
 
 /// The append says nothing about the commit: it lies too far from `prev` to be expressed.
 const COMMIT_UNSTATED: i32 = i32::MIN;

@@ -24,11 +24,12 @@ impl RecordHeader {
         }
         head.number(self.commit.value());
         head.byte(u8::from(self.beginning.is_some()));
-        if let Some((snapshot, configuration_len)) = self.beginning {
-            head.entry(snapshot.last);
-            head.number(snapshot.size);
-            head.number(u64::from(snapshot.checksum));
-            head.number(u64::from(configuration_len));
+        if let Some(beginning) = self.beginning {
+            head.entry(beginning.snapshot.last);
+            head.number(beginning.snapshot.size);
+            head.number(u64::from(beginning.snapshot.checksum));
+            head.number(u64::from(beginning.configuration_len));
+            head.byte(u8::from(beginning.is_witness));
         }
         head.number(self.after.value());
         head.number(u64::from(self.entries_len));
@@ -94,7 +95,7 @@ mod tests {
     use quorum::NodeId;
 
     use super::*;
-    use crate::durable::{HardState, RECORD_VERSION, Snapshot};
+    use crate::durable::{Beginning, HardState, RECORD_VERSION, Snapshot};
     use crate::types::{GroupId, Incarnation, LogIndex, Term};
 
     /// Numbers of all lengths.
@@ -128,7 +129,11 @@ mod tests {
                     vote: (round % 2 == 0).then_some(identity),
                 },
                 commit: LogIndex::new(long(jitter)),
-                beginning: (round % 3 == 0).then_some((snapshot, configuration_len)),
+                beginning: (round % 3 == 0).then_some(Beginning {
+                    snapshot,
+                    configuration_len,
+                    is_witness: round % 2 == 0,
+                }),
                 after: LogIndex::new(long(jitter)),
                 entries_len: short(jitter),
             };

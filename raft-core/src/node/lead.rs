@@ -12,6 +12,7 @@
 use clocks::Duration;
 use quorum::{Member, MemberSet};
 
+use super::witness::hollow_flight;
 use super::{Node, Office, Role, Timer};
 use crate::entry::EntryKind;
 use crate::error::Fault;
@@ -203,11 +204,15 @@ impl Node {
         // What is on its way takes up room there; what is compacted here is not on its way.
         let after = progress.matched.max(self.window.base().index);
         if progress.next > after.next() {
-            let flight = self.window.entries(memory, after, progress.next.previous());
-            let bytes = flight.ok_or(Fault::WindowDamaged)?.len();
-            progress.room = ack
-                .room
-                .saturating_sub(u32::try_from(bytes).unwrap_or(u32::MAX));
+            let last = progress.next.previous();
+            let bytes = if slot.standing.is_witness() {
+                hollow_flight(after, last)
+            } else {
+                let flight = self.window.entries(memory, after, last);
+                let bytes = flight.ok_or(Fault::WindowDamaged)?.len();
+                u32::try_from(bytes).unwrap_or(u32::MAX)
+            };
+            progress.room = ack.room.saturating_sub(bytes);
         }
         if let Some(chunk) = &ack.chunk {
             progress.on_chunk_ack(chunk.index, chunk.stored);

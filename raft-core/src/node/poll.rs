@@ -5,7 +5,7 @@ use clocks::Instant;
 use quorum::{Member, MemberSet, NodeId};
 
 use super::{Node, Role};
-use crate::durable::{RECORD_VERSION, RecordHeader, Snapshot, Write};
+use crate::durable::{Beginning, RECORD_VERSION, RecordHeader, Snapshot, Write};
 use crate::entry::{Entries, Entry, EntryKind};
 use crate::error::Fault;
 use crate::event::Event;
@@ -253,13 +253,17 @@ impl Node {
         };
         let (round, first) = (office.round, office.first);
         let (base, last) = (self.window.base(), self.window.last());
-        let progress = &mut self.slots.get_mut(member.index())?.progress;
+        let slot = self.slots.get_mut(member.index())?;
+        let progress = &mut slot.progress;
         if progress.next <= base.index && !matches!(progress.flow, Flow::Snapshot { .. }) {
             progress.flow = Flow::Snapshot {
                 index: base.index,
                 offset: 0,
                 sent: false,
             };
+        }
+        if slot.standing.is_witness() {
+            return self.hollow_to(memory, member, to);
         }
         match progress.flow {
             Flow::Snapshot { .. } => return self.chunk_to(memory, member, to),
@@ -382,12 +386,12 @@ impl Node {
         }
         let (after, beginning, configuration) = if self.vault.is_beginning() {
             let configuration = self.window.base_configuration(memory);
-            let len = u16::try_from(configuration.len()).ok()?;
-            (
-                self.window.base().index,
-                Some((self.snapshot, len)),
-                configuration,
-            )
+            let beginning = Beginning {
+                snapshot: self.snapshot,
+                configuration_len: u16::try_from(configuration.len()).ok()?,
+                is_witness: self.vault.is_witness(),
+            };
+            (self.window.base().index, Some(beginning), configuration)
         } else {
             (self.vault.log_durable().get(), None, &[][..])
         };
@@ -420,7 +424,10 @@ impl Node {
                 return None;
             }
             self.delivered = self.window.base().index;
-            return Some(Committed::Snapshot(self.snapshot));
+            // A witness has no state that anything could replace, and no commands besides.
+            if !self.vault.is_witness() {
+                return Some(Committed::Snapshot(self.snapshot));
+            }
         }
         while self.delivered < deliverable && self.fault.is_none() {
             let index = self.delivered.next();

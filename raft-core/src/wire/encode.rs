@@ -1,8 +1,9 @@
 //! From a message to bytes.
 
+use super::hollow::put_hollow;
 use super::*;
 use crate::message::{Ack, Append, Body, Chunk, ChunkData, Message, ReadReply, ReadRequest};
-use crate::types::{EntryId, Round};
+use crate::types::{EntryId, LogIndex, Round};
 
 /// How many bytes [`encode()`] makes of this message.
 pub fn encoded_len(message: &Message<'_>) -> usize {
@@ -14,9 +15,11 @@ pub fn encoded_len(message: &Message<'_>) -> usize {
         Body::ReadRequest(_) => HEADER_BYTES + 16,
         Body::ReadReply(_) => HEADER_BYTES + 24,
         Body::Append(append) => APPEND_HEADER_BYTES + append.entries.len(),
+        Body::Hollow(hollow) => APPEND_HEADER_BYTES + hollow.entries.wire_len(),
         Body::Ack(ack) => ack_len(ack),
         Body::Chunk(chunk) => {
             let data = match chunk.data {
+                ChunkData::Hollow => 0,
                 ChunkData::Received(data) => data.len(),
                 ChunkData::Wanted(len) => len as usize,
             };
@@ -94,6 +97,12 @@ fn encode_with<'f>(
                 put_append(body, append)
             })
         }
+        Body::Hollow(hollow) => {
+            let len = APPEND_HEADER_BYTES + hollow.entries.wire_len();
+            fill(message, KIND_HOLLOW, 0, hollow.round, len, frame, |body| {
+                put_hollow(body, hollow)
+            })
+        }
         Body::Ack(ack) => {
             let reject = u8::from(ack.reject.is_some()) * FLAG_REJECT;
             let flags = reject | (u8::from(ack.chunk.is_some()) * FLAG_CHUNK);
@@ -138,7 +147,8 @@ fn encode_with<'f>(
         }
         Body::Chunk(chunk) => {
             let len = CHUNK_HEADER_BYTES + chunk.configuration.len() + data.len();
-            fill(message, KIND_CHUNK, 0, chunk.round, len, frame, |body| {
+            let flags = u8::from(chunk.data == ChunkData::Hollow) * FLAG_HOLLOW;
+            fill(message, KIND_CHUNK, flags, chunk.round, len, frame, |body| {
                 put_chunk(body, chunk, data)
             })
         }
@@ -218,15 +228,7 @@ fn low_bytes(round: Round) -> [u8; 4] {
 
 #[inline]
 fn put_append(body: &mut [u8], append: &Append<'_>) -> Option<()> {
-    let (fixed, body) = body.split_first_chunk_mut::<{ APPEND_HEADER_BYTES - HEADER_BYTES }>()?;
-    // Relative to `prev` it takes four bytes; beyond their range it is left unsaid.
-    let prev = append.prev.index.value();
-    let commit = append.commit.value().checked_signed_diff(prev);
-    let commit = commit.and_then(|commit| i32::try_from(commit).ok());
-    let commit = commit.unwrap_or(COMMIT_UNSTATED);
-    put_entry_id(fixed, 0, append.prev);
-    put_at(fixed, 12, commit.to_le_bytes());
-    put_at(fixed, 16, low_bytes(append.round));
+    let body = put_append_header(body, append.prev, append.commit, append.round)?;
     let [head, tail] = append.entries.slices();
     let (first, second) = body.split_at_mut_checked(head.len())?;
     copy(first, head)?;
@@ -234,6 +236,25 @@ fn put_append(body: &mut [u8], append: &Append<'_>) -> Option<()> {
         return Some(());
     }
     copy(second, tail)
+}
+
+/// What stands before the entries of an append; lends the place behind it.
+#[inline]
+pub(super) fn put_append_header(
+    body: &mut [u8],
+    prev: EntryId,
+    commit: LogIndex,
+    round: Round,
+) -> Option<&mut [u8]> {
+    let (fixed, rest) = body.split_first_chunk_mut::<{ APPEND_HEADER_BYTES - HEADER_BYTES }>()?;
+    // Relative to `prev` it takes four bytes; beyond their range it is left unsaid.
+    let commit = commit.value().checked_signed_diff(prev.index.value());
+    let commit = commit.and_then(|commit| i32::try_from(commit).ok());
+    let commit = commit.unwrap_or(COMMIT_UNSTATED);
+    put_entry_id(fixed, 0, prev);
+    put_at(fixed, 12, commit.to_le_bytes());
+    put_at(fixed, 16, low_bytes(round));
+    Some(rest)
 }
 
 #[inline]
@@ -291,7 +312,7 @@ fn put_at<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
 }
 
 #[inline]
-fn copy(to: &mut [u8], from: &[u8]) -> Option<()> {
+pub(super) fn copy(to: &mut [u8], from: &[u8]) -> Option<()> {
     if to.len() != from.len() {
         return None;
     }
