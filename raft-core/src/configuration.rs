@@ -59,10 +59,7 @@ impl Standing {
     pub const fn is_in_incoming(self) -> bool {
         matches!(
             self,
-            Standing::Voter
-                | Standing::Incoming
-                | Standing::Witness
-                | Standing::IncomingWitness
+            Standing::Voter | Standing::Incoming | Standing::Witness | Standing::IncomingWitness
         )
     }
 

@@ -289,7 +289,10 @@ impl fmt::Display for ReconfigureError {
             ReconfigureError::NotAMember(node) => write!(f, "node {node} is no member"),
             ReconfigureError::AlreadyVoter(node) => write!(f, "node {node} votes already"),
             ReconfigureError::Witness(node) => {
-                write!(f, "node {node} is a witness: remove it and add a new life of it")
+                write!(
+                    f,
+                    "node {node} is a witness: remove it and add a new life of it"
+                )
             }
             ReconfigureError::NoVoters => f.write_str("nobody would be left to vote"),
             ReconfigureError::WitnessQuorum => {

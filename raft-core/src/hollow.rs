@@ -188,7 +188,10 @@ fn next_of_runs<'a>(bytes: &mut &'a [u8]) -> Option<HollowRun<'a>> {
         EntryKind::Hollow => {
             let count = u32::try_from(header.payload_len).ok()?;
             let term = header.term;
-            ((count > 0).then_some(HollowRun::Entries { term, count })?, behind)
+            (
+                (count > 0).then_some(HollowRun::Entries { term, count })?,
+                behind,
+            )
         }
         EntryKind::Configuration => {
             let (payload, rest) = behind.split_at_checked(header.payload_len)?;
@@ -254,10 +257,19 @@ mod tests {
         let (one, two) = (Term::new(1), Term::new(2));
         let payload = &b"members"[..];
         let runs = [
-            HollowRun::Entries { term: one, count: 2 },
-            HollowRun::Entries { term: two, count: 1 },
+            HollowRun::Entries {
+                term: one,
+                count: 2,
+            },
+            HollowRun::Entries {
+                term: two,
+                count: 1,
+            },
             HollowRun::Configuration { term: two, payload },
-            HollowRun::Entries { term: two, count: 1 },
+            HollowRun::Entries {
+                term: two,
+                count: 1,
+            },
         ];
         assert!(hollow.iter().eq(runs));
         assert_eq!((hollow.count(), hollow.wire_len()), (5, 4 * 8 + 7));

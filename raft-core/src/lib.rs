@@ -31,8 +31,8 @@ pub use error::Fault;
 pub use event::{DropReason, Event};
 pub use hollow::{HollowEntries, HollowIter, HollowRun};
 pub use message::{
-    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Hollow, Message, PreVote, PreVoteReply, ReadReply,
-    ReadRequest, Reject, Transmit, Vote, VoteReply,
+    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Hollow, Message, PreVote, PreVoteReply,
+    ReadReply, ReadRequest, Reject, Transmit, Vote, VoteReply,
 };
 pub use node::RoleName as Role;
 pub use node::poll::{Committed, Ready};

@@ -11,8 +11,8 @@ use crate::config::Config;
 use crate::configuration::Change;
 use crate::durable::{Ticket, Write};
 use crate::error::{
-    CampaignError, CompactError, HandleError, ProposeError, ReadError, ReconfigureError, RestoreError,
-    TransferError,
+    CampaignError, CompactError, HandleError, ProposeError, ReadError, ReconfigureError,
+    RestoreError, TransferError,
 };
 use crate::event::Event;
 use crate::message::{Message, Transmit};

@@ -224,10 +224,7 @@ impl Node {
             }
             let slot = self.slots.iter().find(|slot| slot.identity.node == node);
             match (change, slot.map(|slot| slot.standing)) {
-                (
-                    Change::AddLearner(_) | Change::AddVoter(_) | Change::AddWitness(_),
-                    Some(_),
-                ) => {
+                (Change::AddLearner(_) | Change::AddVoter(_) | Change::AddWitness(_), Some(_)) => {
                     return Err(ReconfigureError::AlreadyMember(node));
                 }
                 (Change::Promote(_) | Change::Remove(_), None) => {

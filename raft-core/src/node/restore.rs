@@ -96,7 +96,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
         if self.origin.is_some_and(|known| known != origin) {
             return Err(RestoreError::ForeignRecord);
         }
-        let configuration_len = header.beginning.map_or(0, |b| usize::from(b.configuration_len));
+        let configuration_len = header
+            .beginning
+            .map_or(0, |b| usize::from(b.configuration_len));
         let (configuration, entries) = rest
             .split_at_checked(configuration_len)
             .ok_or(RestoreError::DamagedRecord)?;
@@ -149,7 +151,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
     /// Whether nothing was stored yet but a name, and perhaps a term.
     fn is_blank(&self) -> bool {
         self.window.last().index == LogIndex::ZERO
-            && self.window.base_configuration(self.memory.as_ref()).is_empty()
+            && self
+                .window
+                .base_configuration(self.memory.as_ref())
+                .is_empty()
     }
 
     fn begin(&mut self, snapshot: Snapshot, configuration: &[u8]) -> Result<(), RestoreError> {

@@ -98,13 +98,19 @@ impl Node {
             id = EntryId::new(index, run.term());
             if let Err(reason) = reason {
                 let verified = index;
-                return Ok(Taken { verified, refused: reason });
+                return Ok(Taken {
+                    verified,
+                    refused: reason,
+                });
             }
         }
         if runs.remainder() > 0 {
             refused = Some(DropReason::Malformed);
         }
-        Ok(Taken { verified: id.index, refused })
+        Ok(Taken {
+            verified: id.index,
+            refused,
+        })
     }
 
     /// Takes one run that follows `after`: up to where, and why not further. However many entries
@@ -198,15 +204,16 @@ impl Node {
         }
         let prev = progress.next.previous();
         let prev = EntryId::new(prev, self.window.term(memory, prev)?);
-        let frame = self.config.frame_bytes_max.saturating_sub(APPEND_HEADER_BYTES);
+        let frame = self
+            .config
+            .frame_bytes_max
+            .saturating_sub(APPEND_HEADER_BYTES);
         let room = usize::try_from(progress.room).unwrap_or(usize::MAX);
         let all = self.window.entries(memory, prev.index, last.index)?;
         let fit = Fit::of(HollowEntries::of(all), frame, room);
         // Where there is too little room each new round tries one entry, as with other members.
-        let is_trial = fit.count == 0
-            && prev.index < last.index
-            && room > 0
-            && round > progress.round_sent;
+        let is_trial =
+            fit.count == 0 && prev.index < last.index && room > 0 && round > progress.round_sent;
         let count = if is_trial { 1 } else { fit.count };
         let end = prev.index.plus(count);
         let entries = self.window.entries(memory, prev.index, end)?;
@@ -329,7 +336,10 @@ impl Fit {
                 HollowRun::Entries { count, .. } => {
                     let fits = left / ENTRY_HEADER_BYTES;
                     let count = u64::from(count).min(fits as u64);
-                    (count, usize::try_from(count).unwrap_or(0) * ENTRY_HEADER_BYTES)
+                    (
+                        count,
+                        usize::try_from(count).unwrap_or(0) * ENTRY_HEADER_BYTES,
+                    )
                 }
                 HollowRun::Configuration { .. } => {
                     (u64::from(run.wire_len() <= left), run.wire_len())

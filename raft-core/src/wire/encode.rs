@@ -148,9 +148,15 @@ fn encode_with<'f>(
         Body::Chunk(chunk) => {
             let len = CHUNK_HEADER_BYTES + chunk.configuration.len() + data.len();
             let flags = u8::from(chunk.data == ChunkData::Hollow) * FLAG_HOLLOW;
-            fill(message, KIND_CHUNK, flags, chunk.round, len, frame, |body| {
-                put_chunk(body, chunk, data)
-            })
+            fill(
+                message,
+                KIND_CHUNK,
+                flags,
+                chunk.round,
+                len,
+                frame,
+                |body| put_chunk(body, chunk, data),
+            )
         }
         Body::ReadRequest(request) => encode_read_request(message, request, frame),
         Body::ReadReply(reply) => encode_read_reply(message, reply, frame),

@@ -33,6 +33,7 @@ fn higher_term_is_taken(step: &Step<'_>) -> Result<(), String> {
     let term = u64::from(message.term.value());
     let is_binding = match message.body {
         Body::Append(_)
+        | Body::Hollow(_)
         | Body::Ack(_)
         | Body::Chunk(_)
         | Body::VoteReply(_)

@@ -51,6 +51,7 @@ pub(super) fn check(
         | Body::PreVote(_)
         | Body::PreVoteReply(_)
         | Body::Append(_)
+        | Body::Hollow(_)
         | Body::Chunk(_)
         | Body::ReadRequest(_)
         | Body::ReadReply(_)

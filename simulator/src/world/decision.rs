@@ -33,11 +33,13 @@ pub enum FrameKind {
     ReadReply,
     /// Tells another to stand for election.
     TimeoutNow,
+    /// Entries without payload, or a heartbeat, to a witness.
+    Hollow,
 }
 
 impl FrameKind {
     /// All of them, with their words.
-    pub const ALL: [(&'static str, FrameKind); 10] = [
+    pub const ALL: [(&'static str, FrameKind); 11] = [
         ("pre-vote", FrameKind::PreVote),
         ("pre-vote-reply", FrameKind::PreVoteReply),
         ("vote", FrameKind::Vote),
@@ -48,6 +50,7 @@ impl FrameKind {
         ("read-request", FrameKind::ReadRequest),
         ("read-reply", FrameKind::ReadReply),
         ("timeout-now", FrameKind::TimeoutNow),
+        ("hollow", FrameKind::Hollow),
     ];
 
     /// Its word.
@@ -95,6 +98,7 @@ impl FrameName {
                 let count = m.entries.iter(prev).count();
                 (FrameKind::Append, (prev.value(), count as u64))
             }
+            Body::Hollow(m) => (FrameKind::Hollow, (m.prev.index.value(), m.entries.count())),
             Body::Ack(m) => (FrameKind::Ack, (m.verified.value(), 0)),
             Body::Chunk(m) => (FrameKind::Chunk, (m.snapshot.last.index.value(), m.offset)),
             Body::ReadRequest(_) => (FrameKind::ReadRequest, (0, 0)),
@@ -167,7 +171,7 @@ impl Pattern {
     pub fn is_bare(&self) -> bool {
         !matches!(
             self.kind,
-            FrameKind::Append | FrameKind::Ack | FrameKind::Chunk
+            FrameKind::Append | FrameKind::Hollow | FrameKind::Ack | FrameKind::Chunk
         )
     }
 
@@ -192,7 +196,9 @@ impl fmt::Display for Pattern {
             write!(f, " term {term}")?;
         }
         match (self.kind, self.detail) {
-            (FrameKind::Append, Some((prev, count))) => write!(f, " prev {prev} +{count}")?,
+            (FrameKind::Append | FrameKind::Hollow, Some((prev, count))) => {
+                write!(f, " prev {prev} +{count}")?
+            }
             (FrameKind::Ack, Some((index, _))) => write!(f, " upto {index}")?,
             (FrameKind::Chunk, Some((index, at))) => write!(f, " of {index} at {at}")?,
             _ => {}
@@ -221,6 +227,8 @@ pub enum Alteration {
     Voter(u8),
     /// Lets a host in as a learner.
     Learner(u8),
+    /// Lets a host in as a witness.
+    Witness(u8),
     /// Makes a learner a voter.
     Promote(u8),
     /// Removes a host.

@@ -10,6 +10,7 @@ use clocks::Duration;
 
 use crate::world::memory::WINDOW_BYTES_MAX;
 use crate::world::random::{Random, Stream};
+use crate::world::witness::draw_witnesses;
 
 /// The most hosts of a world, and the most members of a configuration.
 pub const HOSTS_MAX: usize = 7;
@@ -101,6 +102,8 @@ pub struct Swarm {
     pub falls_apart: bool,
     /// Frames damaged on their way.
     pub corruption: u64,
+    /// Hosts that are let in as witnesses, a bit each: the same in all lives of a host.
+    pub witnesses: u64,
 }
 
 /// How many kinds of fault there are.
@@ -222,6 +225,7 @@ impl Swarm {
             has_frozen_minority: false,
             falls_apart: false,
             corruption: 0,
+            witnesses: 0,
         }
     }
 
@@ -290,9 +294,11 @@ impl Swarm {
             falls_apart: random.chance(250),
             corruption: random.pick(&[0, 0, 5, 50]),
             lease_drift_ppm: None,
+            witnesses: 0,
         };
         Swarm {
             lease_drift_ppm: swarm.lease_allowed(),
+            witnesses: draw_witnesses(random),
             ..swarm
         }
     }
@@ -412,9 +418,10 @@ impl fmt::Display for Swarm {
         )?;
         writeln!(
             f,
-            "  group    hosts={} founders={} storm={} frozen_minority={} falls_apart={} reconfigure={} wipes={}",
+            "  group    hosts={} founders={} witnesses={:#b} storm={} frozen_minority={} falls_apart={} reconfigure={} wipes={}",
             self.hosts,
             self.founders,
+            self.witnesses,
             ms(self.storm),
             self.has_frozen_minority,
             self.falls_apart,

@@ -113,6 +113,7 @@ impl Acting<'_> {
                     let wanted = match chunk.data {
                         ChunkData::Wanted(len) => len as usize,
                         ChunkData::Received(data) => data.len(),
+                        ChunkData::Hollow => 0,
                     };
                     wire::encode_chunk(&message, &[7; 8][..wanted.min(8)], &mut bytes)
                 }

@@ -35,7 +35,9 @@ impl Kind {
             Body::PreVoteReply(_) => Kind::PreVoteReply,
             Body::Vote(_) | Body::TimeoutNow => Kind::Vote,
             Body::VoteReply(_) => Kind::VoteReply,
-            Body::Append(_) | Body::Chunk(_) | Body::ReadReply(_) => Kind::Entries,
+            Body::Append(_) | Body::Hollow(_) | Body::Chunk(_) | Body::ReadReply(_) => {
+                Kind::Entries
+            }
             Body::Ack(_) | Body::ReadRequest(_) => Kind::Ack,
         }
     }
