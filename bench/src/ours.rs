@@ -1,13 +1,14 @@
 //! `raft-core` of this workspace, driven as its README shows.
 //!
-//! Every message goes through its wire format and a byte queue. A write is acknowledged as soon as it is offered:
+//! Every message goes as a frame through a byte queue: [`Raft::poll_frame`] writes it there and [`Raft::handle_frame`]
+//! reads it there. A write is acknowledged as soon as it is offered:
 //! the window is the storage in memory that the others have, and nobody here waits for a disk. *explicit commit*
 //! asks the leader for messages after every acknowledgement; *piggy-backed commit* does so only while somebody lacks
 //! entries, and what is committed leaves with the next append.
 
 use clocks::{Duration, Instant};
 use quorum::NodeId;
-use raft_core::{Change, Committed, Config, LogIndex, Message, Raft, Ready, wire};
+use raft_core::{Change, Committed, Config, LogIndex, Raft, Ready};
 
 use crate::contender::{
     Applied, CommitStyle, Contender, LOG_ENTRIES_KEPT, Load, Registered, Side, Source,
@@ -62,34 +63,15 @@ type Machine = Raft<Vec<u8>, MEMBERS_MAX>;
 
 struct Node {
     raft: Machine,
-    inbox: Inbox,
     applied: Applied,
 }
 
 impl Node {
-    fn new(raft: Machine, load: Load) -> Self {
+    fn new(raft: Machine) -> Self {
         Self {
             raft,
-            inbox: Inbox::new(load),
             applied: Applied::default(),
         }
-    }
-
-    /// Takes in what has arrived, and makes durable what is to be.
-    fn receive(&mut self, now: Instant) {
-        let mut rest = self.inbox.bytes.get(..self.inbox.len).unwrap_or_default();
-        while let Some((prefix, after)) = rest.split_first_chunk() {
-            let [from, frame_bytes] = prefix_decoded(prefix);
-            let (frame, after) = after.split_at(frame_bytes as usize);
-            rest = after;
-            let message = wire::decode(frame).expect("a frame of this cluster");
-            let from = NodeId::new(u64::from(from));
-            self.raft
-                .handle_message(now, from, message)
-                .expect("a live node");
-        }
-        self.inbox.len = 0;
-        self.persist(now);
     }
 
     /// One acknowledged write may be the reason of another: a vote, then an office, then its first entry.
@@ -127,40 +109,48 @@ impl Node {
 
 const PREFIX_BYTES: usize = 8;
 
-/// Sender and length of the frame that follows.
+/// Receiver and length of the frame that follows.
 fn prefix_decoded(prefix: &[u8; PREFIX_BYTES]) -> [u32; 2] {
     let both = u64::from_le_bytes(*prefix);
     [both as u32, (both >> 32) as u32]
 }
 
-/// Frames on their way to one node, each behind its prefix.
-struct Inbox {
+/// Frames on their way from one node, each behind its prefix.
+struct Outbox {
     bytes: Box<[u8]>,
     len: usize,
 }
 
-impl Inbox {
+impl Outbox {
     fn new(load: Load) -> Self {
-        // A window of entries with their headers, and acknowledgements of all members.
-        let bytes = load.window * (load.payload_bytes + 64) + (64 << 10);
+        // A window of entries with their headers for each member, and room for the longest frame behind them.
+        let bytes = load.members * (load.window * (load.payload_bytes + 64) + (64 << 10));
         Self {
-            bytes: vec![0; bytes].into_boxed_slice(),
+            bytes: vec![0; bytes + FRAME_BYTES_MAX].into_boxed_slice(),
             len: 0,
         }
     }
 
-    fn push(&mut self, from: u32, message: &Message<'_>) {
-        let room = self.bytes.get_mut(self.len..).unwrap_or_default();
-        let (prefix, room) = room.split_first_chunk_mut().expect("room for a window");
-        let frame = wire::encode(message, room).expect("room for a window");
-        let both = u64::from(from) | (frame.len() as u64) << 32;
-        *prefix = both.to_le_bytes();
-        self.len += PREFIX_BYTES + frame.len();
+    /// Takes in all that the node has to say.
+    fn fill(&mut self, raft: &mut Machine, now: Instant) {
+        loop {
+            let room = self.bytes.get_mut(self.len..).unwrap_or_default();
+            let (prefix, room) = room.split_first_chunk_mut().expect("room for a window");
+            let frame = raft.poll_frame(now, Ready::All, room);
+            let Some(frame) = frame.expect("room for a frame") else {
+                return;
+            };
+            let both = frame.to.value() | (frame.bytes.len() as u64) << 32;
+            *prefix = both.to_le_bytes();
+            self.len += PREFIX_BYTES + frame.bytes.len();
+        }
     }
 }
 
 struct Cluster {
     nodes: Vec<Node>,
+    /// One for each node.
+    outboxes: Vec<Outbox>,
     now: Instant,
     style: CommitStyle,
     log_entries_max: usize,
@@ -173,7 +163,8 @@ impl Cluster {
         let window = vec![0; window_bytes(load, style)];
         let founder = Machine::found(config(1), window, 1, now).expect("a sound configuration");
         let mut cluster = Self {
-            nodes: vec![Node::new(founder, load)],
+            nodes: vec![Node::new(founder)],
+            outboxes: vec![Outbox::new(load)],
             now,
             style: CommitStyle::Explicit,
             log_entries_max: load.log_entries_max(),
@@ -189,7 +180,8 @@ impl Cluster {
             let joiner =
                 Machine::join(config(id), group, window, id, now).expect("a sound configuration");
             let identity = joiner.identity();
-            cluster.nodes.push(Node::new(joiner, load));
+            cluster.nodes.push(Node::new(joiner));
+            cluster.outboxes.push(Outbox::new(load));
             cluster.settle(id as usize - 1);
             for change in [Change::AddLearner(identity), Change::Promote(identity.node)] {
                 let leader = &mut cluster.nodes[0].raft;
@@ -203,13 +195,34 @@ impl Cluster {
         cluster
     }
 
-    /// One turn of a node: what arrived, what is to be durable, what it says, what it applies.
+    /// One turn of a node: what is to be durable, what it says, what it applies.
     fn turn(&mut self, at: usize) {
-        self.nodes[at].receive(self.now);
+        self.nodes[at].persist(self.now);
         if self.style == CommitStyle::Explicit || !self.has_only_news_of_commit(at) {
-            self.carry(at);
+            self.outboxes[at].fill(&mut self.nodes[at].raft, self.now);
         }
         self.nodes[at].apply();
+    }
+
+    /// Hands over all frames that are on their way; says who got any, one bit for each node.
+    fn deliver(&mut self) -> u64 {
+        let mut receivers = 0;
+        for (at, outbox) in self.outboxes.iter_mut().enumerate() {
+            let from = NodeId::new(at as u64 + 1);
+            let mut rest = outbox.bytes.get(..outbox.len).unwrap_or_default();
+            while let Some((prefix, after)) = rest.split_first_chunk() {
+                let [to, frame_bytes] = prefix_decoded(prefix);
+                let (frame, after) = after.split_at(frame_bytes as usize);
+                rest = after;
+                let at = to as usize - 1;
+                receivers |= 1 << at;
+                let raft = &mut self.nodes[at].raft;
+                raft.handle_frame(self.now, from, frame)
+                    .expect("a frame of this cluster for a live node");
+            }
+            outbox.len = 0;
+        }
+        receivers
     }
 
     /// Whether the node at `at` leads and everyone has all its entries.
@@ -220,38 +233,17 @@ impl Cluster {
         raft.is_leader() && members.all(|id| raft.matched(NodeId::new(id)) == last)
     }
 
-    /// Moves all that the node at `at` has to say into the inboxes.
-    fn carry(&mut self, at: usize) {
-        let (before, rest) = self.nodes.split_at_mut(at);
-        let Some((node, after)) = rest.split_first_mut() else {
-            return;
-        };
-        let from = at as u32 + 1;
-        while let Some(transmit) = node.raft.poll_transmit(self.now, Ready::All) {
-            let to = transmit.to.value() as usize - 1;
-            let receiver = if to < at {
-                before.get_mut(to)
-            } else {
-                after.get_mut(to - at - 1)
-            };
-            receiver
-                .expect("a member")
-                .inbox
-                .push(from, &transmit.message);
-        }
-    }
-
     /// Gives turns, beginning with the node at `at`, until nothing is on its way.
     fn settle(&mut self, at: usize) {
         self.turn(at);
-        let mut quiet = false;
-        while !quiet {
-            quiet = true;
-            for at in 0..self.nodes.len() {
-                if self.nodes[at].inbox.len > 0 {
-                    quiet = false;
-                    self.turn(at);
-                }
+        loop {
+            let mut receivers = self.deliver();
+            if receivers == 0 {
+                return;
+            }
+            while receivers != 0 {
+                self.turn(receivers.trailing_zeros() as usize);
+                receivers &= receivers - 1;
             }
         }
     }

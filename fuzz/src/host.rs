@@ -10,7 +10,7 @@ use quorum::NodeId;
 use raft_core::error::RestoreError;
 use raft_core::{
     Body, Config, GroupId, HardState, Identity, LogIndex, Message, RECORD_HEADER_BYTES_MAX, Raft,
-    Receipt, Recovered, Term, Ticket, Transmit,
+    ReadTicket, Receipt, Recovered, Term, Ticket, Transmit,
 };
 
 /// The most members of a configuration: more than there are nodes, fewer than can be named.
@@ -64,6 +64,15 @@ struct Seen {
     delivered: LogIndex,
 }
 
+/// A read that has begun.
+#[derive(Clone, Copy)]
+pub struct Reading {
+    /// What its node calls it.
+    pub ticket: ReadTicket,
+    /// What was applied somewhere before it began.
+    pub floor: LogIndex,
+}
+
 /// One machine and its driver.
 #[derive(Clone)]
 pub struct Host {
@@ -77,6 +86,8 @@ pub struct Host {
     pub storing: Storing,
     /// Receipts of pieces that are to be stored later.
     pub receipts: Vec<Receipt>,
+    /// Reads that have not ended.
+    pub reading: Vec<Reading>,
     config: Config,
     window: usize,
     starts: u64,
@@ -117,6 +128,7 @@ impl Host {
             raft,
             storing: Storing::AtOnce,
             receipts: Vec::new(),
+            reading: Vec::new(),
             config,
             window,
             starts: 1,
@@ -280,6 +292,7 @@ impl Host {
             );
         }
         self.seen = Seen::default();
+        self.reading.clear();
     }
 
     fn read_back(&mut self) -> Option<Recovered<Vec<u8>, MEMBERS>> {
@@ -338,6 +351,8 @@ impl Host {
             raft.delivered() <= raft.durable(),
             "node {id} delivered what is not written"
         );
+        let reading = self.reading.len() as u64;
+        assert_eq!(raft.reads(), reading, "node {id}: reads under way");
         self.seen = Seen {
             term: raft.term(),
             commit: raft.commit(),

@@ -1,6 +1,7 @@
 //! Three members and a newcomer, the frames between them, and everything that can happen to them.
 
 mod application;
+mod reads;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::OnceLock;
@@ -427,6 +428,7 @@ impl World {
         if count > 0 {
             host.check();
         }
+        self.end_reads(place);
     }
 }
 

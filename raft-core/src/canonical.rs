@@ -10,10 +10,12 @@
 //!
 //! - A time is written as its relation to now. Only a leader's own deadlines and the ages of its
 //!   contacts are written as durations (ages up to the time that ends its authority); everything
-//!   else is "before" or "after".
-//! - Drawn timeouts, start nonces and the versions of writes are left out, and so is everything
+//!   else is "before" or "after", unless whoever asks wants all of it ([`Names::is_timed`]).
+//! - Drawn timeouts and the versions of writes are left out, and so is everything
 //!   that is set anew before it is read: progress outside of office, the attempt outside of a
 //!   pre-vote, events that nobody fetched, whose turn it is to be sent to.
+//! - Reads are numbered anew: whether their numbers go on where others end is written. Life and
+//!   number of a question are names that its answers repeat ([`Names::own_question`]).
 //! - Members are written in the order of their new names, so that a group with its nodes renamed
 //!   has the form of another one.
 //!
@@ -21,11 +23,12 @@
 //!
 //! Two machines with equal forms answer the same input with messages of equal forms, and have
 //! equal forms afterwards, as long as time stands still or moves to a deadline that both have.
-//! How much later a deadline lies is not part of the form, except for a leader's.
+//! How much later a deadline lies is not part of the form, except for a leader's. In a timed form
+//! all of it is, but for what chance drew: there an election may be due anywhere in its range.
 //!
 //! Work: O(members² + log window). Nothing is allocated.
 
-use clocks::Duration;
+use clocks::{Duration, Instant};
 use quorum::NodeId;
 
 use crate::configuration::{Encoded, Seat};
@@ -54,6 +57,26 @@ pub trait Names {
     fn attempt(&self, node: NodeId, attempt: u32) -> u32 {
         let _ = node;
         attempt
+    }
+
+    /// The life of this node that asks for an index to read at, and the number of a question that it
+    /// has asked and not seen answered, or would ask next. Compared with questions and answers of
+    /// this node under way, and with nothing else.
+    fn own_question(&self, nonce: u64, number: u64) -> (u64, u64) {
+        let _ = (nonce, number);
+        (0, 0)
+    }
+
+    /// The same of a question of `node` that a message names, or the leader that was asked.
+    fn question(&self, node: NodeId, nonce: u64, number: u64) -> (u64, u64) {
+        let _ = node;
+        (nonce, number)
+    }
+
+    /// Whether times of all nodes are written as durations, not a leader's alone: for whoever lets
+    /// clocks run step by step.
+    fn is_timed(&self) -> bool {
+        false
     }
 
     /// The number of a leader's round.
@@ -141,6 +164,27 @@ impl Form<'_> {
 
     pub(crate) fn time(&mut self, time: Duration) {
         self.put(self.names.time(time).as_micros());
+    }
+
+    /// How much later a deadline lies, if this form says so, else whether it does.
+    pub(crate) fn deadline(&mut self, deadline: Instant, now: Instant) {
+        if self.names.is_timed() {
+            self.time(deadline.saturating_since(now));
+        } else {
+            self.flag(now < deadline);
+        }
+    }
+
+    pub(crate) fn own_question(&mut self, nonce: u64, number: u64) {
+        let (nonce, number) = self.names.own_question(nonce, number);
+        self.put(nonce);
+        self.put(number);
+    }
+
+    pub(crate) fn question(&mut self, of: NodeId, nonce: u64, number: u64) {
+        let (nonce, number) = self.names.question(of, nonce, number);
+        self.put(nonce);
+        self.put(number);
     }
 
     pub(crate) fn group(&mut self, group: GroupId) {
@@ -316,13 +360,11 @@ impl Form<'_> {
             }
             Body::ReadRequest(request) => {
                 self.put(8);
-                self.put(request.nonce);
-                self.put(request.number);
+                self.question(from, request.nonce, request.number);
             }
             Body::ReadReply(reply) => {
                 self.put(9);
-                self.put(reply.nonce);
-                self.put(reply.number);
+                self.question(to, reply.nonce, reply.number);
                 self.index(reply.index);
             }
             Body::TimeoutNow => self.put(10),

@@ -9,6 +9,7 @@ use core::fmt;
 use clocks::Duration;
 use quorum::NodeId;
 
+use crate::flight::InFlight;
 use crate::wire;
 
 /// The validated settings of one node.
@@ -23,11 +24,17 @@ pub struct Config {
     pub(crate) persist_timeout: Duration,
     pub(crate) frame_bytes_max: usize,
     pub(crate) lease_drift_ppm: Option<u32>,
+    pub(crate) in_flight: InFlight,
+    pub(crate) uncommitted_bytes_max: u32,
+    pub(crate) lends: bool,
+    pub(crate) hold_longest: Duration,
+    pub(crate) hold_percent: u8,
 }
 
 impl Config {
     /// Starts from defaults that suit servers on one network: elections after 500 to 1,000 ms,
-    /// heartbeats every 100 ms, a disk given up after 10 s, frames of at most 1 MiB.
+    /// heartbeats every 100 ms, a disk given up after 10 s, frames of at most 1 MiB, 4,096 of
+    /// them on their way to one member.
     pub const fn builder(id: NodeId) -> ConfigBuilder {
         ConfigBuilder {
             config: Config {
@@ -38,6 +45,14 @@ impl Config {
                 persist_timeout: Duration::from_millis(10_000),
                 frame_bytes_max: 1 << 20,
                 lease_drift_ppm: None,
+                in_flight: InFlight {
+                    messages: 4096,
+                    bytes: u32::MAX,
+                },
+                uncommitted_bytes_max: u32::MAX,
+                lends: false,
+                hold_longest: Duration::ZERO,
+                hold_percent: 0,
             },
         }
     }
@@ -106,6 +121,62 @@ impl ConfigBuilder {
         self
     }
 
+    /// How much may be on its way from this node, as leader, to one member: appends with entries,
+    /// at least 1, and bytes of these entries, at least `frame_bytes_max`. Both bind, and beside
+    /// them the room that the member reports. Without this call there may be 4,096 appends, and
+    /// bytes as the windows allow.
+    ///
+    /// Something is on its way until it is acknowledged, refused (then everything after it is
+    /// useless too), or the driver says that the member is
+    /// [unreachable](crate::Raft::handle_unreachable). Appends are counted in two halves: never
+    /// more than `messages` are under way, and at times up to half of them are freed one round
+    /// trip late. Heartbeats and commits pass freely; they carry no entries then. Not counted is
+    /// the one entry that tries, with each heartbeat, whether a follower short of room takes it.
+    /// What waits gathers, and leaves in frames that are fuller.
+    pub const fn in_flight(mut self, messages: u16, bytes: u32) -> Self {
+        self.config.in_flight = InFlight { messages, bytes };
+        self
+    }
+
+    /// How many bytes of entries, their headers included, a leader lets wait for their commit
+    /// before it refuses proposals ([`ProposeError::Uncommitted`](crate::error::ProposeError)). A
+    /// proposal is always taken when nothing is uncommitted, whatever its size. Without this call
+    /// the log window is the bound.
+    ///
+    /// Nothing is counted beside the log: uncommitted is what stands in it after the commit as the
+    /// leader knows it. So whatever a new leader inherits counts, with the entry by which it learns
+    /// what of that is committed, and configurations count; they are never refused for it.
+    pub const fn uncommitted_bytes_max(mut self, bytes: u32) -> Self {
+        self.config.uncommitted_bytes_max = bytes;
+        self
+    }
+
+    /// This node's driver keeps older entries than the log window holds, and answers every
+    /// [`poll_fetch`](crate::Raft::poll_fetch) with [`lend`](crate::Raft::lend) or
+    /// [`decline`](crate::Raft::decline): as leader it then brings members that lag behind up to
+    /// date with entries, and with the snapshot only when the driver declines. A driver that does
+    /// not answer leaves them behind.
+    pub const fn lending(mut self) -> Self {
+        self.config.lends = true;
+        self
+    }
+
+    /// Makes a leader refuse to [`compact`](crate::Raft::compact) what would outrun a member to
+    /// which it is sending the snapshot, or which got that and has not caught up: for at most
+    /// `longest` after the first piece of that snapshot was sent, to whomever, and only while less
+    /// than `percent` (0 to 100) of the log window is used. Then it is allowed, and the next
+    /// snapshot is held as long.
+    ///
+    /// Choose for `longest` what the snapshot takes over the slowest link, twice. Proposals need
+    /// some room in the window, so half of it is a good `percent`. Without this call nothing is
+    /// held: a driver has made a snapshot when it compacts, and one that does not ask
+    /// [`held`](crate::Raft::held) first would have made it in vain.
+    pub const fn hold_compaction(mut self, longest: Duration, percent: u8) -> Self {
+        self.config.hold_longest = longest;
+        self.config.hold_percent = percent;
+        self
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
@@ -141,6 +212,13 @@ impl ConfigBuilder {
         if c.lease_drift_ppm.is_some_and(|drift| drift >= 1_000_000) {
             return Err(ConfigError::DriftTooLarge);
         }
+        let needed = u32::try_from(c.frame_bytes_max).unwrap_or(u32::MAX);
+        if c.in_flight.messages == 0 || c.in_flight.bytes < needed {
+            return Err(ConfigError::InFlightTooSmall { needed });
+        }
+        if c.hold_percent > 100 {
+            return Err(ConfigError::HoldPercentTooLarge);
+        }
         Ok(self.config)
     }
 }
@@ -168,6 +246,13 @@ pub enum ConfigError {
     },
     /// A clock that may stand still measures no lease.
     DriftTooLarge,
+    /// Not even one full frame may be on its way to a member.
+    InFlightTooSmall {
+        /// The fewest bytes that work: the longest frame. The fewest messages are one.
+        needed: u32,
+    },
+    /// Compaction is to be held until more than the whole window is used.
+    HoldPercentTooLarge,
 }
 
 impl fmt::Display for ConfigError {
@@ -187,6 +272,15 @@ impl fmt::Display for ConfigError {
             }
             ConfigError::DriftTooLarge => {
                 f.write_str("the drift for leases must be below 1,000,000 millionths")
+            }
+            ConfigError::HoldPercentTooLarge => {
+                f.write_str("a window is never used to more than 100 percent")
+            }
+            ConfigError::InFlightTooSmall { needed } => {
+                write!(
+                    f,
+                    "at least one message of {needed} bytes must be allowed in flight"
+                )
             }
         }
     }

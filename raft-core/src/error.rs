@@ -2,11 +2,14 @@
 
 use core::fmt;
 
+use clocks::Instant;
 use quorum::NodeId;
 
 pub use crate::config::ConfigError;
 pub use crate::durable::ForeignTicket;
+pub use crate::lend::LendError;
 use crate::types::LogIndex;
+use crate::wire::DecodeError;
 
 /// A broken invariant of this crate, or a broken promise of the embedder: the node sends nothing
 /// any more. No message can cause it. Restart from what is stored, and report it.
@@ -91,6 +94,39 @@ impl fmt::Display for CampaignError {
 
 impl core::error::Error for CampaignError {}
 
+/// Why a frame was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum FrameError {
+    /// The bytes are no message: count the frame and drop it; nothing changed.
+    Malformed(DecodeError),
+    /// The node has stopped for good.
+    Faulted(Fault),
+}
+
+impl From<DecodeError> for FrameError {
+    fn from(error: DecodeError) -> Self {
+        FrameError::Malformed(error)
+    }
+}
+
+impl From<Fault> for FrameError {
+    fn from(fault: Fault) -> Self {
+        FrameError::Faulted(fault)
+    }
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FrameError::Malformed(error) => error.fmt(f),
+            FrameError::Faulted(fault) => write!(f, "the node has stopped: {fault}"),
+        }
+    }
+}
+
+impl core::error::Error for FrameError {}
+
 /// Why a command was not taken into the log. The payload stays with the caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -109,6 +145,12 @@ pub enum ProposeError {
     /// The window is full of entries that are not compacted yet: commit, apply and
     /// [`compact`](crate::Raft::compact), or wait, then try again.
     Full,
+    /// Too much waits for its commit: wait until some of it is committed, then try again. See
+    /// [`uncommitted_bytes_max`](crate::ConfigBuilder::uncommitted_bytes_max).
+    Uncommitted {
+        /// How many bytes of entries wait.
+        bytes: u32,
+    },
     /// The payload can never fit: split it.
     TooLarge {
         /// The longest payload that window and frame allow, in bytes.
@@ -131,6 +173,9 @@ impl fmt::Display for ProposeError {
                 write!(f, "the leadership is being handed to node {to}")
             }
             ProposeError::Full => f.write_str("the log window is full: compact it or wait"),
+            ProposeError::Uncommitted { bytes } => {
+                write!(f, "{bytes} bytes of entries wait for their commit")
+            }
             ProposeError::TooLarge { payload_bytes_max } => {
                 write!(f, "a payload has at most {payload_bytes_max} bytes here")
             }
@@ -327,6 +372,16 @@ pub enum CompactError {
         /// The last entry that was.
         delivered: LogIndex,
     },
+    /// A member is being sent the snapshot at the base, or got it and has not caught up, and would
+    /// need the new one from its start: wait, or compact less. See
+    /// [`hold_compaction`](crate::ConfigBuilder::hold_compaction).
+    Held {
+        /// Who would be outrun.
+        member: NodeId,
+        /// When it is allowed at the latest; before, when the member has caught up or the window
+        /// has filled.
+        until: Instant,
+    },
     /// The log is compacted up to there or further already.
     AlreadyCompacted {
         /// The last entry that is gone.
@@ -341,6 +396,9 @@ impl fmt::Display for CompactError {
         match self {
             CompactError::NotDelivered { delivered } => {
                 write!(f, "entries after {delivered} were not handed over yet")
+            }
+            CompactError::Held { member, .. } => {
+                write!(f, "node {member} is being sent the snapshot before")
             }
             CompactError::AlreadyCompacted { base } => {
                 write!(f, "the log is compacted up to {base} already")

@@ -9,9 +9,12 @@ mod durable;
 mod entry;
 pub mod error;
 mod event;
+mod flight;
 mod hollow;
+mod lend;
 mod message;
 mod node;
+mod progress;
 mod raft;
 mod read;
 pub mod session;
@@ -29,14 +32,18 @@ pub use durable::{HardState, RECORD_HEADER_BYTES_MAX, Snapshot, Ticket, Write};
 pub use entry::{ENTRY_HEADER_BYTES, Entries, Entry, EntryIter, EntryKind, PAYLOAD_BYTES_MAX};
 pub use error::Fault;
 pub use event::{DropReason, Event};
+pub use flight::InFlight;
 pub use hollow::{HollowEntries, HollowIter, HollowRun};
+pub use lend::Fetch;
 pub use message::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Hollow, Message, PreVote, PreVoteReply,
     ReadReply, ReadRequest, Reject, Transmit, Vote, VoteReply,
 };
 pub use node::RoleName as Role;
+pub use node::outlet::{Outgoing, Wanted};
 pub use node::poll::{Committed, Ready};
 pub use node::restore::Recovered;
+pub use progress::{CatchingUp, MemberProgress};
 pub use raft::{Raft, Status};
 pub use read::{ReadFailure, ReadOutcome, ReadTicket};
 pub use snapshot::{Piece, Receipt};

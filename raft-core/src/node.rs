@@ -1,8 +1,8 @@
 //! The protocol's state, and the questions one may ask it. No protocol logic stands here:
 //!
 //! - by phase of a call: [`handle`], [`timeout`], [`poll`], [`command`], [`restore`];
-//! - by concern: [`election`], [`follow`], [`lead`], [`membership`], [`read`], [`snapshot`],
-//!   [`transfer`], [`witness`].
+//! - by concern: [`election`], [`flow`], [`follow`], [`hold`], [`lead`], [`lend`],
+//!   [`membership`], [`read`], [`snapshot`], [`transfer`], [`witness`].
 //!
 //! The member table is the last field and may be of any capacity behind a reference, so one
 //! instance of the code serves groups of every size.
@@ -10,14 +10,19 @@
 mod canonical;
 pub(crate) mod command;
 mod election;
+mod flow;
 mod follow;
 mod handle;
+mod hold;
 mod invariant;
 mod lead;
+mod lend;
 mod membership;
+pub(crate) mod outlet;
 pub(crate) mod poll;
 mod read;
 pub(crate) mod restore;
+mod rounds;
 mod snapshot;
 mod timeout;
 mod transfer;
@@ -36,6 +41,7 @@ use crate::read::{ReadFailure, Reads};
 use crate::slot::{Replies, Slot, Slots};
 use crate::types::{Identity, LogIndex, Round, Term};
 use crate::window::Window;
+use rounds::Rounds;
 use transfer::Transfer;
 
 /// What a node is at the moment, `[Ongaro14 §3.3]`, with the pre-vote of `[Ongaro14 §9.6]`.
@@ -92,9 +98,6 @@ pub(crate) struct Owed {
     pub(crate) room_sent: u32,
 }
 
-/// Of how many rounds the time of opening is remembered.
-const ROUNDS_REMEMBERED: usize = 8;
-
 /// What belongs to a term of office.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Office {
@@ -104,14 +107,16 @@ pub(crate) struct Office {
     pub(crate) round: Round,
     /// The latest round that was handed to anybody.
     pub(crate) handed: Round,
-    /// When the latest noted rounds were opened, in no order.
-    opened: [(Round, Instant); ROUNDS_REMEMBERED],
+    /// When the latest noted rounds were opened.
+    opened: Rounds,
     /// This node is out of the configuration and leaves when a majority knows the commit; its
     /// members know it once they acknowledge this round.
     pub(crate) leaving: Option<Round>,
     pub(crate) transfer: Option<Transfer>,
     /// Somebody may stand for election at any time: no lease holds any more in this term.
     pub(crate) has_sent_timeout_now: bool,
+    /// When the first piece of the snapshot before the window was sent, see [`hold`].
+    pub(crate) sending_since: Option<Instant>,
 }
 
 impl Office {
@@ -120,36 +125,20 @@ impl Office {
             first,
             round: Round::ZERO,
             handed: Round::ZERO,
-            opened: [(Round::ZERO, now); ROUNDS_REMEMBERED],
+            opened: Rounds::new(),
             leaving: None,
             transfer: None,
             has_sent_timeout_now: false,
+            sending_since: None,
         };
         office.open_round(now);
         office
     }
 
-    /// Opens the next round and notes when, in the place of the oldest that was noted.
+    /// Opens the next round and notes when.
     fn open_round(&mut self, now: Instant) {
         self.round = self.round.next();
-        if let Some(oldest) = self.opened.iter_mut().min_by_key(|(round, _)| *round) {
-            *oldest = (self.round, now);
-        }
-    }
-
-    /// When the latest noted round up to this one was opened: whoever acknowledges a round still
-    /// followed then.
-    #[inline]
-    fn opened(&self, round: Round) -> Option<Instant> {
-        let noted = self.opened.iter();
-        let (noted, at) = noted.filter(|(noted, _)| *noted <= round).max()?;
-        (*noted > Round::ZERO).then_some(*at)
-    }
-
-    /// The first noted round after this one.
-    fn noted_after(&self, round: Round) -> Option<(Round, Instant)> {
-        let noted = self.opened.iter();
-        noted.filter(|(noted, _)| *noted > round).min().copied()
+        self.opened.note(self.round, now);
     }
 }
 

@@ -11,18 +11,21 @@ use crate::config::Config;
 use crate::configuration::Change;
 use crate::durable::{Ticket, Write};
 use crate::error::{
-    CampaignError, CompactError, HandleError, ProposeError, ReadError, ReconfigureError,
-    RestoreError, TransferError,
+    CampaignError, CompactError, FrameError, HandleError, LendError, ProposeError, ReadError,
+    ReconfigureError, RestoreError, TransferError,
 };
 use crate::event::Event;
+use crate::lend::Fetch;
 use crate::message::{Message, Transmit};
 use crate::node::Node;
+use crate::node::outlet::Outgoing;
 use crate::node::poll::{Committed, Ready};
 use crate::node::restore::{self, Recovered};
 use crate::read::{ReadOutcome, ReadTicket};
 use crate::slot::Slot;
 use crate::snapshot::{Piece, Receipt};
 use crate::types::{EntryId, GroupId, LogIndex};
+use crate::wire::EncodeError;
 
 pub use questions::Status;
 
@@ -34,16 +37,17 @@ pub use questions::Status;
 ///
 /// The machine never reads a clock, never sends, never blocks: it is driven.
 ///
-/// - *Something happened*: [`handle_message`](Raft::handle_message),
-///   [`handle_timeout`](Raft::handle_timeout), [`handle_persisted`](Raft::handle_persisted),
+/// - *Something happened*: [`handle_message`](Raft::handle_message) or
+///   [`handle_frame`](Raft::handle_frame), [`handle_timeout`](Raft::handle_timeout), [`handle_persisted`](Raft::handle_persisted),
 ///   [`handle_persist_failed`](Raft::handle_persist_failed),
 ///   [`handle_stored`](Raft::handle_stored), [`handle_unreachable`](Raft::handle_unreachable).
 /// - *The application wants*: [`propose`](Raft::propose), [`reconfigure`](Raft::reconfigure),
 ///   [`compact`](Raft::compact), [`campaign`](Raft::campaign), [`read`](Raft::read),
-///   [`transfer`](Raft::transfer).
-/// - *The machine wants, once* (drive with `while let`): [`poll_transmit`](Raft::poll_transmit),
+///   [`transfer`](Raft::transfer), [`lend`](Raft::lend), [`decline`](Raft::decline).
+/// - *The machine wants, once* (drive with `while let`): [`poll_transmit`](Raft::poll_transmit) or
+///   [`poll_frame`](Raft::poll_frame),
 ///   [`poll_committed`](Raft::poll_committed), [`poll_read`](Raft::poll_read),
-///   [`poll_event`](Raft::poll_event).
+///   [`poll_fetch`](Raft::poll_fetch), [`poll_event`](Raft::poll_event).
 /// - *The machine needs, until met* (drive with `if let`): [`poll_persist`](Raft::poll_persist),
 ///   [`poll_timeout`](Raft::poll_timeout).
 ///
@@ -146,6 +150,28 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
         let (node, memory) = self.parts();
         let done = node.handle_message(memory, now, from, &message);
         done.map_err(|fault| node.fail(fault).into())
+    }
+
+    /// The same from a frame as it was received; the shorter way for drivers that do not look into
+    /// messages, and the faster one, because the frequent kinds are read where they stand.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError::Malformed`]: nothing changed, count the frame and drop it.
+    /// [`FrameError::Faulted`].
+    #[inline]
+    pub fn handle_frame<'f>(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        frame: &'f [u8],
+    ) -> Result<Option<Piece<'f>>, FrameError> {
+        let (node, memory) = self.parts();
+        let done = node.handle_frame(memory, now, from, frame);
+        done.map_err(|error| match error {
+            FrameError::Faulted(fault) => node.fail(fault).into(),
+            FrameError::Malformed(_) => error,
+        })
     }
 
     /// Time has passed. Early calls change nothing; late ones are safe. Work: O(members).
@@ -291,6 +317,34 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
         self.parts().0.transfer(now, to)
     }
 
+    /// Lends `entries`, encoded one after the other as a [`Write`](crate::Write) holds them, that
+    /// follow the entry `prev`; the first stands right after it. The answer is the message to
+    /// send: nothing is copied, and a loan that is not sent is lost like any frame.
+    ///
+    /// What is lent must be this group's committed log. It is checked as far as this node can:
+    /// see [`LendError`]. It may reach into the window, where it is compared with that. Work:
+    /// O(members + bytes).
+    ///
+    /// # Errors
+    ///
+    /// [`LendError`]; nothing changed.
+    pub fn lend<'m>(
+        &mut self,
+        now: Instant,
+        fetch: &Fetch,
+        prev: EntryId,
+        entries: &'m [u8],
+    ) -> Result<Transmit<'m>, LendError> {
+        let (node, memory) = self.parts();
+        node.lend(memory, now, fetch, prev, entries)
+    }
+
+    /// The driver does not have what was asked for, or thinks that the snapshot is shorter: the
+    /// member gets that. Changes nothing if the member has moved on. Work: O(members).
+    pub fn decline(&mut self, fetch: &Fetch) {
+        self.parts().0.decline(fetch);
+    }
+
     // ----- the machine wants -----
 
     /// The next message, built from the state as it is now. What rests on a write is not
@@ -299,6 +353,25 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     pub fn poll_transmit(&mut self, now: Instant, ready: Ready<'_>) -> Option<Transmit<'_>> {
         let (node, memory) = (&mut self.node as &mut Node, self.memory.as_ref());
         node.poll_transmit(memory, now, ready)
+    }
+
+    /// The next message as a frame, written into `buffer`: what
+    /// [`poll_transmit`](Raft::poll_transmit) followed by [`encode`](crate::wire::encode()) gives,
+    /// in one step. A piece of a snapshot has a gap to be filled first, see [`Outgoing`].
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::BufferTooSmall`] if `buffer` is shorter than the configured
+    /// [`frame_bytes_max`](Config::frame_bytes_max), a mistake of the driver; nothing changed.
+    #[inline]
+    pub fn poll_frame<'f>(
+        &mut self,
+        now: Instant,
+        ready: Ready<'_>,
+        buffer: &'f mut [u8],
+    ) -> Result<Option<Outgoing<'f>>, EncodeError> {
+        let (node, memory) = (&mut self.node as &mut Node, self.memory.as_ref());
+        node.poll_frame(memory, now, ready, buffer)
     }
 
     /// The next command for the state machine, or the snapshot that replaces its state; only
@@ -315,6 +388,37 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     #[inline]
     pub fn poll_read(&mut self) -> Option<ReadOutcome> {
         self.parts().0.poll_read()
+    }
+
+    /// What a member needs of the entries that are not in the window any more: on a leader whose
+    /// driver [lends](crate::ConfigBuilder::lending). Ask after
+    /// [`poll_transmit`](Raft::poll_transmit). The answer may take its time; each need is offered
+    /// again with the next heartbeat until it is met, and one answer is enough. A member without
+    /// room in its window has no need. Work: O(members).
+    ///
+    /// ```
+    /// # use raft_core::{EntryId, LogIndex, Raft, Transmit};
+    /// # struct Archive;
+    /// # impl Archive {
+    /// #     fn after(&self, _: LogIndex, _: u32) -> Option<(EntryId, &[u8])> { None }
+    /// # }
+    /// # fn send(_: Transmit<'_>) {}
+    /// fn lend(raft: &mut Raft<Vec<u8>, 3>, now: clocks::Instant, archive: &Archive) {
+    ///     while let Some(fetch) = raft.poll_fetch() {
+    ///         // Whole entries as they were written, and which entry they follow.
+    ///         let Some((prev, entries)) = archive.after(fetch.after(), fetch.bytes_max()) else {
+    ///             raft.decline(&fetch);
+    ///             continue;
+    ///         };
+    ///         match raft.lend(now, &fetch, prev, entries) {
+    ///             Ok(transmit) => send(transmit),
+    ///             Err(_damage) => raft.decline(&fetch),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn poll_fetch(&mut self) -> Option<Fetch> {
+        self.parts().0.poll_fetch()
     }
 
     /// The next event, if the application cares.

@@ -326,13 +326,25 @@ impl Reads {
         counts.fold(0, u64::saturating_add)
     }
 
-    /// What can still be noticed of it; tickets are numbered anew, times are before or after.
-    pub(crate) fn canonical(&self, now: Instant, form: &mut Form<'_>) {
+    /// What can still be noticed of it. Tickets are numbered anew, but it shows where numbers go on,
+    /// and what an answer is compared with. Times are before or after, or durations if it `is_timed`.
+    pub(crate) fn canonical(&self, now: Instant, nonce: u64, is_timed: bool, form: &mut Form<'_>) {
         form.flag(self.is_waiting);
         form.flag(self.ask_due);
+        form.own_question(nonce, self.next);
+        let mut end = None;
         for batch in &self.batches {
             form.put(u64::from(batch.count));
-            form.flag(batch.deadline <= now);
+            form.flag(end == Some(batch.first));
+            end = Some(batch.end());
+            if is_timed {
+                form.time(batch.deadline.saturating_since(now));
+            } else {
+                form.flag(batch.deadline <= now);
+            }
+            if matches!(batch.stage, Stage::Gathering | Stage::Asked) {
+                form.own_question(nonce, batch.first);
+            }
             match batch.stage {
                 Stage::Gathering => form.put(0),
                 Stage::Round { round, index } => {
@@ -358,6 +370,7 @@ impl Reads {
                 }
             }
         }
+        form.flag(end == Some(self.next));
         form.put(self.batches.len() as u64 | 1 << 63);
     }
 }

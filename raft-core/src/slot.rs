@@ -4,6 +4,7 @@ use clocks::Instant;
 use quorum::{Member, NodeId};
 
 use crate::configuration::Standing;
+use crate::flight::Flight;
 use crate::types::{Identity, LogIndex, Round};
 
 /// What is owed to someone who asked for a vote or who is behind.
@@ -27,7 +28,9 @@ pub(crate) enum Flow {
     /// Looking for the place where the logs agree: one append at a time, `next` stays.
     Probe { sent: bool },
     /// Entries leave as they come; `next` runs ahead of what is acknowledged.
-    Replicate,
+    Replicate(Flight),
+    /// What the follower needs is compacted: the driver lends it, one append at a time.
+    Lend { asked: bool },
     /// What the follower needs is compacted: it gets the snapshot, one piece at a time.
     Snapshot {
         index: LogIndex,
@@ -73,6 +76,9 @@ pub(crate) struct Progress {
     pub(crate) contact: Instant,
     /// The latest question for an index to read at.
     pub(crate) asked: Option<Asked>,
+    /// It was sent pieces of the snapshot that stands before the window now; noted only where
+    /// compaction waits for that.
+    pub(crate) got_pieces: bool,
 }
 
 impl Progress {
@@ -88,7 +94,27 @@ impl Progress {
             round_acked: Round::ZERO,
             contact: now,
             asked: None,
+            got_pieces: false,
         }
+    }
+}
+
+impl Progress {
+    /// Where what it needs next is compacted, it has to get that in another way.
+    #[inline]
+    pub(crate) fn fall_behind(&mut self, base: LogIndex, lends: bool) {
+        if self.next > base || matches!(self.flow, Flow::Lend { .. } | Flow::Snapshot { .. }) {
+            return;
+        }
+        self.flow = if lends {
+            Flow::Lend { asked: false }
+        } else {
+            Flow::Snapshot {
+                index: base,
+                offset: 0,
+                sent: false,
+            }
+        };
     }
 }
 

@@ -181,6 +181,11 @@ impl Window {
         }
     }
 
+    /// How many entries it can hold at most.
+    pub(crate) const fn places(&self) -> u32 {
+        self.offsets
+    }
+
     /// Bytes that there are for entries.
     pub(crate) const fn capacity(&self) -> u32 {
         self.data_len
@@ -201,6 +206,17 @@ impl Window {
         let gap = self.largest.max(size).max(self.gap_min);
         let needed = u64::from(self.used()) + u64::from(size) + u64::from(gap);
         needed + u64::from(self.reserve) <= u64::from(self.data_len)
+    }
+
+    /// Whether at least this part of it is used, in bytes or in places, or another entry as long as
+    /// the longest finds no room.
+    pub(crate) fn is_filled(&self, percent: u8) -> bool {
+        let reaches = |used: u64, all: u32| {
+            used.saturating_mul(100) >= u64::from(all).saturating_mul(u64::from(percent))
+        };
+        reaches(u64::from(self.used()), self.data_len)
+            || reaches(self.len(), self.offsets)
+            || !self.has_room_for_proposal(self.largest as usize)
     }
 
     /// Where an entry of `size` bytes would start, where it would end, and whether the ring has

@@ -21,7 +21,9 @@ mod hollow;
 
 use core::fmt;
 
+pub(crate) use decode::Head;
 pub use decode::decode;
+pub(crate) use encode::encode_open;
 pub use encode::{encode, encode_chunk, encoded_len};
 
 /// The version that the first byte of a frame names.
@@ -32,6 +34,8 @@ pub const HEADER_BYTES: usize = 20;
 pub const APPEND_HEADER_BYTES: usize = 40;
 /// Bytes of a chunk before configuration and data.
 pub const CHUNK_HEADER_BYTES: usize = 60;
+/// Bytes of an acknowledgement when all is well.
+const ACK_BYTES_MIN: usize = 36;
 /// The longest acknowledgement: with a refusal and a snapshot's progress.
 pub const ACK_BYTES_MAX: usize = 72;
 /// The smallest frame size that a transport may have.

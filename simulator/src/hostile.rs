@@ -5,7 +5,7 @@
 //! gets there, because nearly all bytes are no message. So here the messages are well formed, and
 //! each field is [drawn](draw) to hurt; they are sent to a machine that stands in one of some
 //! twenty [deep states](opening), in sequences, mixed with timeouts, writes that fail, commands,
-//! compactions and restarts from spoiled journals. After each the [rules] are looked at:
+//! reads, handovers, compactions and restarts from spoiled journals. After each the [rules] are looked at:
 //! those that one node can keep alone, whatever the others say.
 //!
 //! An [episode] is a seed. One that breaks a rule is [shrunk](mod@shrink) to the few inputs that it
@@ -16,6 +16,7 @@
 //! committed is still there, after every input of one episode in thirty-two and at the end of
 //! each. What agreement needs of *honest* members is the business of the large worlds.
 
+mod begun;
 mod deed;
 pub mod draw;
 pub mod episode;

@@ -20,6 +20,7 @@ fn episodes_break_no_rule() {
         }
     }
     assert!(stage.tally.messages > 500_000 && stage.tally.restarts > 100);
+    assert!(stage.tally.reads > 10_000, "{:?}", stage.tally);
 }
 
 #[test]
@@ -49,6 +50,8 @@ fn seeded_faults_are_noticed_and_shrunk() {
         (Sabotage::LearnsOfOthers, &[Rule::Strangers]),
         (Sabotage::Rewrites, &[Rule::CommittedStays]),
         (Sabotage::OverlooksEntries, &[Rule::Covered]),
+        (Sabotage::ForgetsEnds, &[Rule::Ends]),
+        (Sabotage::LeavesReads, &[Rule::Ends]),
     ] {
         let mut stage = Stage::new().unwrap();
         let manner = Manner {

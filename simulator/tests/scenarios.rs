@@ -128,12 +128,13 @@ fn every_story_ends_as_it_says() {
 }
 
 #[test]
-fn the_pictures_of_the_readme_are_up_to_date() {
-    for name in ["election_under_partition", "figure_8", "snapshot_install"] {
-        let text = fs::read_to_string(folder().join(name).with_extension("txt")).unwrap();
+fn the_pictures_of_the_stories_are_up_to_date() {
+    for path in stories() {
+        let text = fs::read_to_string(&path).unwrap();
         let scenario = Scenario::parse(&text).unwrap();
         let svg = Diagram::of(&scenario, &scenario.play()).svg();
         let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/diagrams");
+        let name = path.file_stem().unwrap();
         assert_file(&docs.join(name).with_extension("svg"), &svg);
     }
 }

@@ -305,6 +305,11 @@ pub enum Raft<'a> {
         /// The node's id.
         id: u64,
     },
+    /// `RAFT.TRANSFER_LEADER [id]`.
+    Transfer {
+        /// Who is to lead; whoever is closest if nobody is named.
+        to: Option<u64>,
+    },
     /// `RAFT.INFO`.
     Info,
     /// `RAFT.STATUS`.
@@ -365,10 +370,7 @@ impl<'a> Words<'a> {
 
     /// The next word, which has to be a whole number that is not negative.
     fn unsigned(&mut self) -> Result<u64, CommandError> {
-        let digits = Some(self.word()?).filter(|word| word.iter().all(u8::is_ascii_digit));
-        let text = digits.and_then(|digits| core::str::from_utf8(digits).ok());
-        let number = text.and_then(|text| text.parse().ok());
-        number.ok_or(CommandError::NotAnInteger)
+        unsigned(self.word()?)
     }
 
     /// The next word, which has to be readable.
@@ -388,6 +390,14 @@ impl<'a> Words<'a> {
             false => Err(CommandError::Syntax),
         }
     }
+}
+
+/// A whole number that is not negative.
+fn unsigned(word: &[u8]) -> Result<u64, CommandError> {
+    let digits = Some(word).filter(|word| word.iter().all(u8::is_ascii_digit));
+    let text = digits.and_then(|digits| core::str::from_utf8(digits).ok());
+    let number = text.and_then(|text| text.parse().ok());
+    number.ok_or(CommandError::NotAnInteger)
 }
 
 /// Whether a word is this keyword, in whatever case.

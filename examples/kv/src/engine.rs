@@ -10,6 +10,7 @@
 //! - `pending`: writes that wait for their entry to be applied.
 //! - `reads`: reads that wait for proof that this node still leads.
 //! - `members`: who is let in, promoted, and removed.
+//! - `office`: handing over the office.
 //! - `checkpoint`: snapshots made, sent, and received.
 //! - `readiness`: whether clients should be sent here.
 //! - `events`, `status`: what is told about all that, to the log and to clients.
@@ -17,6 +18,7 @@
 mod checkpoint;
 mod events;
 mod members;
+mod office;
 mod pending;
 mod readiness;
 mod reads;
@@ -38,8 +40,10 @@ use crate::setup::Settings;
 use crate::storage::{Done, Job, Storage, start_record};
 use crate::store::Store;
 use crate::transport::Links;
+use crate::watch::Watch;
 use checkpoint::Checkpoint;
 use members::Members;
+use office::Office;
 use pending::Pending;
 use readiness::{Readiness, Room};
 use reads::Reads;
@@ -53,6 +57,9 @@ pub type Machine = Raft<Vec<u8>, MEMBERS_MAX>;
 
 /// How long to wait before a failed write is tried again.
 const STORE_RETRY_DELAY: core::time::Duration = core::time::Duration::from_millis(500);
+
+/// How long until reads that could not be asked about are tried again.
+const READ_RETRY_DELAY: core::time::Duration = core::time::Duration::from_millis(10);
 
 /// How long writes wait to hear from a new leader after this node lost the leadership.
 const UNCERTAIN_DELAY: core::time::Duration = core::time::Duration::from_secs(5);
@@ -69,15 +76,16 @@ pub struct Engine {
     raft: Machine,
     store: Store,
     settings: Settings,
-    origin: Clock,
+    watch: Watch,
     storage: Storage,
     pub(crate) links: Links,
     pending: Pending,
     reads: Reads,
     members: Members,
+    office: Office,
+    /// Clients that want to write wait until a transfer is over.
+    is_handing_over: bool,
     checkpoint: Checkpoint,
-    /// The last entry that a client's request became.
-    proposed: LogIndex,
     /// When this node ceased to lead, while answers are still owed from then.
     lost_at: Option<Clock>,
     /// Why nothing can be stored, and when to try again.
@@ -104,7 +112,7 @@ impl Engine {
         raft: Machine,
         store: Store,
         settings: Settings,
-        origin: Clock,
+        watch: Watch,
         storage: Storage,
         window_len: usize,
         metrics: Rc<Metrics>,
@@ -114,13 +122,14 @@ impl Engine {
             raft,
             store,
             settings,
-            origin,
+            watch,
             storage,
             links: Links::default(),
             pending: Pending::new(metrics.commit_time.clone()),
             reads: Reads::default(),
             members: Members::default(),
-            proposed: LogIndex::ZERO,
+            office: Office::default(),
+            is_handing_over: false,
             lost_at: None,
             trouble: None,
             is_behind: false,
@@ -152,8 +161,7 @@ impl Engine {
     }
 
     fn now(&self) -> Instant {
-        let since = self.origin.elapsed().as_micros();
-        Instant::from_micros(u64::try_from(since).unwrap_or(u64::MAX))
+        self.watch.now()
     }
 
     /// What finishes what is being stored.
@@ -253,14 +261,16 @@ impl Engine {
     /// When to pump at the latest.
     pub fn deadline(&self) -> Option<Clock> {
         let raft = self.raft.poll_timeout();
-        let raft = raft.map(|at| self.origin + core::time::Duration::from_micros(at.as_micros()));
+        let raft = raft.map(|at| self.watch.when(at));
         let retry = self.trouble.as_ref().map(|(_, at)| *at);
         let uncertain = self.lost_at.map(|at| at + UNCERTAIN_DELAY);
-        let members = self.members.deadline();
-        [raft, retry, uncertain, members]
-            .into_iter()
-            .flatten()
-            .min()
+        let reads = self
+            .reads
+            .want_ticket()
+            .then(|| Clock::now() + READ_RETRY_DELAY);
+        let (members, office) = (self.members.deadline(), self.office.deadline());
+        let all = [raft, retry, uncertain, reads, members, office];
+        all.into_iter().flatten().min()
     }
 
     /// Lets everything happen that is due. Says whether clients that found no room should try again.
@@ -270,20 +280,17 @@ impl Engine {
     pub fn pump(&mut self) -> anyhow::Result<bool> {
         let now = self.now();
         self.raft.handle_timeout(now)?;
-        self.members.tick(
-            &mut self.raft,
-            &self.store,
-            &self.settings,
-            &mut self.links,
-            &mut self.proposed,
-        );
-        self.propose_barrier();
+        self.members
+            .tick(&mut self.raft, &self.store, &self.settings, &mut self.links);
+        self.ask_for_reads(now);
         self.persist(now);
         self.transmit(now)?;
         self.apply()?;
         let committed = self.raft.is_established().then(|| self.raft.commit());
         let (term, applied) = (self.raft.term(), self.raft.delivered());
         self.readiness.tick(term, applied, committed);
+        self.answer_reads();
+        self.office.tick(&self.raft);
         self.follow_events();
         if let Some(fault) = self.raft.fault() {
             bail!("the Raft node has stopped: {fault}");
@@ -295,22 +302,41 @@ impl Engine {
             &mut self.store,
             &self.storage,
         );
-        Ok(is_compacted || !self.raft.is_leader())
+        let is_handing_over = self.raft.transferring_to().is_some();
+        let was_handing_over = core::mem::replace(&mut self.is_handing_over, is_handing_over);
+        let is_free_again = was_handing_over && !is_handing_over;
+        Ok(is_compacted || is_free_again || !self.raft.is_leader())
     }
 
-    /// Reads wait for an entry that was proposed after they came: makes one if no write does.
-    fn propose_barrier(&mut self) {
-        let Some(position) = self.reads.last_position() else {
-            return;
-        };
-        if self.proposed > position || !self.raft.is_leader() {
+    /// One ticket for all reads that came since the last one.
+    fn ask_for_reads(&mut self, now: Instant) {
+        if !self.reads.want_ticket() || !self.raft.is_leader() {
             return;
         }
-        match self.raft.propose(&[]) {
-            Ok(id) => self.proposed = id.index,
-            // Tried again with every turn.
-            Err(refused) => debug!("a read has to wait: {refused}"),
+        match self.raft.read(now) {
+            Ok(ticket) => self.reads.ask(ticket),
+            // They gather until there is a place.
+            Err(refused) => debug!("reads have to wait: {refused}"),
         }
+    }
+
+    fn answer_reads(&mut self) {
+        while let Some(outcome) = self.raft.poll_read() {
+            self.reads.hear(&outcome);
+        }
+        if !self.reads.is_empty() {
+            // A lease is looked at once more, by a clock read now.
+            let now = self.now();
+            self.reads
+                .answer_proven(self.raft.delivered(), now, &self.store);
+        }
+    }
+
+    /// Begins to hand over to whoever is closest; says whether there is anybody.
+    pub fn hand_over(&mut self) -> bool {
+        let now = self.now();
+        office::successor(&self.raft, &self.links)
+            .is_some_and(|to| self.raft.transfer(now, to).is_ok())
     }
 
     fn persist(&mut self, now: Instant) {
@@ -438,6 +464,7 @@ impl Engine {
     pub fn give_up(&mut self) {
         self.pending.lose(LogIndex::ZERO);
         self.members.give_up();
+        self.office.give_up();
         self.reads.refuse("TRYAGAIN this node is ending");
     }
 

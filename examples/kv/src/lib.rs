@@ -44,3 +44,4 @@ pub mod stream;
 pub mod timestamp;
 pub mod tls;
 pub mod transport;
+pub mod watch;

@@ -53,6 +53,10 @@ enum Command {
         /// Where to serve `/metrics`, `/livez` and `/readyz` over HTTP.
         #[arg(long, value_name = "ADDRESS")]
         metrics: Option<SocketAddr>,
+        /// Answer reads without asking the others, trusting that the clock of each member is wrong by at most so many
+        /// millionths over a second. Give the same on all.
+        #[arg(long, value_name = "MILLIONTHS", value_parser = clap::value_parser!(u32).range(0..1_000_000))]
+        lease_drift: Option<u32>,
         #[command(flatten)]
         secret: Secret,
         #[command(flatten)]
@@ -239,6 +243,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             dir,
             window,
             metrics,
+            lease_drift,
             secret,
             shield,
             exit_with_stdin,
@@ -247,6 +252,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             window_len: usize::from(window) * 1024 * 1024,
             password: secret.read()?,
             protection: shield.protection(),
+            drift: lease_drift,
             metrics,
             exits_with_stdin: exit_with_stdin,
         })?,

@@ -212,7 +212,7 @@ fn raft_gauges(raft: &RaftFacts, out: &mut Vec<MetricFamily>) -> prometheus::Res
 /// One value per peer: of all members what concerns connections, and on the leader how far they are.
 fn peer_gauges(raft: &RaftFacts, out: &mut Vec<MetricFamily>) -> prometheus::Result<()> {
     type Value = fn(&PeerFacts, &RaftFacts) -> Option<u64>;
-    const GAUGES: [(&str, &str, Value); 5] = [
+    const GAUGES: [(&str, &str, Value); 7] = [
         (
             "raft_peer_connected",
             "Whether this node can send to it.",
@@ -229,7 +229,17 @@ fn peer_gauges(raft: &RaftFacts, out: &mut Vec<MetricFamily>) -> prometheus::Res
         (
             "raft_peer_match_index",
             "Up to where its log is the leader's.",
-            |peer, _| peer.matched,
+            |peer, _| peer.matched(),
+        ),
+        (
+            "raft_peer_next_index",
+            "The entry that is sent to it next.",
+            |peer, _| Some(peer.progress?.next.value()),
+        ),
+        (
+            "raft_peer_room_bytes",
+            "What it can take before it says more.",
+            |peer, _| Some(u64::from(peer.progress?.room)),
         ),
         (
             "raft_peer_lag_entries",

@@ -145,6 +145,7 @@ fn draw(first: &Status, answers: &Answers) -> String {
         "commit",
         "applied",
         "lag",
+        "mode",
         "contact",
         "window",
         "snapshot",
@@ -170,7 +171,7 @@ fn draw(first: &Status, answers: &Answers) -> String {
     out
 }
 
-fn row(member: &Member, own: Option<&Status>) -> [String; 11] {
+fn row(member: &Member, own: Option<&Status>) -> [String; 12] {
     let said = |name| {
         own.and_then(|own| own.field(name))
             .unwrap_or("-")
@@ -192,6 +193,7 @@ fn row(member: &Member, own: Option<&Status>) -> [String; 11] {
         said("commit"),
         said("applied"),
         seen("lag"),
+        seen("mode"),
         contact.unwrap_or_else(|| "-".into()),
         window.unwrap_or_else(|| "-".into()),
         said("snapshot"),
@@ -240,7 +242,7 @@ mod tests {
     fn each_row_is_what_the_member_says_and_what_the_leader_sees() {
         let members = [
             "1 Voter incarnation 0 peer a:1 client a:2",
-            "2 Voter incarnation 7 peer b:1 client b:2 contact-ms 12 match 7 lag 2",
+            "2 Voter incarnation 7 peer b:1 client b:2 contact-ms 12 match 7 mode probing lag 2",
             "3 Learner incarnation 8 peer c:1 client c:2 lag 9",
         ];
         let old = status(2, "leader", 3, &["2 Voter client b:2"]);
@@ -254,10 +256,10 @@ mod tests {
         .into();
         let lines = [
             "group ab, led by node 1 in term 4",
-            "id  standing  role    term  commit  applied  lag  contact  window  snapshot  clients at",
-            "1   voter     leader  4     9       8        -    -        25%     5         a:2",
-            "2   voter     leader  3     9       8        2    12 ms    25%     5         b:2",
-            "3   learner   -       -     -       -        9    -        -       -         c:2",
+            "id  standing  role    term  commit  applied  lag  mode     contact  window  snapshot  clients at",
+            "1   voter     leader  4     9       8        -    -        -        25%     5         a:2",
+            "2   voter     leader  3     9       8        2    probing  12 ms    25%     5         b:2",
+            "3   learner   -       -     -       -        9    -        -        -       -         c:2",
             "node 3 does not answer: c:2: refused",
             "",
         ];

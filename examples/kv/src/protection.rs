@@ -109,6 +109,7 @@ mod tests {
             window_len: 0,
             password: Some(Password::new("open sesame")),
             protection: Protection::default(),
+            drift: None,
             metrics: None,
             exits_with_stdin: false,
         };

@@ -4,7 +4,6 @@ use core::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::rc::Rc;
-use std::time::Instant as Clock;
 
 use anyhow::bail;
 use tokio::sync::oneshot;
@@ -22,6 +21,7 @@ use crate::storage::Storage;
 use crate::tls::Tls;
 use crate::transport::handshake::{self, Refusal};
 use crate::transport::{STRANGERS_MAX, incoming};
+use crate::watch::Watch;
 use crate::{connection, files, http, shutdown};
 
 /// The most connections from other nodes, strangers included.
@@ -40,6 +40,8 @@ pub struct Options {
     pub password: Option<Password>,
     /// What keeps others away.
     pub protection: Protection,
+    /// By how many millionths the clock of any member may run too fast or too slow, if reads may rely on it.
+    pub drift: Option<u32>,
     /// Where to serve metrics, liveness and readiness, if anywhere.
     pub metrics: Option<SocketAddr>,
     /// End when the standard input is closed.
@@ -75,8 +77,8 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
 
 /// Runs a node and its ports until it is told to end and has answered who waits.
 async fn run(options: &Options) -> anyhow::Result<(Rc<Node>, Signals)> {
-    let origin = Clock::now();
-    let found = setup::find(&options.directory, options.window_len)?;
+    let watch = Watch::start();
+    let found = setup::find(&options.directory, options.window_len, options.drift)?;
     let settings = found.settings;
     options.check(&settings)?;
     let tls = options.protection.load(settings.id)?;
@@ -94,7 +96,7 @@ async fn run(options: &Options) -> anyhow::Result<(Rc<Node>, Signals)> {
         found.raft,
         found.store,
         settings,
-        origin,
+        watch,
         storage,
         options.window_len,
         metrics,

@@ -23,6 +23,7 @@ use crate::resp::reply::Reply;
 use crate::storage::{FILE_NAME, Journal, Snapshots, start_record};
 use crate::store::Store;
 use crate::transport::FRAME_BYTES_MAX;
+use crate::watch;
 
 /// A window that is just large enough to write the first record.
 const SMALL_WINDOW_BYTES: usize = 64 * 1024;
@@ -82,8 +83,14 @@ impl Settings {
         words.next().is_none().then_some(settings)
     }
 
-    fn config(&self) -> anyhow::Result<Config> {
-        let builder = Config::builder(NodeId::new(self.id)).frame_bytes_max(FRAME_BYTES_MAX);
+    fn config(&self, drift: Option<u32>) -> anyhow::Result<Config> {
+        let mut builder = Config::builder(NodeId::new(self.id)).frame_bytes_max(FRAME_BYTES_MAX);
+        if let Some(drift) = drift {
+            if !watch::IS_FIT_FOR_LEASES {
+                bail!("--lease-drift needs a clock that goes on while the machine is suspended");
+            }
+            builder = builder.lease(drift);
+        }
         Ok(builder.build()?)
     }
 }
@@ -100,7 +107,7 @@ fn seed() -> u64 {
 pub fn init(directory: &Path, settings: &Settings) -> anyhow::Result<()> {
     let made = make_directory(directory)?;
     let window = vec![0; SMALL_WINDOW_BYTES];
-    let raft: Machine = Raft::found(settings.config()?, window, seed(), Instant::ZERO)?;
+    let raft: Machine = Raft::found(settings.config(None)?, window, seed(), Instant::ZERO)?;
     let created = create(directory, settings, raft);
     created.inspect_err(|_| made.undo())?;
     Ok(())
@@ -121,7 +128,7 @@ pub async fn join(
     let group = ask_group(member, access).await;
     let group = group.inspect_err(undo)?;
     let window = vec![0; SMALL_WINDOW_BYTES];
-    let config = settings.config().inspect_err(undo)?;
+    let config = settings.config(None).inspect_err(undo)?;
     let raft: Machine = Raft::join(config, group, window, seed(), Instant::ZERO)?;
     let incarnation = raft.identity().incarnation.value();
     // Before anybody hears of this life of the node, it is on the disk.
@@ -214,7 +221,7 @@ pub struct Found {
 ///
 /// # Errors
 /// One line that says what is wrong: no node, in use, damaged.
-pub fn find(directory: &Path, window_len: usize) -> anyhow::Result<Found> {
+pub fn find(directory: &Path, window_len: usize, drift: Option<u32>) -> anyhow::Result<Found> {
     let mut recovered = Recovered::new(vec![0; window_len])
         .with_context(|| format!("a window of {window_len} bytes"))?;
     let mut refused = None;
@@ -249,7 +256,7 @@ pub fn find(directory: &Path, window_len: usize) -> anyhow::Result<Found> {
     snapshots.clean_up(&snapshot);
     let applied = snapshot.last.index;
     let raft = Raft::restore(
-        settings.config()?,
+        settings.config(drift)?,
         recovered,
         applied,
         seed(),

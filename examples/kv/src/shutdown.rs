@@ -3,7 +3,7 @@
 //! Told to end, a node takes no more requests and goes on until those it has taken are answered: a write by
 //! the majority's word, a read by proof. That takes as long as a write does. Where it takes longer there is no
 //! majority or no disk; then each of them is told that its write is uncertain, or that its read was not
-//! answered. A second signal ends the process at once, which is as safe as a crash.
+//! answered. A leader then hands over its office, so that the others need not wait until they miss it. A second signal ends the process at once, which is as safe as a crash.
 
 use core::time::Duration;
 use std::process::exit;
@@ -12,12 +12,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
+use crate::engine::Engine;
 use crate::node::Node;
 
 /// How long those who wait are given.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(4);
 /// How long the last answers may take to leave.
 const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long a successor may take: longer than the Raft node tries.
+const HANDOVER_TIME_MAX: Duration = Duration::from_secs(2);
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The signals by which a process is told to end.
@@ -58,6 +61,27 @@ impl Signals {
 /// Lets those who wait be answered, while the node goes on turning elsewhere.
 pub async fn drain(node: &Node) {
     node.end();
+    answer_all(node).await;
+    hand_over(node).await;
+}
+
+/// Lets another member lead; nobody waits for this node any more.
+async fn hand_over(node: &Node) {
+    let successor = async {
+        while node.look(|engine| engine.raft().is_leader()) {
+            sleep(LOOK_INTERVAL).await;
+        }
+    };
+    if !node.with_engine(Engine::hand_over) {
+        return;
+    }
+    match timeout(HANDOVER_TIME_MAX, successor).await {
+        Ok(()) => info!("another node leads"),
+        Err(_) => warn!("no other node took over in time"),
+    }
+}
+
+async fn answer_all(node: &Node) {
     if timeout(DRAIN_TIME_MAX, last_client(node)).await.is_ok() {
         info!("all clients are answered");
         return;

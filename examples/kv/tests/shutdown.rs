@@ -59,6 +59,35 @@ fn what_was_taken_is_answered_and_kept() {
     }
 }
 
+#[test]
+fn a_leader_that_ends_hands_over_and_nobody_waits_for_an_election() {
+    let root = tempfile::tempdir().unwrap();
+    let mut nodes = trio(root.path(), None);
+    let first = leader(&nodes).unwrap();
+    let mut client = nodes[first].connect();
+    assert_eq!(client.call(&["SET", "a", "1"]), "+OK");
+    signal(nodes[first].process.as_ref().unwrap(), "TERM");
+    assert_eq!(end(&mut nodes[first]).0, Some(0), "{}", nodes[first].log());
+    let log = nodes[first].log();
+    assert!(log.contains("another node leads"), "{log}");
+    // It knew the next leader before it ended.
+    let rest = [(first + 1) % 3, (first + 2) % 3];
+    let leads = |index: &usize| log.contains(&format!("node {} leads", nodes[*index].id));
+    assert!(rest.iter().any(leads), "{log}");
+    let second = wait_for("a leader", || {
+        rest.into_iter().find(|index| nodes[*index].leads())
+    });
+    let mut client = nodes[second].connect();
+    assert_eq!(client.call(&["GET", "a"]), "1");
+    // Not because anybody missed it.
+    for index in rest {
+        let log = nodes[index].log();
+        let missed = log.matches("now PreCandidate").count();
+        let founder = usize::from(nodes[index].id == 1);
+        assert!(missed <= founder, "{log}");
+    }
+}
+
 /// A leader that has lost its majority, with a write that cannot be decided.
 fn stranded(nodes: &mut [Node]) -> (usize, Client) {
     let first = leader(nodes).unwrap();

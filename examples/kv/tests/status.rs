@@ -76,3 +76,35 @@ fn the_table_shows_who_lags_who_is_gone_and_who_was_removed() {
     let told = refusal(&["status", "--member", &nobody.to_string()]);
     assert!(told.contains(&nobody.to_string()), "{told}");
 }
+
+#[test]
+fn the_office_is_handed_over_on_request() {
+    let root = tempfile::tempdir().unwrap();
+    let nodes = trio(root.path(), None);
+    let first = leader(&nodes).unwrap();
+    let [other, third] = [(first + 1) % 3, (first + 2) % 3];
+    let mut client = nodes[first].connect();
+    assert_eq!(client.call(&["SET", "a", "1"]), "+OK");
+    let own = nodes[first].id.to_string();
+    let refused = client.call(&["RAFT.TRANSFER_LEADER", &own]);
+    assert!(refused.contains("leads already"), "{refused}");
+    let refused = client.call(&["RAFT.TRANSFER_LEADER", "9"]);
+    assert!(refused.starts_with("-ERR node 9 "), "{refused}");
+    let to = nodes[other].id.to_string();
+    // A write behind it goes to the successor, and no client sees an error.
+    client.push(&["RAFT.TRANSFER_LEADER", &to]);
+    client.push(&["SET", "a", "2"]);
+    assert_eq!(client.answer(), "+OK");
+    let moved = client.answer();
+    assert_eq!(moved, format!("-MOVED 15495 {}", nodes[other].client));
+    let mut client = nodes[other].connect();
+    assert_eq!(client.call(&["SET", "a", "3"]), "+OK");
+    // To whoever is closest.
+    assert_eq!(client.call(&["RAFT.TRANSFER_LEADER"]), "+OK");
+    let next = wait_for("the next leader", || {
+        [first, third]
+            .into_iter()
+            .find(|index| nodes[*index].leads())
+    });
+    assert_eq!(nodes[next].connect().call(&["GET", "a"]), "3");
+}

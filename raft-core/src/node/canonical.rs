@@ -4,6 +4,7 @@ use clocks::Duration;
 
 use super::{Ballots, Incoming, Node, Office, Owed, Role, RoleName, Timer};
 use crate::canonical::{Detail, Form, next_by_name};
+use crate::flight::{Flight, InFlight};
 use crate::slot::{Asking, Flow, Replies};
 use quorum::{Member, MemberSet, NodeId};
 
@@ -14,7 +15,7 @@ impl Node {
         self.canonical_log(memory, form);
         form.index(self.commit);
         form.index(self.delivered);
-        form.flag(self.now < self.sticky_until);
+        form.deadline(self.sticky_until, self.now);
         form.flag(self.dirty_since.is_some());
         form.flag(self.is_stalled);
         form.option(self.leader, Form::node);
@@ -33,7 +34,7 @@ impl Node {
             form.identity(guest.identity);
             guest.replies.canonical(guest.identity.node, form);
         }
-        self.reads.canonical(self.now, form);
+        self.canonical_reads(form);
         self.canonical_role(form);
     }
 
@@ -52,6 +53,12 @@ impl Node {
         form.option(config.lease_drift_ppm, |form, drift| {
             form.put(u64::from(drift))
         });
+        form.put(u64::from(config.in_flight.messages));
+        form.put(u64::from(config.in_flight.bytes));
+        form.put(u64::from(config.uncommitted_bytes_max));
+        form.flag(config.lends);
+        form.time(config.hold_longest);
+        form.put(u64::from(config.hold_percent));
     }
 
     fn canonical_log(&self, memory: &[u8], form: &mut Form<'_>) {
@@ -112,7 +119,11 @@ impl Node {
             }
             Role::PreCandidate(ballots) | Role::Candidate(ballots) => {
                 self.canonical_wait(form);
-                form.flag(self.timers.is_set(Timer::Heartbeat));
+                form.option(self.timers.deadline(Timer::Heartbeat), |form, deadline| {
+                    if form.names.is_timed() {
+                        form.deadline(deadline, self.now);
+                    }
+                });
                 let Ballots {
                     granted,
                     refused,
@@ -134,8 +145,31 @@ impl Node {
         form.option(self.timers.deadline(Timer::Election), |form, deadline| {
             // The timer may be early: what counts is when the wait ends.
             let end = self.election_base.saturating_add(self.election_timeout);
-            form.flag(self.now < deadline.max(end));
+            if form.names.is_timed() {
+                // How long beyond the shortest it waits was drawn.
+                let shortest = self.config.election_timeout_min;
+                let least = shortest.max(self.current.stickiness);
+                form.deadline(self.election_base.saturating_add(least), self.now);
+            } else {
+                form.flag(self.now < deadline.max(end));
+            }
         });
+    }
+
+    /// Reads that wait, and since when what a lease counts on is to be trusted.
+    fn canonical_reads(&self, form: &mut Form<'_>) {
+        let is_timed = form.names.is_timed() || self.is_leader();
+        let nonce = self.vault.nonce();
+        self.reads.canonical(self.now, nonce, is_timed, form);
+        if is_timed && !self.reads.batches().is_empty() {
+            form.option(self.timers.deadline(Timer::Read), |form, deadline| {
+                form.time(deadline.saturating_since(self.now));
+            });
+        }
+        // A contact counts if it was later. Only a leader has earlier ones, and knows their ages.
+        if self.config.lease_drift_ppm.is_some() && self.is_leader() {
+            self.age(self.reads.lease_after, form);
+        }
     }
 
     fn canonical_office(&self, office: &Office, form: &mut Form<'_>) {
@@ -148,6 +182,10 @@ impl Node {
             form.flag(transfer.sent);
         });
         form.flag(office.has_sent_timeout_now);
+        form.option(office.sending_since, |form, since| {
+            let end = since.saturating_add(self.config.hold_longest);
+            form.time(end.saturating_since(self.now));
+        });
         for timer in [Timer::Heartbeat, Timer::Quorum, Timer::Transfer] {
             form.option(self.timers.deadline(timer), |form, deadline| {
                 form.time(deadline.saturating_since(self.now));
@@ -160,7 +198,7 @@ impl Node {
             is_peer.then_some(slot.progress.round_acked)
         });
         let mut round = acked.min().unwrap_or(office.round);
-        while let Some((noted, at)) = office.noted_after(round) {
+        while let Some((noted, at)) = office.opened.noted_after(round) {
             round = noted;
             form.round(noted);
             self.age(at, form);
@@ -171,6 +209,21 @@ impl Node {
     fn age(&self, at: clocks::Instant, form: &mut Form<'_>) {
         let age: Duration = self.now.saturating_since(at);
         form.time(age.min(self.authority_timeout()));
+    }
+
+    /// How much more may be sent, and which acknowledgement allows more. A window cannot hold more
+    /// appends than it has places: where as many may be under way, nobody counts.
+    fn canonical_flight(&self, flight: &Flight, form: &mut Form<'_>) {
+        form.room(flight.left(InFlight {
+            messages: u16::MAX,
+            ..self.config.in_flight
+        }));
+        if u32::from(self.config.in_flight.messages) < self.window.places() {
+            let (mark, older, newer) = flight.parts();
+            form.index(mark);
+            form.put(u64::from(older));
+            form.put(u64::from(newer));
+        }
     }
 
     fn canonical_progress(&self, form: &mut Form<'_>) {
@@ -186,24 +239,28 @@ impl Node {
             form.index(progress.next);
             match progress.flow {
                 Flow::Probe { sent } => form.put(u64::from(sent)),
-                Flow::Replicate => form.put(2),
+                Flow::Replicate(ref flight) => {
+                    form.put(2);
+                    self.canonical_flight(flight, form);
+                }
+                Flow::Lend { asked } => form.put(3 + u64::from(asked)),
                 Flow::Snapshot {
                     index,
                     offset,
                     sent,
                 } => {
-                    form.put(3 + u64::from(sent));
+                    form.put(5 + u64::from(sent));
                     form.index(index);
                     form.put(offset);
                 }
             }
             form.room(progress.room);
+            form.flag(progress.got_pieces);
             form.index(progress.commit_sent);
             form.round(progress.round_sent);
             form.round(progress.round_acked);
             form.option(progress.asked, |form, asked| {
-                form.put(asked.nonce);
-                form.put(asked.number);
+                form.question(slot.identity.node, asked.nonce, asked.number);
                 match asked.stage {
                     Asking::Gathering => form.put(0),
                     Asking::Round(round) => form.round(round),

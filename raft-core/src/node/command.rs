@@ -29,6 +29,9 @@ impl Node {
         if size > self.frame_room() || !self.window.has_room_for_proposal(size) {
             return Err(self.refusal(payload));
         }
+        if self.config.uncommitted_bytes_max < u32::MAX {
+            self.check_uncommitted(memory, size)?;
+        }
         let term = self.term();
         self.window
             .append(memory, term, EntryKind::Command, payload)

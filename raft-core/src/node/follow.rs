@@ -174,27 +174,43 @@ impl Node {
     /// Takes the entries that are new, as far as they fit.
     #[inline]
     fn take(&mut self, memory: &mut [u8], append: &Append<'_>) -> Result<Taken, Fault> {
-        let (mut id, term) = (append.prev, self.term());
-        let taken = |id: EntryId, refused| Taken {
-            verified: id.index,
-            refused,
-        };
-        for mut rest in append.entries.slices() {
-            while let Some((header, bytes, after)) = split_entry(rest) {
-                if header.term < id.term || header.term > term {
-                    return Ok(taken(id, Some(DropReason::Malformed)));
-                }
-                let next = EntryId::new(id.index.next(), header.term);
-                if let Err(refused) = self.take_one(memory, next.index, header, bytes)? {
-                    return Ok(taken(id, refused));
-                }
-                (id, rest) = (next, after);
-            }
-            if !rest.is_empty() {
-                return Ok(taken(id, Some(DropReason::Malformed)));
-            }
+        let mut id = append.prev;
+        // What comes in a frame is one run; only a message that was never one can have two.
+        let [head, tail] = append.entries.slices();
+        let mut ended = self.take_run(memory, &mut id, head)?;
+        if ended.is_ok() && !tail.is_empty() {
+            ended = self.take_run(memory, &mut id, tail)?;
         }
-        Ok(taken(id, None))
+        Ok(Taken {
+            verified: id.index,
+            refused: ended.err().flatten(),
+        })
+    }
+
+    /// Takes one entry after the other; `id` is the last that was taken.
+    #[inline]
+    fn take_run(
+        &mut self,
+        memory: &mut [u8],
+        id: &mut EntryId,
+        mut rest: &[u8],
+    ) -> Result<Result<(), Option<DropReason>>, Fault> {
+        let term = self.term();
+        while let Some((header, bytes, after)) = split_entry(rest) {
+            if header.term < id.term || header.term > term {
+                return Ok(Err(Some(DropReason::Malformed)));
+            }
+            let next = EntryId::new(id.index.next(), header.term);
+            if let Err(refused) = self.take_one(memory, next.index, header, bytes)? {
+                return Ok(Err(refused));
+            }
+            (*id, rest) = (next, after);
+        }
+        if rest.is_empty() {
+            Ok(Ok(()))
+        } else {
+            Ok(Err(Some(DropReason::Malformed)))
+        }
     }
 
     /// Takes one entry: skips it when it is here, makes way for it when another is. The inner

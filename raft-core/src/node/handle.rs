@@ -6,15 +6,24 @@ use quorum::NodeId;
 
 use super::{Node, Role};
 use crate::durable::Ticket;
-use crate::error::{Fault, HandleError};
+use crate::error::{Fault, FrameError, HandleError};
 use crate::event::{DropReason, Event};
-use crate::message::{Body, Message};
+use crate::message::{Ack, Append, Body, Message};
 use crate::snapshot::Piece;
 use crate::types::{Identity, Term};
+use crate::wire::{Head, decode};
 
 /// A term further ahead than this is a lie or damage: no group holds so many elections while one
 /// member is away.
 const TERM_JUMP_MAX: u32 = 1 << 24;
+
+/// What is left to be done with a message.
+enum Rest<'m> {
+    /// Nothing, or a piece of a snapshot is to be stored.
+    Done(Option<Piece<'m>>),
+    /// It is of this term and of one of the frequent kinds.
+    Frequent,
+}
 
 impl Node {
     #[inline]
@@ -25,24 +34,116 @@ impl Node {
         from: NodeId,
         message: &Message<'m>,
     ) -> Result<Option<Piece<'m>>, Fault> {
+        if let Rest::Done(piece) = self.handle_rare(memory, now, from, message)? {
+            return Ok(piece);
+        }
+        let sender = Identity::new(from, message.incarnation);
+        match &message.body {
+            Body::Append(append) => self.handle_append(memory, sender, append)?,
+            Body::Ack(ack) => self.handle_ack(memory, sender, ack)?,
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    /// The same from the bytes: what is frequent is read where it stands.
+    #[inline]
+    pub(crate) fn handle_frame<'f>(
+        &mut self,
+        memory: &mut [u8],
+        now: Instant,
+        from: NodeId,
+        frame: &'f [u8],
+    ) -> Result<Option<Piece<'f>>, FrameError> {
+        let (head, body) = Head::split(frame)?;
+        if !(head.is_frequent() && self.is_of_this_term(from, &head))
+            && let Rest::Done(piece) = self.handle_rare_frame(memory, now, from, frame)?
+        {
+            return Ok(piece);
+        }
+        let sender = Identity::new(from, head.incarnation);
+        if head.is_append() {
+            let append = head.append(body)?;
+            self.observe(now);
+            self.handle_append(memory, sender, &append)?;
+        } else {
+            let ack = head.ack(body)?;
+            self.observe(now);
+            self.handle_ack(memory, sender, &ack)?;
+        }
+        Ok(None)
+    }
+
+    #[inline(never)]
+    fn handle_rare_frame<'f>(
+        &mut self,
+        memory: &mut [u8],
+        now: Instant,
+        from: NodeId,
+        frame: &'f [u8],
+    ) -> Result<Rest<'f>, FrameError> {
+        let message = decode(frame)?;
+        Ok(self.handle_rare(memory, now, from, &message)?)
+    }
+
+    /// Whether the gates of [`handle_rare`](Node::handle_rare) are open to a frame and leave
+    /// everything as it is.
+    #[inline]
+    fn is_of_this_term(&self, from: NodeId, head: &Head) -> bool {
+        head.group == self.vault.group
+            && head.term == self.term()
+            && head.term != Term::MAX
+            && from != self.config.id
+            && self.fault.is_none()
+    }
+
+    #[inline]
+    fn handle_append(
+        &mut self,
+        memory: &mut [u8],
+        sender: Identity,
+        append: &Append<'_>,
+    ) -> Result<(), Fault> {
+        if let Some(reason) = self.on_append(memory, sender, append)? {
+            self.drop_message(sender.node, reason);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn handle_ack(&mut self, memory: &mut [u8], sender: Identity, ack: &Ack) -> Result<(), Fault> {
+        if let Some(reason) = self.on_ack(memory, sender, ack)? {
+            self.drop_message(sender.node, reason);
+        }
+        Ok(())
+    }
+
+    /// Everything but the two frequent kinds, once they are of this term.
+    #[inline(never)]
+    fn handle_rare<'m>(
+        &mut self,
+        memory: &mut [u8],
+        now: Instant,
+        from: NodeId,
+        message: &Message<'m>,
+    ) -> Result<Rest<'m>, Fault> {
         self.live()?;
         self.observe(now);
         if let Err(reason) = self.admit(from, message) {
             self.drop_message(from, reason);
-            return Ok(None);
+            return Ok(Rest::Done(None));
         }
         let sender = Identity::new(from, message.incarnation);
         if message.term > self.term() && !self.on_higher_term(sender, message) {
-            return Ok(None);
+            return Ok(Rest::Done(None));
         }
         if message.term < self.term() {
             self.on_lower_term(sender, message);
-            return Ok(None);
+            return Ok(Rest::Done(None));
         }
         let dropped = match &message.body {
-            Body::Append(append) => self.on_append(memory, sender, append)?,
+            Body::Append(_) | Body::Ack(_) => return Ok(Rest::Frequent),
             Body::Hollow(hollow) => self.on_hollow(memory, sender, hollow)?,
-            Body::Ack(ack) => self.on_ack(memory, sender, ack)?,
             Body::PreVote(request) => self.on_pre_vote(sender, message.term, request),
             Body::PreVoteReply(reply) => self.on_pre_vote_reply(sender, reply),
             Body::Vote(request) => self.on_vote(sender, request),
@@ -51,14 +152,14 @@ impl Node {
             Body::ReadReply(reply) => self.on_read_reply(sender, reply),
             Body::TimeoutNow => self.on_timeout_now(sender),
             Body::Chunk(chunk) => match self.on_chunk(memory, sender, chunk)? {
-                Ok(piece) => return Ok(piece),
+                Ok(piece) => return Ok(Rest::Done(piece)),
                 Err(reason) => Some(reason),
             },
         };
         if let Some(reason) = dropped {
             self.drop_message(from, reason);
         }
-        Ok(None)
+        Ok(Rest::Done(None))
     }
 
     #[inline]

@@ -1,7 +1,9 @@
 //! What must hold in every state: checked by tests and the simulator after every step.
 
 use super::{Node, Role};
+use crate::flight::Flight;
 use crate::read::Stage;
+use crate::slot::{Flow, Progress};
 use crate::types::LogIndex;
 
 impl Node {
@@ -92,6 +94,22 @@ impl Node {
         Ok(())
     }
 
+    fn check_flight(&self, progress: &Progress) -> Result<(), &'static str> {
+        let check = |holds: bool, law: &'static str| if holds { Ok(()) } else { Err(law) };
+        let Flow::Replicate(flight) = &progress.flow else {
+            return Ok(());
+        };
+        let (sum, most) = (flight.sum(), self.config.in_flight);
+        check(
+            sum.messages <= most.messages && sum.bytes <= most.bytes,
+            "no more is in flight than is allowed",
+        )?;
+        check(
+            progress.next > progress.matched.next() || *flight == Flight::NONE,
+            "what is acknowledged is not in flight",
+        )
+    }
+
     fn check_role(&self, last: LogIndex) -> Result<(), &'static str> {
         let check = |holds: bool, law: &'static str| if holds { Ok(()) } else { Err(law) };
         match &self.role {
@@ -113,6 +131,7 @@ impl Node {
                         progress.next <= last.next(),
                         "the next entry follows the log",
                     )?;
+                    self.check_flight(progress)?;
                 }
             }
             Role::Candidate(_) => {

@@ -17,6 +17,7 @@ use super::{Node, Office, Role, Timer};
 use crate::entry::EntryKind;
 use crate::error::Fault;
 use crate::event::{DropReason, Event};
+use crate::flight::Flight;
 use crate::message::{Ack, Reject};
 use crate::slot::{Flow, Progress, Slots, find, find_identity};
 use crate::types::{Identity, LogIndex};
@@ -87,7 +88,8 @@ impl Node {
                     // Whatever was sent and not answered may be lost: send it again.
                     match &mut slot.progress.flow {
                         Flow::Probe { sent } | Flow::Snapshot { sent, .. } => *sent = false,
-                        Flow::Replicate => {}
+                        Flow::Lend { asked } => *asked = false,
+                        Flow::Replicate(_) => {}
                     }
                 }
                 self.append_due = self.peers();
@@ -141,7 +143,7 @@ impl Node {
             return;
         };
         if let Some(slot) = self.slot_mut(member)
-            && slot.progress.flow == Flow::Replicate
+            && matches!(slot.progress.flow, Flow::Replicate(_))
         {
             slot.progress.flow = Flow::Probe { sent: true };
             slot.progress.next = slot.progress.matched.next();
@@ -179,7 +181,7 @@ impl Node {
         let Some(member) = find_identity(&self.slots, sender) else {
             return Ok(Some(DropReason::Stranger));
         };
-        let last = self.window.last().index;
+        let (base, last) = (self.window.base().index, self.window.last().index);
         if ack.verified > last || ack.round > office.round {
             return Ok(Some(DropReason::BeyondLog));
         }
@@ -191,7 +193,7 @@ impl Node {
         let is_next_round = ack.round > progress.round_acked;
         if is_next_round {
             progress.round_acked = ack.round;
-            if let Some(opened) = office.opened(ack.round) {
+            if let Some(opened) = office.opened.opened(ack.round) {
                 progress.contact = progress.contact.max(opened);
             }
         }
@@ -199,20 +201,25 @@ impl Node {
         if advanced {
             progress.matched = ack.verified;
         }
-        progress.on_verified(ack.verified, ack.reject.is_some());
+        progress.on_verified(ack.verified, ack.reject.is_some(), base);
         progress.room = ack.room;
         // What is on its way takes up room there; what is compacted here is not on its way.
-        let after = progress.matched.max(self.window.base().index);
-        if progress.next > after.next() {
-            let last = progress.next.previous();
-            let bytes = if slot.standing.is_witness() {
-                hollow_flight(after, last)
+        let after = progress.matched.max(base);
+        let (sent, mut bytes) = (progress.next.previous(), 0);
+        if sent > after {
+            bytes = if slot.standing.is_witness() {
+                hollow_flight(after, sent)
             } else {
-                let flight = self.window.entries(memory, after, last);
-                let bytes = flight.ok_or(Fault::WindowDamaged)?.len();
-                u32::try_from(bytes).unwrap_or(u32::MAX)
+                let flight = self.window.entries(memory, after, sent);
+                let len = flight.ok_or(Fault::WindowDamaged)?.len();
+                u32::try_from(len).unwrap_or(u32::MAX)
             };
             progress.room = ack.room.saturating_sub(bytes);
+        }
+        if let Flow::Replicate(flight) = &mut progress.flow {
+            // Where a part of it is compacted nobody knows how long that is.
+            let known = (progress.matched == after).then_some(bytes);
+            flight.on_acked(progress.matched, sent, known);
         }
         if let Some(chunk) = &ack.chunk {
             progress.on_chunk_ack(chunk.index, chunk.stored);
@@ -245,8 +252,8 @@ impl Node {
         };
         let progress = &mut slot.progress;
         let is_current = match progress.flow {
-            Flow::Probe { .. } => reject.prev == progress.next.previous(),
-            Flow::Replicate => reject.prev < progress.next,
+            Flow::Probe { .. } | Flow::Lend { .. } => reject.prev == progress.next.previous(),
+            Flow::Replicate(_) => reject.prev < progress.next,
             Flow::Snapshot { .. } => false,
         };
         // There is no going back below what it has acknowledged. Who lost that is asked again with
@@ -346,13 +353,15 @@ impl Node {
 fn slot_has_news(slots: &Slots, member: Member, last: LogIndex, commit: LogIndex) -> bool {
     slots.get(member.index()).is_some_and(|slot| {
         let progress = &slot.progress;
-        progress.flow != Flow::Replicate || progress.next <= last || progress.commit_sent < commit
+        !matches!(progress.flow, Flow::Replicate(_))
+            || progress.next <= last
+            || progress.commit_sent < commit
     })
 }
 
 impl Progress {
     #[inline]
-    fn on_verified(&mut self, verified: LogIndex, is_refusal: bool) {
+    fn on_verified(&mut self, verified: LogIndex, is_refusal: bool, base: LogIndex) {
         // A refusal says again what was verified before. Only what goes beyond shows that the
         // probe arrived: of many appends under way each may be refused.
         let probed = if is_refusal {
@@ -361,17 +370,26 @@ impl Progress {
             verified.next()
         };
         match self.flow {
-            Flow::Replicate => self.next = self.next.max(verified.next()),
+            Flow::Replicate(_) => self.next = self.next.max(verified.next()),
             Flow::Probe { .. } if probed >= self.next => {
-                self.flow = Flow::Replicate;
+                self.flow = Flow::Replicate(Flight::NONE);
                 self.next = verified.next();
             }
             Flow::Snapshot { index, .. } if verified >= index => {
-                self.flow = Flow::Replicate;
+                self.flow = Flow::Replicate(Flight::NONE);
                 self.next = verified.next();
             }
             Flow::Snapshot { .. } => self.next = self.next.max(verified.next()),
-            Flow::Probe { .. } => {}
+            // Some of the loan at least was taken.
+            Flow::Lend { .. } if verified >= self.next => {
+                self.next = verified.next();
+                self.flow = if self.next > base {
+                    Flow::Replicate(Flight::NONE)
+                } else {
+                    Flow::Lend { asked: false }
+                };
+            }
+            Flow::Lend { .. } | Flow::Probe { .. } => {}
         }
     }
 

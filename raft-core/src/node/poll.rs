@@ -4,13 +4,14 @@
 use clocks::Instant;
 use quorum::{Member, MemberSet, NodeId};
 
+use super::outlet::Outlet;
 use super::{Node, Role};
 use crate::durable::{Beginning, RECORD_VERSION, RecordHeader, Snapshot, Write};
 use crate::entry::{Entries, Entry, EntryKind};
 use crate::error::Fault;
 use crate::event::Event;
 use crate::message::{
-    Ack, Append, Body, Chunk, ChunkData, Message, PreVote, PreVoteReply, Transmit, Vote, VoteReply,
+    Ack, Append, Body, Chunk, ChunkData, Message, PreVote, PreVoteReply, Vote, VoteReply,
 };
 use crate::slot::{Flow, Replies};
 use crate::types::{EntryId, LogIndex};
@@ -50,40 +51,43 @@ pub enum Committed<'a> {
 }
 
 impl Node {
+    /// The next message, given to `out`.
     #[inline]
-    pub(crate) fn poll_transmit<'m>(
+    pub(super) fn poll_out<'m, O: Outlet<'m>>(
         &mut self,
         memory: &'m [u8],
         now: Instant,
         ready: Ready<'_>,
-    ) -> Option<Transmit<'m>> {
+        out: &mut O,
+    ) -> Option<O::Sent> {
         self.observe(now);
         // Whatever is said of a term waits until the term is on the medium.
         if !self.vault.is_term_durable() || self.fault.is_some() {
             return None;
         }
-        let (to, body) = self.next_body(memory, ready)?;
-        let message = Message {
+        if !self.reply_due.is_empty() || !self.guests.is_empty() || self.reads.ask_due {
+            let reply = self.next_reply(ready);
+            if let Some((to, body)) = reply {
+                return out.send_rare(to, self.message(body));
+            }
+        }
+        match &self.role {
+            Role::Leader(_) => self.next_append(memory, ready, out),
+            Role::Follower(_) => self.next_ack(ready, out),
+            Role::PreCandidate(_) | Role::Candidate(_) => {
+                let (to, body) = self.next_ask(ready)?;
+                out.send_rare(to, self.message(body))
+            }
+        }
+    }
+
+    #[inline]
+    fn message<'m>(&self, body: Body<'m>) -> Message<'m> {
+        Message {
             group: self.vault.group,
             incarnation: self.vault.identity.incarnation,
             term: self.term(),
             body,
-        };
-        Some(Transmit { to, message })
-    }
-
-    #[inline]
-    fn next_body<'m>(&mut self, memory: &'m [u8], ready: Ready<'_>) -> Option<(NodeId, Body<'m>)> {
-        if !self.reply_due.is_empty() || !self.guests.is_empty() || self.reads.ask_due {
-            let reply = self.next_reply(ready);
-            if reply.is_some() {
-                return reply;
-            }
-        }
-        match &self.role {
-            Role::Leader(_) => self.next_append(memory, ready),
-            Role::Follower(_) => self.next_ack(ready),
-            Role::PreCandidate(_) | Role::Candidate(_) => self.next_ask(ready),
         }
     }
 
@@ -150,7 +154,7 @@ impl Node {
 
     /// The acknowledgement to the leader: its round at once, its entries when they are durable.
     #[inline]
-    fn next_ack<'m>(&mut self, ready: Ready<'_>) -> Option<(NodeId, Body<'m>)> {
+    fn next_ack<'m, O: Outlet<'m>>(&mut self, ready: Ready<'_>, out: &mut O) -> Option<O::Sent> {
         let durable = self.vault.log_durable();
         // Room for a frame is as good as more: only less is worth a word when it is regained.
         let frame = self.config.frame_bytes_max;
@@ -179,7 +183,11 @@ impl Node {
         owed.room_sent = room;
         owed.repeat = false;
         let to = owed.leader.node;
-        Some((to, Body::Ack(ack)))
+        if ack.reject.is_some() || ack.chunk.is_some() {
+            return out.send_rare(to, self.message(Body::Ack(ack)));
+        }
+        (ack.reject, ack.chunk) = (None, None);
+        out.send(to, self.message(Body::Ack(ack)))
     }
 
     #[inline(never)]
@@ -208,11 +216,12 @@ impl Node {
 
     /// The next append or chunk, starting with the member after the one served last.
     #[inline]
-    fn next_append<'m>(
+    fn next_append<'m, O: Outlet<'m>>(
         &mut self,
         memory: &'m [u8],
         ready: Ready<'_>,
-    ) -> Option<(NodeId, Body<'m>)> {
+        out: &mut O,
+    ) -> Option<O::Sent> {
         if self.append_due.is_empty() {
             return None;
         }
@@ -231,7 +240,7 @@ impl Node {
             if !ready.has(to) {
                 continue;
             }
-            let transmit = self.append_to(memory, member, to);
+            let transmit = self.append_to(memory, member, to, out);
             if transmit.is_some() {
                 self.cursor = u8::try_from(member.index() + 1).unwrap_or(0);
                 return transmit;
@@ -242,34 +251,38 @@ impl Node {
     }
 
     #[inline]
-    fn append_to<'m>(
+    fn append_to<'m, O: Outlet<'m>>(
         &mut self,
         memory: &'m [u8],
         member: Member,
         to: NodeId,
-    ) -> Option<(NodeId, Body<'m>)> {
+        out: &mut O,
+    ) -> Option<O::Sent> {
         let Role::Leader(office) = &mut self.role else {
             return None;
         };
         let (round, first) = (office.round, office.first);
         let (base, last) = (self.window.base(), self.window.last());
         let slot = self.slots.get_mut(member.index())?;
-        let progress = &mut slot.progress;
-        if progress.next <= base.index && !matches!(progress.flow, Flow::Snapshot { .. }) {
-            progress.flow = Flow::Snapshot {
-                index: base.index,
-                offset: 0,
-                sent: false,
-            };
-        }
         if slot.standing.is_witness() {
-            return self.hollow_to(memory, member, to);
+            let hollow = self.hollow_to(memory, member)?;
+            return out.send_rare(to, self.message(hollow));
         }
-        match progress.flow {
-            Flow::Snapshot { .. } => return self.chunk_to(memory, member, to),
+        let progress = &mut slot.progress;
+        progress.fall_behind(base.index, self.config.lends);
+        let left = match &progress.flow {
+            Flow::Snapshot { .. } => {
+                let chunk = self.chunk_to(memory, member)?;
+                return out.send_rare(to, self.message(chunk));
+            }
+            Flow::Lend { .. } => {
+                let contact = self.contact_to(member)?;
+                return out.send_rare(to, self.message(contact));
+            }
             Flow::Probe { sent: true } => return None,
-            Flow::Probe { sent: false } | Flow::Replicate => {}
-        }
+            Flow::Probe { sent: false } => u32::MAX,
+            Flow::Replicate(flight) => flight.left(self.config.in_flight),
+        };
         let prev = progress.next.previous();
         // Everything from a leader's first entry on is its own.
         let prev_term = if prev < first {
@@ -278,11 +291,12 @@ impl Node {
             self.vault.term()
         };
         let prev = EntryId::new(prev, prev_term);
-        let (end, entries, is_trial) = if prev.index < last.index {
+        let (end, entries, is_trial) = if prev.index < last.index && left > 0 {
             let frame = self
                 .config
                 .frame_bytes_max
-                .saturating_sub(APPEND_HEADER_BYTES);
+                .saturating_sub(APPEND_HEADER_BYTES)
+                .min(usize::try_from(left).unwrap_or(usize::MAX));
             let is_new_round = round > progress.round_sent;
             let (window, room) = (&self.window, progress.room);
             entries_to_send(window, memory, prev.index, frame, room, is_new_round)?
@@ -299,10 +313,13 @@ impl Node {
         }
         if is_trial {
             // Not counted as sent: the answer says whether it was taken.
-        } else if progress.flow == Flow::Replicate {
-            let sent = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-            progress.room = progress.room.saturating_sub(sent);
-            progress.next = end.next();
+        } else if let Flow::Replicate(flight) = &mut progress.flow {
+            if end > prev.index {
+                let sent = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+                flight.on_sent(end, sent);
+                progress.room = progress.room.saturating_sub(sent);
+                progress.next = end.next();
+            }
         } else {
             progress.flow = Flow::Probe { sent: true };
         }
@@ -313,24 +330,17 @@ impl Node {
             self.append_due.remove(member);
         }
         office.handed = round;
-        Some((
-            to,
-            Body::Append(Append {
-                prev,
-                commit,
-                round,
-                entries,
-            }),
-        ))
+        let append = Append {
+            prev,
+            commit,
+            round,
+            entries,
+        };
+        out.send(to, self.message(Body::Append(append)))
     }
 
     #[inline(never)]
-    fn chunk_to<'m>(
-        &mut self,
-        memory: &'m [u8],
-        member: Member,
-        to: NodeId,
-    ) -> Option<(NodeId, Body<'m>)> {
+    fn chunk_to<'m>(&mut self, memory: &'m [u8], member: Member) -> Option<Body<'m>> {
         let Role::Leader(office) = &mut self.role else {
             return None;
         };
@@ -365,17 +375,15 @@ impl Node {
             .min(u32::try_from(room).unwrap_or(u32::MAX));
         progress.round_sent = round;
         office.handed = round;
+        self.note_piece(member);
         let data = ChunkData::Wanted(len);
-        Some((
-            to,
-            Body::Chunk(Chunk {
-                snapshot,
-                configuration,
-                round,
-                offset,
-                data,
-            }),
-        ))
+        Some(Body::Chunk(Chunk {
+            snapshot,
+            configuration,
+            round,
+            offset,
+            data,
+        }))
     }
 
     #[inline]
@@ -419,8 +427,11 @@ impl Node {
     #[inline]
     pub(crate) fn poll_committed<'m>(&mut self, memory: &'m [u8]) -> Option<Committed<'m>> {
         let deliverable = self.deliverable();
+        if self.delivered >= deliverable || self.fault.is_some() {
+            return None;
+        }
         if self.delivered < self.window.base().index {
-            if self.fault.is_some() || deliverable < self.window.base().index {
+            if deliverable < self.window.base().index {
                 return None;
             }
             self.delivered = self.window.base().index;
@@ -429,7 +440,7 @@ impl Node {
                 return Some(Committed::Snapshot(self.snapshot));
             }
         }
-        while self.delivered < deliverable && self.fault.is_none() {
+        while self.delivered < deliverable {
             let index = self.delivered.next();
             let Some(entry) = self.window.entry(memory, index) else {
                 self.fail(Fault::WindowDamaged);

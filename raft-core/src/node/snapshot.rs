@@ -36,8 +36,12 @@ impl Node {
                 delivered: self.delivered,
             });
         }
+        if let Some((member, until)) = self.held(index) {
+            return Err(CompactError::Held { member, until });
+        }
         self.move_base(memory, index)
             .map_err(|fault| CompactError::Faulted(self.fail(fault)))?;
+        self.release_hold();
         let last = self.window.base();
         self.snapshot = if self.vault.is_witness() {
             hollow_snapshot(last)

@@ -25,7 +25,7 @@
 //!
 //! Source: voting with witnesses is of `[Paris86]`; how it joins Raft is our own.
 
-use quorum::{Member, NodeId};
+use quorum::Member;
 
 use super::follow::{Taken, Way};
 use super::{Node, Role};
@@ -94,7 +94,7 @@ impl Node {
                 refused = Some(DropReason::Malformed);
                 break;
             }
-            let (index, reason) = self.take_run(memory, id.index, &run)?;
+            let (index, reason) = self.take_hollow_run(memory, id.index, &run)?;
             id = EntryId::new(index, run.term());
             if let Err(reason) = reason {
                 let verified = index;
@@ -115,7 +115,7 @@ impl Node {
 
     /// Takes one run that follows `after`: up to where, and why not further. However many entries
     /// a run claims, the work is bounded by the window.
-    fn take_run(
+    fn take_hollow_run(
         &mut self,
         memory: &mut [u8],
         after: LogIndex,
@@ -186,36 +186,33 @@ impl Node {
 
     /// What an append is for other members.
     #[inline(never)]
-    pub(super) fn hollow_to<'m>(
-        &mut self,
-        memory: &'m [u8],
-        member: Member,
-        to: NodeId,
-    ) -> Option<(NodeId, Body<'m>)> {
+    pub(super) fn hollow_to<'m>(&mut self, memory: &'m [u8], member: Member) -> Option<Body<'m>> {
         let Role::Leader(office) = &mut self.role else {
             return None;
         };
         let (round, last) = (office.round, self.window.last());
         let progress = &mut self.slots.get_mut(member.index())?.progress;
-        match progress.flow {
-            Flow::Snapshot { .. } => return self.hollow_chunk_to(memory, member, to),
+        progress.fall_behind(self.window.base().index, false);
+        let left = match &progress.flow {
+            Flow::Snapshot { .. } | Flow::Lend { .. } => {
+                return self.hollow_chunk_to(memory, member);
+            }
             Flow::Probe { sent: true } => return None,
-            Flow::Probe { sent: false } | Flow::Replicate => {}
-        }
+            Flow::Probe { sent: false } => u32::MAX,
+            Flow::Replicate(flight) => flight.left(self.config.in_flight),
+        };
         let prev = progress.next.previous();
         let prev = EntryId::new(prev, self.window.term(memory, prev)?);
-        let frame = self
-            .config
-            .frame_bytes_max
-            .saturating_sub(APPEND_HEADER_BYTES);
-        let room = usize::try_from(progress.room).unwrap_or(usize::MAX);
+        let frame = self.config.frame_bytes_max.saturating_sub(APPEND_HEADER_BYTES);
+        let room = usize::try_from(progress.room.min(left)).unwrap_or(usize::MAX);
         let all = self.window.entries(memory, prev.index, last.index)?;
         let fit = Fit::of(HollowEntries::of(all), frame, room);
         // Where there is too little room each new round tries one entry, as with other members.
-        let is_trial =
-            fit.count == 0 && prev.index < last.index && room > 0 && round > progress.round_sent;
-        let count = if is_trial { 1 } else { fit.count };
-        let end = prev.index.plus(count);
+        let is_trial = fit.count == 0
+            && prev.index < last.index
+            && room > 0
+            && round > progress.round_sent;
+        let end = prev.index.plus(if is_trial { 1 } else { fit.count });
         let entries = self.window.entries(memory, prev.index, end)?;
         let commit = self.commit.min(end);
         let has_news = end > prev.index
@@ -227,10 +224,12 @@ impl Node {
         }
         if is_trial {
             // Not counted as sent: the answer says whether it was taken.
-        } else if progress.flow == Flow::Replicate {
-            let kept = u32::try_from(fit.kept).unwrap_or(u32::MAX);
-            progress.room = progress.room.saturating_sub(kept);
-            progress.next = end.next();
+        } else if let Flow::Replicate(flight) = &mut progress.flow {
+            if end > prev.index {
+                flight.on_sent(end, fit.kept);
+                progress.room = progress.room.saturating_sub(fit.kept);
+                progress.next = end.next();
+            }
         } else {
             progress.flow = Flow::Probe { sent: true };
         }
@@ -240,21 +239,15 @@ impl Node {
             self.append_due.remove(member);
         }
         office.handed = round;
-        let hollow = Hollow {
+        Some(Body::Hollow(Hollow {
             prev,
             commit,
             round,
             entries: HollowEntries::of(entries),
-        };
-        Some((to, Body::Hollow(hollow)))
+        }))
     }
 
-    fn hollow_chunk_to<'m>(
-        &mut self,
-        memory: &'m [u8],
-        member: Member,
-        to: NodeId,
-    ) -> Option<(NodeId, Body<'m>)> {
+    fn hollow_chunk_to<'m>(&mut self, memory: &'m [u8], member: Member) -> Option<Body<'m>> {
         let Role::Leader(office) = &mut self.role else {
             return None;
         };
@@ -276,14 +269,13 @@ impl Node {
         }
         progress.round_sent = round;
         office.handed = round;
-        let chunk = Chunk {
+        Some(Body::Chunk(Chunk {
             snapshot: hollow_snapshot(base),
             configuration,
             round,
             offset: 0,
             data: ChunkData::Hollow,
-        };
-        Some((to, Body::Chunk(chunk)))
+        }))
     }
 
     /// No entry on a witness has a payload but configurations, and none on another member lacks it.
@@ -319,40 +311,28 @@ pub(super) const fn hollow_snapshot(last: EntryId) -> Snapshot {
 struct Fit {
     count: u64,
     /// Bytes of the window that they take.
-    kept: usize,
+    kept: u32,
 }
 
 impl Fit {
     fn of(entries: HollowEntries<'_>, frame: usize, room: usize) -> Self {
-        let mut fit = Fit { count: 0, kept: 0 };
-        let mut sent = 0_usize;
+        let (mut count, mut kept, mut sent) = (0_u64, 0_usize, 0_usize);
         for run in entries.iter() {
             sent = sent.saturating_add(run.wire_len());
             if sent > frame {
                 break;
             }
-            let left = room.saturating_sub(fit.kept);
-            let (count, kept) = match run {
-                HollowRun::Entries { count, .. } => {
-                    let fits = left / ENTRY_HEADER_BYTES;
-                    let count = u64::from(count).min(fits as u64);
-                    (
-                        count,
-                        usize::try_from(count).unwrap_or(0) * ENTRY_HEADER_BYTES,
-                    )
-                }
-                HollowRun::Configuration { .. } => {
-                    (u64::from(run.wire_len() <= left), run.wire_len())
-                }
-            };
-            if count > 0 {
-                fit.count = fit.count.saturating_add(count);
-                fit.kept = fit.kept.saturating_add(kept);
-            }
-            if count < u64::from(run.count()) {
+            let left = room.saturating_sub(kept);
+            // Of a run as many entries as there is room for, of a configuration all or nothing.
+            let size = run.wire_len();
+            let fits = (left / size).min(usize::try_from(run.count()).unwrap_or(usize::MAX));
+            count = count.saturating_add(fits as u64);
+            kept = kept.saturating_add(fits.saturating_mul(size));
+            if (fits as u64) < u64::from(run.count()) {
                 break;
             }
         }
-        fit
+        let kept = u32::try_from(kept).unwrap_or(u32::MAX);
+        Fit { count, kept }
     }
 }

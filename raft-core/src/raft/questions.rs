@@ -3,6 +3,7 @@
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
+use clocks::{Duration, Instant};
 use quorum::{MemberSet, NodeId};
 
 use super::Raft;
@@ -10,7 +11,10 @@ use crate::configuration::Seat;
 use crate::durable::{HardState, Snapshot};
 use crate::entry::Entry;
 use crate::error::Fault;
+use crate::flight::InFlight;
 use crate::node::{Role, RoleName};
+use crate::progress::{CatchingUp, MemberProgress};
+use crate::slot::{Flow, find};
 use crate::types::{EntryId, GroupId, Identity, LogIndex, Term};
 
 /// What one wants to know of a node from outside, see [`Raft::status`].
@@ -180,15 +184,57 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
 
     /// On a leader: up to where `member`'s durable log is known to be the leader's.
     pub fn matched(&self, member: NodeId) -> Option<LogIndex> {
+        self.progress(member).map(|progress| progress.matched)
+    }
+
+    /// On a leader: how far `member` is, and how it is brought level. Of the leader itself only
+    /// `matched` means something.
+    pub fn progress(&self, member: NodeId) -> Option<MemberProgress> {
         if !self.is_leader() {
             return None;
         }
-        let slot = self
-            .node
-            .slots
-            .iter()
-            .find(|slot| slot.identity.node == member)?;
-        Some(slot.progress.matched)
+        let slot = find(&self.node.slots, member)?;
+        let progress = &self.node.slots.get(slot.index())?.progress;
+        Some(MemberProgress {
+            matched: progress.matched,
+            next: progress.next,
+            room: progress.room,
+            catching_up: match progress.flow {
+                Flow::Probe { .. } => CatchingUp::Probing,
+                Flow::Replicate(_) => CatchingUp::Replicating,
+                Flow::Lend { .. } => CatchingUp::Lending,
+                Flow::Snapshot { index, offset, .. } => CatchingUp::Snapshot {
+                    index,
+                    stored: offset,
+                },
+            },
+            contact: progress.contact,
+        })
+    }
+
+    /// For how long after it heard from a leader a voter helps nobody to replace it: a constant of
+    /// the group, in its configuration. Zero while no configuration is known.
+    pub fn stickiness(&self) -> Duration {
+        self.node.current.stickiness
+    }
+
+    /// On a leader: how much is on its way to `member`, as far as
+    /// [`in_flight`](crate::ConfigBuilder::in_flight) counts it.
+    pub fn in_flight(&self, member: NodeId) -> Option<InFlight> {
+        self.view().in_flight(member)
+    }
+
+    /// Bytes of the entries, their headers included, that are not known to be committed; zero if
+    /// the log is damaged. Work: O(1).
+    pub fn uncommitted_bytes(&self) -> u32 {
+        let bytes = self.view().uncommitted_bytes(self.memory.as_ref());
+        bytes.unwrap_or_default()
+    }
+
+    /// Whom [`compact`](Raft::compact) up to `index` would outrun, and until when at the latest it
+    /// is therefore refused. Ask before you make a snapshot.
+    pub fn held(&self, index: LogIndex) -> Option<(NodeId, Instant)> {
+        self.view().held(index)
     }
 
     /// The entry at `index`, if it is in the window.

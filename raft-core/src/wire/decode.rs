@@ -18,15 +18,12 @@ use crate::types::{EntryId, GroupId, Incarnation, LogIndex, Round, Term};
 /// it and count it; a bad frame is never fatal.
 #[inline]
 pub fn decode(frame: &[u8]) -> Result<Message<'_>, DecodeError> {
-    let (header, body) = frame
-        .split_first_chunk::<HEADER_BYTES>()
-        .ok_or(DecodeError::Truncated)?;
-    let [version_kind, flags, round_low, round_high, ..] = *header;
+    let (head, body) = Head::split(frame)?;
+    let [version_kind, flags] = head.tag;
     if version_kind >> 4 != VERSION {
         return Err(DecodeError::UnknownVersion(version_kind >> 4));
     }
-    let kind = version_kind & 0x0f;
-    let round = u64::from(u16::from_le_bytes([round_low, round_high])) << 32;
+    let (kind, round) = (version_kind & 0x0f, head.round_high);
     let mut reader = Reader { rest: body };
     let body = match (kind, flags) {
         (KIND_APPEND, 0) => Body::Append(reader.append(round)?),
@@ -65,11 +62,76 @@ pub fn decode(frame: &[u8]) -> Result<Message<'_>, DecodeError> {
         return Err(DecodeError::TrailingBytes);
     }
     Ok(Message {
-        group: GroupId::new(u64_at(header, 8)),
-        incarnation: Incarnation::new(u32_at(header, 4)),
-        term: Term::new(u32_at(header, 16)),
+        group: head.group,
+        incarnation: head.incarnation,
+        term: head.term,
         body,
     })
+}
+
+/// What every frame begins with, read where it stands.
+#[derive(Clone, Copy)]
+pub(crate) struct Head {
+    /// Version and kind, and the flags.
+    tag: [u8; 2],
+    /// Bits 32 to 47 of the round, in their place.
+    round_high: u64,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) group: GroupId,
+    pub(crate) term: Term,
+}
+
+const TAG_APPEND: [u8; 2] = [VERSION << 4 | KIND_APPEND, 0];
+const TAG_ACK: [u8; 2] = [VERSION << 4 | KIND_ACK, 0];
+
+impl Head {
+    #[inline]
+    pub(crate) fn split(frame: &[u8]) -> Result<(Head, &[u8]), DecodeError> {
+        let (header, body) = frame
+            .split_first_chunk::<HEADER_BYTES>()
+            .ok_or(DecodeError::Truncated)?;
+        let [version_kind, flags, round_low, round_high, ..] = *header;
+        let head = Head {
+            tag: [version_kind, flags],
+            round_high: u64::from(u16::from_le_bytes([round_low, round_high])) << 32,
+            incarnation: Incarnation::new(u32_at(header, 4)),
+            group: GroupId::new(u64_at(header, 8)),
+            term: Term::new(u32_at(header, 16)),
+        };
+        Ok((head, body))
+    }
+
+    /// Whether it is an append.
+    #[inline]
+    pub(crate) fn is_append(&self) -> bool {
+        self.tag == TAG_APPEND
+    }
+
+    /// Whether it is an append or an acknowledgement.
+    #[inline]
+    pub(crate) fn is_frequent(&self) -> bool {
+        let [version_kind, flags] = self.tag;
+        self.tag == TAG_APPEND
+            || (version_kind == TAG_ACK[0] && flags <= FLAG_REJECT | FLAG_CHUNK)
+    }
+
+    /// What follows it if it is an append.
+    #[inline]
+    pub(crate) fn append<'f>(&self, body: &'f [u8]) -> Result<Append<'f>, DecodeError> {
+        Reader { rest: body }.append(self.round_high)
+    }
+
+    /// What follows it if it is an acknowledgement.
+    #[inline]
+    pub(crate) fn ack(&self, body: &[u8]) -> Result<Ack, DecodeError> {
+        let mut reader = Reader { rest: body };
+        let [_, flags] = self.tag;
+        let ack = reader.ack(flags, self.round_high)?;
+        if !reader.rest.is_empty() {
+            return Err(DecodeError::TrailingBytes);
+        }
+        Ok(ack)
+    }
 }
 
 struct Reader<'f> {
@@ -89,11 +151,11 @@ impl<'f> Reader<'f> {
     }
 
     #[inline]
-    fn append(&mut self, round: u64) -> Result<Append<'f>, DecodeError> {
+    fn append(&mut self, round_high: u64) -> Result<Append<'f>, DecodeError> {
         let fixed = self.take::<{ APPEND_HEADER_BYTES - HEADER_BYTES }>()?;
         let prev = entry_id_at(fixed, 0);
         let delta = u32_at(fixed, 12).cast_signed();
-        let round = Round::new(round | u64::from(u32_at(fixed, 16)));
+        let round = Round::new(round_high | u64::from(u32_at(fixed, 16)));
         let commit = if delta == COMMIT_UNSTATED {
             LogIndex::ZERO
         } else {
@@ -109,11 +171,11 @@ impl<'f> Reader<'f> {
     }
 
     #[inline]
-    fn ack(&mut self, flags: u8, round: u64) -> Result<Ack, DecodeError> {
-        let fixed = self.take::<16>()?;
+    fn ack(&mut self, flags: u8, round_high: u64) -> Result<Ack, DecodeError> {
+        let fixed = self.take::<{ ACK_BYTES_MIN - HEADER_BYTES }>()?;
         let room = u32_at(fixed, 0);
         let verified = LogIndex::new(u64_at(fixed, 4));
-        let round = Round::new(round | u64::from(u32_at(fixed, 12)));
+        let round = Round::new(round_high | u64::from(u32_at(fixed, 12)));
         let mut ack = Ack {
             verified,
             round,

@@ -36,22 +36,15 @@ pub fn encoded_len(message: &Message<'_>) -> usize {
 /// [`EncodeError::ChunkData`] for a chunk whose data the driver has yet to supply.
 #[inline]
 pub fn encode<'f>(message: &Message<'_>, frame: &'f mut [u8]) -> Result<&'f [u8], EncodeError> {
-    let data = match &message.body {
+    match &message.body {
         Body::Chunk(Chunk {
-            data: ChunkData::Received(data),
+            data: ChunkData::Wanted(len @ 1..),
             ..
-        }) => data,
-        Body::Chunk(Chunk {
-            data: ChunkData::Wanted(len),
-            ..
-        }) if *len > 0 => {
-            return Err(EncodeError::ChunkData {
-                wanted: *len as usize,
-            });
-        }
-        _ => &[][..],
-    };
-    encode_with(message, data, frame)
+        }) => Err(EncodeError::ChunkData {
+            wanted: *len as usize,
+        }),
+        _ => Ok(encode_open(message, frame)?),
+    }
 }
 
 /// Encodes a message whose chunk data the driver supplies; for any other message `data` is
@@ -65,30 +58,32 @@ pub fn encode_chunk<'f>(
     data: &[u8],
     frame: &'f mut [u8],
 ) -> Result<&'f [u8], EncodeError> {
-    match &message.body {
-        Body::Chunk(Chunk {
-            data: ChunkData::Wanted(len),
-            ..
-        }) => {
-            if data.len() == *len as usize {
-                encode_with(message, data, frame)
-            } else {
-                Err(EncodeError::ChunkData {
-                    wanted: *len as usize,
-                })
-            }
-        }
-        _ => encode(message, frame),
+    let Body::Chunk(Chunk {
+        data: ChunkData::Wanted(wanted),
+        ..
+    }) = message.body
+    else {
+        return encode(message, frame);
+    };
+    let wanted = wanted as usize;
+    let wrong = EncodeError::ChunkData { wanted };
+    if data.len() != wanted {
+        return Err(wrong);
     }
+    let frame = encode_open(message, frame)?;
+    let place = frame.len().checked_sub(wanted);
+    let place = place.and_then(|place| frame.get_mut(place..));
+    copy(place.ok_or(wrong)?, data).ok_or(wrong)?;
+    Ok(frame)
 }
 
-/// One arm for each kind: what it is called, how long it is, how it is filled.
-#[inline]
-fn encode_with<'f>(
+/// Encodes all but the data that a chunk wants: its place, at the end of the frame, stays as it
+/// was. One arm for each kind: what it is called, how long it is, how it is filled.
+#[inline(always)]
+pub(crate) fn encode_open<'f>(
     message: &Message<'_>,
-    data: &[u8],
     frame: &'f mut [u8],
-) -> Result<&'f [u8], EncodeError> {
+) -> Result<&'f mut [u8], EncodeError> {
     let none = Round::ZERO;
     match &message.body {
         Body::Append(append) => {
@@ -146,17 +141,11 @@ fn encode_with<'f>(
             })
         }
         Body::Chunk(chunk) => {
-            let len = CHUNK_HEADER_BYTES + chunk.configuration.len() + data.len();
+            let len = encoded_len(message);
             let flags = u8::from(chunk.data == ChunkData::Hollow) * FLAG_HOLLOW;
-            fill(
-                message,
-                KIND_CHUNK,
-                flags,
-                chunk.round,
-                len,
-                frame,
-                |body| put_chunk(body, chunk, data),
-            )
+            fill(message, KIND_CHUNK, flags, chunk.round, len, frame, |body| {
+                put_chunk(body, chunk)
+            })
         }
         Body::ReadRequest(request) => encode_read_request(message, request, frame),
         Body::ReadReply(reply) => encode_read_reply(message, reply, frame),
@@ -169,7 +158,7 @@ fn encode_read_request<'f>(
     message: &Message<'_>,
     request: &ReadRequest,
     frame: &'f mut [u8],
-) -> Result<&'f [u8], EncodeError> {
+) -> Result<&'f mut [u8], EncodeError> {
     let (kind, none) = (KIND_READ_REQUEST, Round::ZERO);
     fill(message, kind, 0, none, 36, frame, |body| {
         put_at(body, 0, request.nonce.to_le_bytes());
@@ -183,7 +172,7 @@ fn encode_read_reply<'f>(
     message: &Message<'_>,
     reply: &ReadReply,
     frame: &'f mut [u8],
-) -> Result<&'f [u8], EncodeError> {
+) -> Result<&'f mut [u8], EncodeError> {
     let (kind, none) = (KIND_READ_REPLY, Round::ZERO);
     fill(message, kind, 0, none, 44, frame, |body| {
         put_at(body, 0, reply.nonce.to_le_bytes());
@@ -204,7 +193,7 @@ fn fill<'f>(
     needed: usize,
     frame: &'f mut [u8],
     put_body: impl FnOnce(&mut [u8]) -> Option<()>,
-) -> Result<&'f [u8], EncodeError> {
+) -> Result<&'f mut [u8], EncodeError> {
     let too_small = EncodeError::BufferTooSmall { needed };
     let frame = frame.get_mut(..needed).ok_or(too_small)?;
     let (header, body) = frame
@@ -236,6 +225,9 @@ fn low_bytes(round: Round) -> [u8; 4] {
 fn put_append(body: &mut [u8], append: &Append<'_>) -> Option<()> {
     let body = put_append_header(body, append.prev, append.commit, append.round)?;
     let [head, tail] = append.entries.slices();
+    if head.is_empty() && tail.is_empty() {
+        return Some(());
+    }
     let (first, second) = body.split_at_mut_checked(head.len())?;
     copy(first, head)?;
     if tail.is_empty() {
@@ -283,7 +275,7 @@ fn put_ack(body: &mut [u8], ack: &Ack) -> Option<()> {
     Some(())
 }
 
-fn put_chunk(body: &mut [u8], chunk: &Chunk<'_>, data: &[u8]) -> Option<()> {
+fn put_chunk(body: &mut [u8], chunk: &Chunk<'_>) -> Option<()> {
     let (fixed, body) = body.split_first_chunk_mut::<{ CHUNK_HEADER_BYTES - HEADER_BYTES }>()?;
     put_entry_id(fixed, 0, chunk.snapshot.last);
     put_at(fixed, 12, low_bytes(chunk.round));
@@ -297,7 +289,10 @@ fn put_chunk(body: &mut [u8], chunk: &Chunk<'_>, data: &[u8]) -> Option<()> {
     );
     let (first, second) = body.split_at_mut_checked(chunk.configuration.len())?;
     copy(first, chunk.configuration)?;
-    copy(second, data)
+    match chunk.data {
+        ChunkData::Received(data) => copy(second, data),
+        ChunkData::Wanted(_) | ChunkData::Hollow => Some(()),
+    }
 }
 
 #[inline]

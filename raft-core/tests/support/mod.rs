@@ -265,6 +265,8 @@ impl World {
         let Some(raft) = host.raft.as_mut() else {
             return 0;
         };
+        // What is sent as a message and what is sent as a frame are the same.
+        let (mut twin, mut other) = (raft.clone(), vec![0; FRAME]);
         while let Some(transmit) = raft.poll_transmit(now, Ready::All) {
             let mut frame = vec![0; FRAME];
             let data = match &transmit.message.body {
@@ -279,12 +281,19 @@ impl World {
                 _ => &[][..],
             };
             let bytes = wire::encode_chunk(&transmit.message, data, &mut frame).expect("fits");
+            let framed = twin.poll_frame(now, Ready::All, &mut other);
+            let mut framed = framed.expect("fits").expect("as much to say");
+            framed.data().copy_from_slice(data);
+            assert_eq!((framed.to, &*framed.bytes), (transmit.to, bytes));
             frames.push(Frame {
                 from: id,
                 to: transmit.to.value(),
                 bytes: bytes.to_vec(),
             });
         }
+        let rest = twin.poll_frame(now, Ready::All, &mut other);
+        assert_eq!(rest, Ok(None));
+        assert!(twin == *raft, "the same state afterwards");
         let count = frames.len();
         for frame in frames {
             if !self.cut.contains(&(frame.from, frame.to)) {
@@ -333,10 +342,14 @@ impl World {
         let Some(raft) = host.raft.as_mut() else {
             return;
         };
-        let message = frame.message();
+        let (message, from) = (frame.message(), NodeId::new(frame.from));
+        let mut twin = raft.clone();
         let piece = raft
-            .handle_message(now, NodeId::new(frame.from), message)
+            .handle_message(now, from, message)
             .expect("never faulted");
+        let other = twin.handle_frame(now, from, &frame.bytes);
+        assert_eq!(other.as_ref(), Ok(&piece), "read as it stands");
+        assert!(twin == *raft, "the same state afterwards");
         if let Some(piece) = piece {
             if piece.offset() == 0 {
                 host.incoming.clear();

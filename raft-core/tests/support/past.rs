@@ -3,8 +3,8 @@
 use clocks::Instant;
 use quorum::NodeId;
 use raft_core::{
-    EntryId, GroupId, HardState, Identity, Incarnation, LogIndex, Recovered, Seat, Snapshot,
-    Standing, Term,
+    ConfigBuilder, EntryId, GroupId, HardState, Identity, Incarnation, LogIndex, Recovered, Seat,
+    Snapshot, Standing, Term,
 };
 
 use super::{FRAME, Machine, WINDOW, config};
@@ -102,7 +102,12 @@ pub struct Past {
     /// Leases are on, for clocks that are wrong by so many millionths.
     pub lease: Option<u32>,
     pub is_witness: bool,
+    /// What is set besides.
+    pub settings: Option<Settings>,
 }
+
+/// Changes what a configuration is built from.
+pub type Settings = fn(ConfigBuilder) -> ConfigBuilder;
 
 impl Past {
     pub fn new(id: u64) -> Past {
@@ -121,6 +126,7 @@ impl Past {
             stickiness_micros: STICKINESS_MICROS,
             lease: None,
             is_witness: false,
+            settings: None,
         }
     }
 
@@ -200,13 +206,18 @@ impl Past {
         self
     }
 
+    pub fn set(mut self, settings: Settings) -> Past {
+        self.settings = Some(settings);
+        self
+    }
+
     pub fn stickiness(mut self, micros: u64) -> Past {
         self.stickiness_micros = micros;
         self
     }
 
     pub fn config(&self) -> raft_core::Config {
-        if self.frame == FRAME && self.lease.is_none() {
+        if self.frame == FRAME && self.lease.is_none() && self.settings.is_none() {
             return config(self.id);
         }
         let builder = raft_core::Config::builder(NodeId::new(self.id))
@@ -221,7 +232,8 @@ impl Past {
             Some(drift_ppm) => builder.lease(drift_ppm),
             None => builder,
         };
-        builder.build().unwrap()
+        let settings = self.settings.unwrap_or(|builder| builder);
+        settings(builder).build().unwrap()
     }
 
     /// The one record that holds all of it.

@@ -70,6 +70,8 @@ const ROW: i32 = 25;
 const LINE: i32 = 15;
 /// Pixels of a letter, about.
 const LETTER: i32 = 7;
+/// Pixels of a letter of the title, about.
+const TITLE_LETTER: i32 = 10;
 /// Pixels left of the first lane.
 const LEFT: i32 = 100;
 
@@ -81,7 +83,8 @@ impl Layout {
             4 | 5 => 205,
             _ => 190,
         };
-        let width = (LEFT + lanes * gap).max(2 * LEGEND_WIDTH + 40);
+        let title = 48 + TITLE_LETTER * diagram.title.chars().count() as i32;
+        let width = (LEFT + lanes * gap).max(2 * LEGEND_WIDTH + 40).max(title);
         let mut layout = Layout {
             width,
             height: 0,
@@ -213,7 +216,11 @@ impl Layout {
 
     fn said_of(row: &Row, before: &State) -> (bool, bool) {
         let after = row.state.as_ref();
-        after.map_or((false, false), |after| Layout::changes(before, after))
+        let (stands, has_log) =
+            after.map_or((false, false), |after| Layout::changes(before, after));
+        // What came back is worth seeing even if it is what was there.
+        let came_back = after.is_some() && row.cause == Cause::Restart;
+        (stands || came_back, has_log || came_back)
     }
 
     /// Whether standing, and whether the log is another.

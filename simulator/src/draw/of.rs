@@ -141,6 +141,7 @@ fn groups(happenings: &[Happening]) -> Vec<Group<'_>> {
                 group.notes.push(words);
             }
             What::Words(words) if words.starts_with("compacts") => group.notes.push(words),
+            What::Words(words) if words.starts_with("refused") => group.notes.push("refused"),
             What::Decided(_)
             | What::Lost(_)
             | What::Writes(_)
@@ -205,6 +206,7 @@ fn cause(decision: &Decision) -> Cause {
         Decision::Calm => Cause::World("calm: the group recovers by itself".into()),
         Decision::StopClock(_) => Cause::Other("clock stops".into()),
         Decision::StartClock(..) => Cause::Other("clock goes on".into()),
+        Decision::Rate(_, ppm) => Cause::Other(format!("clock gains {ppm} us/s")),
         Decision::Rot(_) => Cause::Other("a record rots".into()),
         Decision::Rewind => Cause::Other("goes back in time".into()),
         Decision::Unreachable(..) => Cause::Other("peer unreachable".into()),
@@ -264,7 +266,13 @@ fn label(name: &FrameName, words: &str) -> (Kind, String) {
             (Kind::Append, label)
         }
         FrameKind::Ack if words.contains("reject") => (Kind::Ack, "reject".to_owned()),
-        FrameKind::Ack if words.contains("chunk") => (Kind::Ack, "piece stored".to_owned()),
+        FrameKind::Ack if words.contains("chunk") => {
+            let mut words = words.split_whitespace();
+            words.find(|word| *word == "chunk");
+            let stored = words.next().and_then(|it| it.split_once(':'));
+            let stored = stored.map_or("?", |(_, bytes)| bytes);
+            (Kind::Ack, format!("stored up to {stored}"))
+        }
         FrameKind::Ack => (Kind::Ack, format!("ack {first}")),
         FrameKind::Chunk => (Kind::Snapshot, format!("snapshot {first}, from {second}")),
         FrameKind::ReadRequest => (Kind::Ack, "read?".to_owned()),

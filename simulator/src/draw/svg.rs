@@ -471,7 +471,7 @@ pub(super) const LEGEND_WIDTH: i32 = 186;
 pub(super) const LEGEND_ITEMS: i32 = 12;
 
 /// The most entries that are shown as boxes.
-pub(super) const LOG_MAX: usize = 9;
+pub(super) const LOG_MAX: usize = 12;
 
 const KINDS: [(Kind, &str); 5] = [
     (Kind::PreVote, "pre-vote"),

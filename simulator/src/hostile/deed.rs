@@ -2,6 +2,7 @@
 
 use clocks::{Duration, Instant};
 use quorum::NodeId;
+use raft_core::error::CampaignError;
 use raft_core::{Change, LogIndex, wire};
 
 use super::draw::Draw;
@@ -12,7 +13,7 @@ use super::subject::{Record, Subject};
 
 impl Episode<'_> {
     pub(super) fn other(&mut self, draw: &mut Draw) -> Result<(), Broken> {
-        match draw.below(32) {
+        match draw.below(38) {
             0..=9 => self.time(draw),
             10..=15 => self.propose(draw),
             16 | 17 => self.reconfigure(draw),
@@ -29,7 +30,8 @@ impl Episode<'_> {
             24 => {
                 self.tell(|| "campaigns".into());
                 let done = self.subject.raft.campaign(self.subject.now);
-                check(done.is_ok(), Rule::NoFault, || format!("{done:?}"))
+                let is_sound = matches!(done, Ok(()) | Err(CampaignError::Witness));
+                check(is_sound, Rule::NoFault, || format!("{done:?}"))
             }
             25 | 26 => {
                 let peer = 1 + u64::from(draw.below(5));
@@ -42,6 +44,8 @@ impl Episode<'_> {
                 self.tell(|| "any bytes".into());
                 bytes(draw)
             }
+            28..=32 => self.read(draw),
+            33 => self.hand_over(draw),
             _ if self.subject.journal.is_some() => self.restart(draw),
             _ => self.time(draw),
         }
@@ -73,6 +77,11 @@ impl Episode<'_> {
         self.tell(|| format!("time is {now:?}"));
         check(done.is_ok(), Rule::NoFault, || format!("{done:?}"))?;
         let is_later = again.is_none_or(|again| again > now || now == end);
+        if done.is_ok() && self.subject.is_judged {
+            // Only what was fetched has ended.
+            self.end_reads()?;
+            self.subject.look_for_overdue()?;
+        }
         // An early call is no promise: only one that the machine itself asked for is.
         let asked = due.is_none_or(|due| due <= now);
         check(
@@ -126,6 +135,29 @@ impl Episode<'_> {
         let (size, checksum) = (draw.number(size), draw.below(3));
         self.tell(|| format!("compacts up to {index}, {size} bytes"));
         self.refusable(|subject| subject.raft.compact(index, size, checksum).is_ok())
+    }
+
+    fn read(&mut self, draw: &mut Draw) -> Result<(), Broken> {
+        let count = 1 + draw.below(3);
+        self.tell(|| format!("begins {count} reads"));
+        for _ in 0..count {
+            let mut broken = Ok(());
+            self.refusable(|subject| {
+                let refused = subject.begin_read();
+                let is_taken = !matches!(refused, Ok(true));
+                broken = refused.map(|_| ());
+                is_taken
+            })?;
+            broken?;
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self, draw: &mut Draw) -> Result<(), Broken> {
+        let to = 1 + u64::from(draw.below(5));
+        let to = NodeId::new(draw.number(to));
+        self.tell(|| format!("hands over to {to}"));
+        self.refusable(|subject| !subject.begin_handover(to))
     }
 
     /// A command that may be refused, and then changes nothing.

@@ -32,6 +32,10 @@ pub enum Sabotage {
     Rewrites,
     /// Who looks at an append does not see its entries.
     OverlooksEntries,
+    /// Reads that have ended count as under way.
+    ForgetsEnds,
+    /// Reads that have ended are not fetched.
+    LeavesReads,
 }
 
 /// How an episode is run, beside its seed.
@@ -56,6 +60,8 @@ pub struct Tally {
     pub inputs: u64,
     /// Messages of the subject.
     pub outputs: u64,
+    /// Reads that ended.
+    pub reads: u64,
     /// Restarts.
     pub restarts: u64,
 }
@@ -154,8 +160,9 @@ impl Stage {
         if !manner.is_bare {
             episode.look_closely()?;
         }
-        let outputs = episode.subject.outputs;
+        let (outputs, reads) = (episode.subject.outputs, episode.subject.begun.ended);
         self.tally.outputs += outputs;
+        self.tally.reads += reads;
         Ok(())
     }
 }
@@ -348,14 +355,27 @@ impl Episode<'_> {
         if writes & 0x40 != 0 {
             subject.hear()?;
         }
+        if writes & 0x80 != 0 {
+            self.end_reads()?;
+        }
+        let subject = &mut self.subject;
         if self.manner.sabotage == Sabotage::GoesBack && writes == 0x40 {
             let opening = &self.stage.openings[self.plan.opening].subject;
             subject.raft = opening.raft.clone();
+            subject.begun.forget();
         }
         if !self.manner.is_bare {
             self.remember_committed();
         }
         Ok(())
+    }
+
+    /// Fetches the reads that have ended.
+    pub(super) fn end_reads(&mut self) -> Result<(), Broken> {
+        match self.manner.sabotage {
+            Sabotage::LeavesReads => Ok(()),
+            sabotage => self.subject.end_reads(sabotage == Sabotage::ForgetsEnds),
+        }
     }
 
     /// Notes what was committed since, as far as it is in the window.

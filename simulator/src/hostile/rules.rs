@@ -38,6 +38,8 @@ pub enum Rule {
     NoSpin,
     /// A restart from what was stored has it all.
     Remembers,
+    /// Each read ends once, and in time; so does a handover.
+    Ends,
 }
 
 impl fmt::Display for Rule {
@@ -56,6 +58,7 @@ impl fmt::Display for Rule {
             Rule::NoChangeOnError => "no-change-on-error",
             Rule::NoSpin => "no-spin",
             Rule::Remembers => "remembers",
+            Rule::Ends => "ends",
         })
     }
 }

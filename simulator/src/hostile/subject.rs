@@ -8,6 +8,7 @@ use raft_core::{
     Raft, Ready, Receipt, Recovered, Role, Round, Snapshot, Ticket, wire,
 };
 
+use super::begun::Begun;
 use super::rules::{self, Broken, Rule, Stored, View, check};
 
 /// The most members of a configuration.
@@ -16,6 +17,8 @@ pub const MEMBERS: usize = 5;
 pub const WINDOW: usize = 1536;
 /// The longest frame.
 pub const FRAME: usize = 256;
+/// The longest election timeout.
+pub const ELECTION_MAX: Duration = Duration::from_millis(200);
 /// Receipts of pieces that are stored late.
 const RECEIPTS: usize = 4;
 
@@ -25,7 +28,7 @@ pub type Machine = Raft<[u8; WINDOW], MEMBERS>;
 /// The settings of every subject.
 pub fn config(id: u64) -> Config {
     let built = Config::builder(NodeId::new(id))
-        .election_timeout(Duration::from_millis(100), Duration::from_millis(200))
+        .election_timeout(Duration::from_millis(100), ELECTION_MAX)
         .heartbeat_interval(Duration::from_millis(20))
         .persist_timeout(Duration::from_millis(1000))
         .frame_bytes_max(FRAME)
@@ -102,6 +105,8 @@ pub struct Subject {
     pub is_judged: bool,
     /// Messages that the subject said.
     pub outputs: u64,
+    /// Reads and handovers that have not ended.
+    pub begun: Begun,
 }
 
 impl Subject {
@@ -130,6 +135,7 @@ impl Subject {
             is_watched: true,
             is_judged: true,
             outputs: 0,
+            begun: Begun::default(),
         };
         subject.view = subject.look();
         subject
@@ -141,6 +147,7 @@ impl Subject {
             raft: self.raft.clone(),
             taken: self.taken.clone(),
             receipts: self.receipts.clone(),
+            begun: self.begun.clone(),
             journal: None,
             ..*self
         }
@@ -249,11 +256,12 @@ impl Subject {
 
     /// The most messages that one input can cause when nothing was due before: an answer to who
     /// spoke, and either one acknowledgement, or a request to each member, or to the one who
-    /// spoke all entries one by one and to each a word about the commit.
+    /// spoke all entries one by one and to each a word about the commit, which is also the next
+    /// round of reads, and the index to read at if it had asked for one.
     #[inline]
     pub fn answers_max(&self) -> u64 {
         let entries = self.view.last.since(self.view.base);
-        entries + 2 + MEMBERS as u64
+        entries + 2 + 2 * MEMBERS as u64
     }
 
     /// The most messages that can be due at once: all of that, to everybody, and to strangers.
@@ -388,6 +396,7 @@ impl Subject {
         self.journal = Some(records);
         self.taken = None;
         self.receipts = [const { None }; RECEIPTS];
+        self.begun.forget();
         self.is_drained = false;
         self.promised = self.raft.hard_state();
         Ok(())

@@ -1,15 +1,17 @@
 //! The same state and input make the same state and outputs.
 //!
-//! Now and then a machine is copied before it is given a message; the copy is given the same, and
-//! then both must be equal and want the same: to write, to send, to hand over, and to be woken. The
-//! copy is told the latest time that the machine ever was: time never runs back.
+//! Now and then a machine is copied before it is given a message; the copy is given the same, as a
+//! frame, and then both must be equal and want the same: to write, to send, to hand over, and to be
+//! woken. What the copy sends it sends as frames. It is told the latest time that the machine ever
+//! was: time never runs back.
 
 use clocks::Instant;
 use quorum::NodeId;
-use raft_core::{Message, Ready};
+use raft_core::{ChunkData, Body, Message, Ready, wire};
 
 use super::words::words;
 use crate::world::host::Machine;
+use crate::world::swarm::FRAME_BYTES_MAX;
 
 /// One of so many messages is looked at.
 const EVERY: u32 = 256;
@@ -40,8 +42,10 @@ pub(super) fn check(
     message: Message<'_>,
 ) -> Result<(), String> {
     let name = raft.identity().node;
+    let mut frame = vec![0; wire::encoded_len(&message)];
+    let frame = wire::encode(&message, &mut frame).map_err(|refused| words!("{refused}"))?;
     // Whether there is a piece to store is part of the state too: it is offered again.
-    let _ = twin.handle_message(now, from, message);
+    let _ = twin.handle_frame(now, from, frame);
     if twin != *raft {
         return Err(words!(
             "node {name} does two things at one and the same {message:?}: {raft:?} and {twin:?}"
@@ -65,21 +69,50 @@ pub(super) fn check(
     if write(&mut raft) != write(&mut twin) {
         return differs("writes");
     }
-    loop {
-        match (
-            raft.poll_transmit(now, Ready::All),
-            twin.poll_transmit(now, Ready::All),
-        ) {
-            (None, None) => break,
-            (one, other) if one == other => {}
-            _ => return differs("sends"),
-        }
+    if !sends_the_same(&mut raft, &mut twin, now) {
+        return differs("sends");
     }
     loop {
         match (raft.poll_committed(), twin.poll_committed()) {
             (None, None) => return Ok(()),
             (one, other) if one == other => {}
             _ => return differs("hands over"),
+        }
+    }
+}
+
+/// Drains both, the one as messages, the other as frames.
+fn sends_the_same(raft: &mut Machine, twin: &mut Machine, now: Instant) -> bool {
+    let mut frame = [0; FRAME_BYTES_MAX];
+    loop {
+        let transmit = raft.poll_transmit(now, Ready::All);
+        let framed = twin.poll_frame(now, Ready::All, &mut frame);
+        let (transmit, framed) = match (transmit, framed) {
+            (None, Ok(None)) => return true,
+            (Some(transmit), Ok(Some(framed))) => (transmit, framed),
+            _ => return false,
+        };
+        let message = &transmit.message;
+        let wanted = match message.body {
+            Body::Chunk(chunk) => match chunk.data {
+                ChunkData::Wanted(len) => Some((chunk.offset, len)),
+                ChunkData::Received(_) | ChunkData::Hollow => None,
+            },
+            _ => None,
+        };
+        // The copy leaves a gap for the piece of the snapshot: so much of it is left out here.
+        let gap = wanted.map_or(0, |(_, len)| len as usize);
+        let mut bytes = vec![0; wire::encoded_len(message)];
+        let encoded = wire::encode_chunk(message, &vec![0; gap], &mut bytes);
+        let Some(said) = framed.bytes.len().checked_sub(gap) else {
+            return false;
+        };
+        let is_same = transmit.to == framed.to
+            && wanted == framed.wanted.map(|wanted| (wanted.offset, wanted.len))
+            && encoded.map(<[u8]>::len) == Ok(framed.bytes.len())
+            && bytes[..said] == framed.bytes[..said];
+        if !is_same {
+            return false;
         }
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! - [`record`] makes the scenario of a seed that fails.
 //! - [`shrink()`] makes it short: fewer hosts, faults, proposals, arrivals, and the same oracle.
+//! - [`Scenario::with_restart`] lets a host crash and come back at any point of it.
 //! - [`Scenario::parse`] and `Display` are its text, [`Scenario::play`] runs it.
 //!
 //! ```
@@ -44,6 +45,7 @@ mod perform;
 pub mod pool;
 mod print;
 mod record;
+mod restarts;
 mod shrink;
 mod simplify;
 mod text;
@@ -57,6 +59,7 @@ use crate::world::trace::Verbosity;
 
 pub use perform::Played;
 pub use record::{Recorded, record};
+pub use restarts::Restart;
 
 pub use shrink::{Effort, Shrunk, shrink, shrink_scenario};
 pub use text::ParseError;

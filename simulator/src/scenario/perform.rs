@@ -244,6 +244,7 @@ impl Teller {
             Decision::StartClock(host, catches_up) => {
                 world.start_clock_of(host.into(), catches_up);
             }
+            Decision::Rate(host, ppm) => world.set_clock_rate(host.into(), ppm),
             Decision::Rot(host) => {
                 if world.hosts[usize::from(host)].raft.is_some() {
                     return Ok(false);

@@ -166,6 +166,7 @@ impl fmt::Display for Decision {
                 let word = if *catches_up { "caught-up" } else { "behind" };
                 write!(f, "start-clock n{} {word}", n(host))
             }
+            Decision::Rate(host, ppm) => write!(f, "rate n{} {ppm:+}", n(host)),
             Decision::Rot(host) => write!(f, "rot-record n{}", n(host)),
             Decision::Clock(host, micros) => {
                 let sign = if *micros < 0 { '-' } else { '+' };

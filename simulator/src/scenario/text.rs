@@ -213,6 +213,7 @@ fn step(words: &mut Words<'_>) -> Result<Step, String> {
                 word => return Err(format!("{word}: caught-up, or behind")),
             }
         }
+        "rate" => Decision::Rate(words.host()?, words.number()?),
         "rot-record" => Decision::Rot(words.host()?),
         "clock" => Decision::Clock(words.host()?, words.shift()?),
         "freeze" => {

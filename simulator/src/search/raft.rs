@@ -21,6 +21,8 @@
 //! leader, or past every deadline. A node crashes with any part of its unsynced write kept, and
 //! comes back through `Recovered` and `restore`. Bounds are those of the profile.
 
+mod changing;
+mod clockwork;
 mod coverage;
 mod disks;
 mod driver;
@@ -28,12 +30,15 @@ mod ending;
 mod frames;
 mod ghost;
 mod group;
+mod inputs;
 mod judge;
 mod names;
 mod node;
+mod pace;
 mod prefix;
 mod prelude;
 mod profile;
+mod reading;
 mod reduce;
 mod reference;
 mod sabotage;

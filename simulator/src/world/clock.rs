@@ -104,6 +104,14 @@ impl HostClock {
         }
     }
 
+    /// It runs at another rate from now on; what it shows does not jump.
+    pub fn set_rate(&mut self, now: Moment, rate_ppm: i64) {
+        let before = self.shown(now);
+        self.rate_ppm = rate_ppm.clamp(-MILLION / 2, MILLION);
+        let jump = self.shown(now) - before;
+        self.offset_micros = self.offset_micros.saturating_sub(jump);
+    }
+
     /// Whether it does not stand still.
     pub fn is_running(&self) -> bool {
         self.stopped_at.is_none()
@@ -143,6 +151,26 @@ mod tests {
         other.go_on(at(90), true);
         let never_stopped = HostClock::new(Duration::from_millis(5), 100_000);
         assert_eq!(other.show(at(95)), never_stopped.show(at(95)));
+    }
+
+    #[test]
+    fn a_clock_that_changes_its_rate_neither_jumps_nor_leaves_its_bounds() {
+        const MOST: u64 = 100_000;
+        let mut clock = HostClock::new(Duration::from_millis(1), 0);
+        let rates = [100_000, -100_000, 7, -99_999, 100_000, 0, 33_333];
+        let mut now = 0;
+        for rate in rates {
+            let before = clock.show(Moment(now));
+            clock.set_rate(Moment(now), rate);
+            assert_eq!(clock.show(Moment(now)), before);
+            for step in [1, 10, 999, 123_456] {
+                let shown = clock.show(Moment(now + step)).saturating_since(before);
+                let most = step * MOST / 1_000_000 + 1;
+                let off = shown.as_micros().abs_diff(step);
+                assert!(off <= most, "{rate}: {step} microseconds were {shown:?}");
+            }
+            now += 1_234_567;
+        }
     }
 
     #[test]

@@ -294,6 +294,8 @@ pub enum Decision {
     StopClock(u8),
     /// It goes on, from there or as if it had not stood still.
     StartClock(u8, bool),
+    /// A clock gains so many microseconds in a second from now on.
+    Rate(u8, i64),
     /// A bit of a stored record flips on the disk of a host that is down.
     Rot(u8),
     /// A host stays unwell from now on.
@@ -345,6 +347,7 @@ impl Decision {
             | Decision::Clock(host, _)
             | Decision::StopClock(host)
             | Decision::StartClock(host, _)
+            | Decision::Rate(host, _)
             | Decision::Rot(host)
             | Decision::Freeze(host, _)
             | Decision::Image(host)

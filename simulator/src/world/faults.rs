@@ -36,6 +36,7 @@ enum Fault {
     Clog,
     Replay,
     Rot,
+    ClockDrift,
 }
 
 /// In the order of [`Weights::all`](crate::world::swarm::Weights::all).
@@ -59,6 +60,7 @@ const FAULTS: [Fault; swarm::FAULTS] = [
     Fault::Clog,
     Fault::Replay,
     Fault::Rot,
+    Fault::ClockDrift,
 ];
 
 impl World {
@@ -157,6 +159,7 @@ impl World {
                 network.replay(self.now, &self.swarm, queue, &mut self.stats);
             }
             Fault::Rot => return self.rot(),
+            Fault::ClockDrift => self.drift(),
         }
         Ok(())
     }
@@ -224,6 +227,29 @@ impl World {
         self.stop_clock_of(host);
         let time = self.fault_time(50, 700);
         self.queue.push(self.now.plus(time), Due::Relieve(host));
+    }
+
+    /// A clock runs at another rate than before, within what all clocks keep to; mostly as fast or
+    /// as slow as they may, because two such clocks are what a lease must allow for.
+    fn drift(&mut self) {
+        self.stats.add(Count::ClockDrift);
+        let host = self.any_host();
+        let most = self.swarm.clock_rate_ppm;
+        let rate = match self.fault_random.below(3) {
+            0 => most,
+            1 => -most,
+            _ => self.fault_random.between(0, 2 * most.unsigned_abs()) as i64 - most,
+        };
+        self.set_clock_rate(host, rate);
+    }
+
+    /// A clock gains so many microseconds in a second from now on.
+    pub(crate) fn set_clock_rate(&mut self, host: usize, rate_ppm: i64) {
+        let decision = || Decision::Rate(host as u8, rate_ppm);
+        self.trace.decide(self.now, host, decision);
+        self.hosts[host].clock.set_rate(self.now, rate_ppm);
+        self.hosts[host].forget_wake();
+        self.arm(host);
     }
 
     /// A host's clock goes on, and its links work again.

@@ -16,12 +16,25 @@ use crate::world::stats::Count;
 impl World {
     /// Somebody reads somewhere: at whoever leads, follows or learns.
     pub(crate) fn read_somewhere(&mut self) -> Result<(), Violation> {
-        let number = self.work_random.index(self.hosts.len());
+        let number = match self.swarm.reads_at_leaders {
+            true => self.some_leader(),
+            false => self.work_random.index(self.hosts.len()),
+        };
         let count = self.work_random.between(1, 3);
         if self.hosts[number].paused_until > self.now {
             return Ok(());
         }
         self.read_at(number, count)
+    }
+
+    /// Any host that believes to lead, or any host.
+    fn some_leader(&mut self) -> usize {
+        let count = self.leaders().count();
+        if count == 0 {
+            return self.work_random.index(self.hosts.len());
+        }
+        let place = self.work_random.index(count);
+        self.leaders().nth(place).unwrap_or_default()
     }
 
     /// Asks a host to answer so many reads.

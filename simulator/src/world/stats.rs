@@ -118,6 +118,8 @@ counts! {
     ClockStep = "clocks set";
     /// A clock stood still.
     ClockStop = "clocks stopped";
+    /// A clock ran faster or slower than before.
+    ClockDrift = "clocks that changed their rate";
     /// The host whose acknowledgement was the latest crashed.
     CrashAcker = "crashes of the latest to acknowledge";
     /// Every host reached its two neighbours only.

@@ -4,6 +4,8 @@
 //! quiet stretches in which only few things go wrong. So each seed draws which classes of fault it
 //! has at all, and how hard each strikes (swarm testing, `[Groce12]`).
 
+mod lease_trial;
+
 use core::fmt;
 
 use clocks::Duration;
@@ -104,10 +106,12 @@ pub struct Swarm {
     pub corruption: u64,
     /// Hosts that are let in as witnesses, a bit each: the same in all lives of a host.
     pub witnesses: u64,
+    /// Whoever reads asks a host that believes to lead.
+    pub reads_at_leaders: bool,
 }
 
 /// How many kinds of fault there are.
-pub const FAULTS: usize = 19;
+pub const FAULTS: usize = 20;
 
 /// Their names, in the order of [`Weights::all`].
 pub const FAULT_NAMES: [&str; FAULTS] = [
@@ -130,6 +134,7 @@ pub const FAULT_NAMES: [&str; FAULTS] = [
     "clog",
     "old frame",
     "rotten record",
+    "clock drift",
 ];
 
 /// Relative rates of the faults that strike at a moment.
@@ -173,6 +178,8 @@ pub struct Weights {
     pub replay: u64,
     /// A stored record rots.
     pub rot: u64,
+    /// A clock runs faster or slower than before.
+    pub clock_drift: u64,
 }
 
 /// Shortest election timeouts, in milliseconds; the longest are twice as long. Some groups are
@@ -226,6 +233,7 @@ impl Swarm {
             falls_apart: false,
             corruption: 0,
             witnesses: 0,
+            reads_at_leaders: false,
         }
     }
 
@@ -294,13 +302,19 @@ impl Swarm {
             falls_apart: random.chance(250),
             corruption: random.pick(&[0, 0, 5, 50]),
             lease_drift_ppm: None,
+            reads_at_leaders: false,
             witnesses: 0,
         };
-        Swarm {
-            lease_drift_ppm: swarm.lease_allowed(),
-            witnesses: draw_witnesses(random),
-            ..swarm
+        let mut swarm = match random.chance(lease_trial::PERMILLE) {
+            true => swarm.lease_trial(random),
+            false => swarm,
+        };
+        if swarm.clock_rate_ppm > 0 {
+            swarm.weights.clock_drift = random.pick(&[0, 2, 6]);
         }
+        swarm.lease_drift_ppm = swarm.lease_allowed();
+        swarm.witnesses = draw_witnesses(random);
+        swarm
     }
 
     /// The drift that covers all clocks, if none is set or stands still. A little more, because
@@ -366,6 +380,7 @@ impl Weights {
             clog: weight(4),
             replay: weight(5),
             rot: weight(1),
+            clock_drift: 0,
         }
     }
 
@@ -391,6 +406,7 @@ impl Weights {
             self.clog,
             self.replay,
             self.rot,
+            self.clock_drift,
         ]
     }
 }

@@ -130,8 +130,9 @@ impl World {
                     host.needs_room = true;
                     break;
                 }
-                Err(_) => {
+                Err(error) => {
                     clients.on_refused(asked);
+                    self.trace.say(now, number, || format!("refused: {error}"));
                     break;
                 }
             }

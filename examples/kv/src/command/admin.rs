@@ -2,6 +2,7 @@
 
 use super::{
     Cluster, Command, CommandError, Credentials, Describe, Protocol, Raft, Session, Words, is,
+    unsigned,
 };
 
 type Parsed<'a> = Result<Command<'a>, CommandError>;
@@ -180,6 +181,15 @@ pub(super) fn raft_node(mut words: Words<'_>) -> Parsed<'_> {
     };
     words.end()?;
     Ok(Command::Raft(command))
+}
+
+pub(super) fn raft_transfer_leader(mut words: Words<'_>) -> Parsed<'_> {
+    let to = match words.next() {
+        None => None,
+        Some(word) => Some(unsigned(word)?),
+    };
+    words.end()?;
+    Ok(Command::Raft(Raft::Transfer { to }))
 }
 
 pub(super) fn raft_info(_: Words<'_>) -> Parsed<'_> {

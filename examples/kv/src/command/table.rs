@@ -173,6 +173,7 @@ commands! {
     "config" -2 Admin None admin::config, "Reads settings.";
     "info" -1 Fast None admin::info, "Returns facts about this node.";
     "raft.node" -3 Admin None admin::raft_node, "Adds a node to the group or removes one.";
+    "raft.transfer_leader" -1 Admin None admin::raft_transfer_leader, "Lets another node lead.";
     "raft.info" 1 Admin None admin::raft_info, "Returns what this node knows of the group, as RedisRaft does.";
     "raft.status" 1 Admin None admin::raft_status, "Returns what this node knows of the group.";
 }

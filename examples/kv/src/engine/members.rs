@@ -94,15 +94,14 @@ impl Members {
         store: &Store,
         settings: &Settings,
         links: &mut Links,
-        proposed: &mut LogIndex,
     ) {
         if raft.is_established() {
-            self.announce_self(raft, store, settings, proposed);
+            self.announce_self(raft, store, settings);
             promote(raft);
         }
         let now = Clock::now();
         self.tasks.retain_mut(|task| {
-            let step = match task.step(raft, store, links, proposed) {
+            let step = match task.step(raft, store, links) {
                 Step::Wait if now >= task.end => Step::Refused(match task.accepted {
                     Some(_) => "UNCERTAIN the change is in the log and not committed yet".into(),
                     None => "TRYAGAIN the change was not possible in time".into(),
@@ -126,13 +125,7 @@ impl Members {
     }
 
     /// The leader makes known where it listens, unless everybody knows.
-    fn announce_self(
-        &mut self,
-        raft: &mut Machine,
-        store: &Store,
-        settings: &Settings,
-        proposed: &mut LogIndex,
-    ) {
+    fn announce_self(&mut self, raft: &mut Machine, store: &Store, settings: &Settings) {
         if self.announced_in == Some(raft.term()) {
             return;
         }
@@ -141,22 +134,16 @@ impl Members {
             settings.listen.to_string(),
         );
         let id = settings.id;
-        if announce(raft, store, id, &peer, &client, proposed) {
+        if announce(raft, store, id, &peer, &client) {
             self.announced_in = Some(raft.term());
         }
     }
 }
 
 impl Task {
-    fn step(
-        &mut self,
-        raft: &mut Machine,
-        store: &Store,
-        links: &mut Links,
-        proposed: &mut LogIndex,
-    ) -> Step {
+    fn step(&mut self, raft: &mut Machine, store: &Store, links: &mut Links) -> Step {
         if let Some(accepted) = self.accepted {
-            return self.conclude(accepted, raft, links, store, proposed);
+            return self.conclude(accepted, raft, links, store);
         }
         if !raft.is_leader() {
             return Step::Refused("TRYAGAIN this node ceased to lead; nothing changed".into());
@@ -182,7 +169,7 @@ impl Task {
                     _ => {}
                 }
                 let node = identity.node.value();
-                if !self.is_announced && !announce(raft, store, node, peer, client, proposed) {
+                if !self.is_announced && !announce(raft, store, node, peer, client) {
                     return Step::Wait;
                 }
                 self.is_announced = true;
@@ -214,13 +201,12 @@ impl Task {
         raft: &mut Machine,
         links: &mut Links,
         store: &Store,
-        proposed: &mut LogIndex,
     ) -> Step {
         let is_here = raft.term() == accepted.term;
         if raft.commit() >= accepted.index && is_here {
             if let Wish::Remove(node) = &self.wish {
                 links.remove(*node);
-                forget(raft, store, node.value(), proposed);
+                forget(raft, store, node.value());
             }
             return Step::Done;
         }
@@ -249,42 +235,24 @@ fn promote(raft: &mut Machine) {
 }
 
 /// Makes known where a node listens, unless that is known; says whether it is, or will be.
-fn announce(
-    raft: &mut Machine,
-    store: &Store,
-    node: u64,
-    peer: &str,
-    client: &str,
-    proposed: &mut LogIndex,
-) -> bool {
+fn announce(raft: &mut Machine, store: &Store, node: u64, peer: &str, client: &str) -> bool {
     let is_known = store
         .address(node)
         .is_some_and(|known| *known.peer == *peer && *known.client == *client);
     let change = Applied::Address { node, peer, client };
-    is_known || propose(raft, store, change, proposed)
+    is_known || propose(raft, store, change)
 }
 
-fn forget(raft: &mut Machine, store: &Store, node: u64, proposed: &mut LogIndex) {
+fn forget(raft: &mut Machine, store: &Store, node: u64) {
     if store.address(node).is_some() {
         // An address too many does no harm.
-        propose(raft, store, Applied::Forget { node }, proposed);
+        propose(raft, store, Applied::Forget { node });
     }
 }
 
-fn propose(
-    raft: &mut Machine,
-    store: &Store,
-    change: Applied<'_>,
-    proposed: &mut LogIndex,
-) -> bool {
+fn propose(raft: &mut Machine, store: &Store, change: Applied<'_>) -> bool {
     let stamp = Timestamp::now().max(store.clock());
     let mut payload = Vec::new();
     Operation { stamp, change }.encode(&mut payload);
-    match raft.propose(&payload) {
-        Ok(id) => {
-            *proposed = id.index;
-            true
-        }
-        Err(_) => false,
-    }
+    raft.propose(&payload).is_ok()
 }

@@ -56,7 +56,6 @@ impl Engine {
         write.operation(stamp).encode(&mut self.payload);
         match self.raft.propose(&self.payload) {
             Ok(id) => {
-                self.proposed = id.index;
                 let asker = Asker {
                     place: outbox.reserve(0),
                     outbox: Rc::clone(outbox),
@@ -67,12 +66,13 @@ impl Engine {
             Err(ProposeError::NotLeader { .. }) => {
                 outbox.reply(|out| self.redirect(write.first_key(), out, protocol));
             }
-            Err(ProposeError::Full) => return Taken::NoRoom,
+            // It goes to the successor, or is taken here if there is none.
             Err(
-                refused @ (ProposeError::TooLarge { .. }
-                | ProposeError::Transferring { .. }
-                | ProposeError::Faulted(_)),
-            ) => {
+                ProposeError::Full
+                | ProposeError::Uncommitted { .. }
+                | ProposeError::Transferring { .. },
+            ) => return Taken::NoRoom,
+            Err(refused @ (ProposeError::TooLarge { .. } | ProposeError::Faulted(_))) => {
                 refuse(&format!("ERR {refused}"));
             }
         }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use clocks::Instant;
 use quorum::NodeId;
-use raft_core::{Identity, Incarnation, LogIndex, Role, Standing};
+use raft_core::{CatchingUp, Identity, Incarnation, Role, Standing};
 
 use super::members::Wish;
 use super::readiness::{Place, STORING_TIME_MAX};
@@ -42,7 +42,7 @@ impl Engine {
     /// Facts about this node.
     pub fn facts(&self) -> Facts {
         Facts {
-            uptime: self.origin.elapsed(),
+            uptime: self.watch.elapsed(),
             port: self.settings.listen.port(),
             clients: self.clients,
             commands: self.metrics.commands.get(),
@@ -98,7 +98,7 @@ impl Engine {
                 failures: link.map_or(0, |link| link.failures()),
                 queued: link.map_or(0, |link| link.queued()),
                 contact: link.and_then(|link| link.contact()),
-                matched: self.raft.matched(id).map(LogIndex::value),
+                progress: self.raft.progress(id),
             }
         })
     }
@@ -160,6 +160,7 @@ impl Engine {
                 }
             }
             Raft::Remove { id } => Wish::Remove(NodeId::new(id)),
+            Raft::Transfer { to } => return self.transfer(to.map(NodeId::new), outbox, protocol),
         };
         if !self.raft.is_leader() {
             return outbox.reply(|out| self.redirect(None, out, protocol));
@@ -170,6 +171,20 @@ impl Engine {
             protocol,
         };
         self.members.wish(wish, asker);
+    }
+
+    fn transfer(&mut self, to: Option<NodeId>, outbox: &Rc<Outbox>, protocol: Protocol) {
+        if !self.raft.is_leader() {
+            return outbox.reply(|out| self.redirect(None, out, protocol));
+        }
+        let asker = Asker {
+            place: outbox.reserve(0),
+            outbox: Rc::clone(outbox),
+            protocol,
+        };
+        let now = self.now();
+        self.office
+            .transfer(&mut self.raft, now, &self.links, to, asker);
     }
 
     /// Answers `RAFT.STATUS`: what a node that wants to join needs first.
@@ -218,10 +233,14 @@ impl Engine {
 /// What this node knows of another: names and values in turn, without what it does not know.
 fn describe(peer: &PeerFacts, facts: &RaftFacts, out: &mut String) {
     let contact = peer.contact.map(|since| since.as_millis().to_string());
+    let progress = peer.progress;
     let known = [
         ("connected", Some(u64::from(peer.is_connected).to_string())),
         ("contact-ms", contact),
-        ("match", peer.matched.map(|index| index.to_string())),
+        ("match", progress.map(|it| it.matched.to_string())),
+        ("next", progress.map(|it| it.next.to_string())),
+        ("room", progress.map(|it| it.room.to_string())),
+        ("mode", progress.map(|it| mode(it.catching_up))),
         ("lag", peer.lag(facts).map(|lag| lag.to_string())),
         ("queued", Some(peer.queued.to_string())),
     ];
@@ -229,6 +248,15 @@ fn describe(peer: &PeerFacts, facts: &RaftFacts, out: &mut String) {
         if let Some(value) = value {
             out.push_str(&format!(" {name} {value}"));
         }
+    }
+}
+
+fn mode(catching_up: CatchingUp) -> String {
+    match catching_up {
+        CatchingUp::Probing => "probing".into(),
+        CatchingUp::Replicating => "replicating".into(),
+        CatchingUp::Lending => "lending".into(),
+        CatchingUp::Snapshot { index, stored } => format!("snapshot-{index}-at-{stored}"),
     }
 }
 
@@ -249,8 +277,9 @@ mod tests {
     use crate::setup::{self, Settings};
     use crate::storage::Storage;
     use crate::store::Store;
+    use crate::watch::Watch;
     use raft_core::{
-        Append, Body, Config, Entries, EntryId, GroupId, Message, Raft, Round, Term, wire,
+        Append, Body, Config, Entries, EntryId, GroupId, LogIndex, Message, Raft, Round, Term, wire,
     };
 
     const WINDOW_BYTES: usize = 64 * 1024;
@@ -263,7 +292,7 @@ mod tests {
             peer_listen: "127.0.0.1:2".parse().unwrap(),
         };
         setup::init(directory, &settings).unwrap();
-        let found = setup::find(directory, WINDOW_BYTES).unwrap();
+        let found = setup::find(directory, WINDOW_BYTES, None).unwrap();
         let (storage, _) = Storage::start(found.journal, found.snapshots).unwrap();
         let config = Config::builder(NodeId::new(2)).build().unwrap();
         let window = vec![0; WINDOW_BYTES];
@@ -273,7 +302,7 @@ mod tests {
             raft,
             Store::default(),
             settings,
-            std::time::Instant::now(),
+            Watch::start(),
             storage,
             WINDOW_BYTES,
             Rc::new(Metrics::new().unwrap()),
@@ -302,7 +331,7 @@ mod tests {
         let expected = "this node is no member of its group";
         assert_eq!(engine.obstacle().unwrap(), expected);
         // Long ago.
-        engine.origin -= Duration::from_secs(10);
+        engine.watch.age(Duration::from_secs(10));
         let expected = "node 1, the leader, is not heard";
         assert_eq!(engine.obstacle().unwrap(), expected);
         // A write that does not end.

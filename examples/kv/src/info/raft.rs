@@ -6,6 +6,8 @@
 use core::fmt::{self, Write as _};
 use core::time::Duration;
 
+use raft_core::MemberProgress;
+
 /// A node's part in its group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RaftFacts {
@@ -64,14 +66,19 @@ pub struct PeerFacts {
     pub queued: usize,
     /// How long ago it was heard.
     pub contact: Option<Duration>,
-    /// Up to which entry its log is known to be this node's; only a leader knows.
-    pub matched: Option<u64>,
+    /// How far it is; only a leader knows.
+    pub progress: Option<MemberProgress>,
 }
 
 impl PeerFacts {
+    /// Up to which entry its log is known to be this node's; only a leader knows.
+    pub fn matched(&self) -> Option<u64> {
+        Some(self.progress?.matched.value())
+    }
+
     /// How many entries of the leader's log it is not known to have; only a leader knows.
     pub fn lag(&self, raft: &RaftFacts) -> Option<u64> {
-        Some(raft.last.saturating_sub(self.matched?))
+        Some(raft.last.saturating_sub(self.progress?.matched.value()))
     }
 }
 

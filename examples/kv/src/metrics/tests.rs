@@ -1,12 +1,22 @@
+use clocks::Instant;
+use raft_core::{CatchingUp, LogIndex, MemberProgress};
+
 use super::*;
 
 fn facts() -> Facts {
+    let progress = |matched| MemberProgress {
+        matched: LogIndex::new(matched),
+        next: LogIndex::new(matched + 1),
+        room: 500,
+        catching_up: CatchingUp::Replicating,
+        contact: Instant::ZERO,
+    };
     let peer = |id, matched| PeerFacts {
         id,
         is_voter: true,
         is_connected: id == 2,
         contact: (id == 2).then_some(Duration::from_millis(1500)),
-        matched,
+        progress: Some(progress(matched)),
         ..PeerFacts::default()
     };
     Facts {
@@ -16,7 +26,7 @@ fn facts() -> Facts {
             term: 7,
             last: 40,
             members: 3,
-            peers: vec![peer(2, Some(38)), peer(3, Some(0))],
+            peers: vec![peer(2, 38), peer(3, 0)],
             ..RaftFacts::default()
         },
         ..Facts::default()
@@ -85,7 +95,7 @@ fn a_peer_that_left_and_what_is_not_known_are_left_out() {
     let metrics = Metrics::new().unwrap();
     let mut facts = facts();
     facts.raft.peers.pop();
-    facts.raft.peers[0].matched = None;
+    facts.raft.peers[0].progress = None;
     let text = metrics.text(&facts).unwrap();
     check_format(&text);
     assert!(!text.contains("peer=\"3\""));

@@ -6,7 +6,8 @@ use clocks::Instant;
 use raft_core::{EntryId, HardState, LogIndex, Raft, Recovered};
 
 use super::names::{Lens, Renaming, Without, key_of, place_of, print_of};
-use super::node::{Log, Machine, config};
+use super::node::{Log, Machine};
+use super::pace::Pace;
 use super::prefix::Prefixes;
 
 /// What a journal holds, replayed: what `restore` begins with.
@@ -34,16 +35,14 @@ pub(super) struct Disks {
     prints: Vec<u64>,
     renamings: Vec<Renaming>,
     seed: u64,
+    pace: Pace,
 }
 
-/// The machine that comes back from a content, if it can.
-pub(super) fn restore(place: usize, content: &Content) -> Option<Machine> {
-    let config = config(place);
-    Raft::restore(config, content.clone(), LogIndex::ZERO, 9, Instant::ZERO).ok()
-}
+/// Drawn at the first start of each node.
+const FIRST_SEED: u64 = 9;
 
 impl Disks {
-    pub(super) fn new(renamings: &[Renaming], seed: u64) -> Self {
+    pub(super) fn new(renamings: &[Renaming], seed: u64, pace: Pace) -> Self {
         Disks {
             known: HashMap::new(),
             stored: HashMap::new(),
@@ -51,7 +50,16 @@ impl Disks {
             prints: Vec::new(),
             renamings: renamings.to_vec(),
             seed,
+            pace,
         }
+    }
+
+    /// The machine that comes back from a content, if it can; for the first time, or after so many
+    /// lives.
+    pub(super) fn restore(&self, place: usize, content: &Content, life: u64) -> Option<Machine> {
+        let (config, seed) = (self.pace.config(place), FIRST_SEED + life);
+        let zero = LogIndex::ZERO;
+        Raft::restore(config, content.clone(), zero, seed, Instant::ZERO).ok()
     }
 
     pub(super) fn get(&self, id: u32) -> &Disk {
@@ -71,7 +79,7 @@ impl Disks {
         content: &Content,
         prefixes: &mut Prefixes,
     ) -> Option<u32> {
-        let machine = restore(place, content)?;
+        let machine = self.restore(place, content, 0)?;
         let plain = Lens::new(&self.renamings[0]);
         let next = self.all.len() as u32;
         let key = key_of(|word| machine.canonical(&plain, word));

@@ -1,7 +1,8 @@
 //! The driver of a node: what follows every input. Persist, transmit, apply, listen.
 
 use raft_core::{
-    Body, ChunkData, Entries, Event, Message, RECORD_HEADER_BYTES_MAX, Ready, Transmit, wire,
+    Body, ChunkData, Committed, Entries, Event, Message, RECORD_HEADER_BYTES_MAX, Ready, Transmit,
+    Vote, wire,
 };
 
 use super::judge;
@@ -17,10 +18,11 @@ impl Acting<'_> {
         loop {
             let wrote = self.persist();
             let sent = self.transmit();
-            while self.local.machine.poll_committed().is_some() {}
+            self.apply();
             self.delivered();
+            let ended = self.end_reads();
             self.hear();
-            if self.broken.is_some() || (!wrote && !sent) {
+            if self.broken.is_some() || (!wrote && !sent && !ended) {
                 break;
             }
         }
@@ -106,6 +108,13 @@ impl Acting<'_> {
             {
                 self.is_beyond = true;
             }
+            if let Body::Vote(Vote {
+                is_transfer: true, ..
+            }) = message.body
+                && !(self.is_told || self.was_candidate)
+            {
+                self.broken = self.broken.or(Some("transfer"));
+            }
             let message = nodes.sabotage.tamper(shorten(message, &nodes.profile));
             let mut bytes = [0; 1100];
             let len = match message.body {
@@ -115,7 +124,8 @@ impl Acting<'_> {
                         ChunkData::Received(data) => data.len(),
                         ChunkData::Hollow => 0,
                     };
-                    wire::encode_chunk(&message, &[7; 8][..wanted.min(8)], &mut bytes)
+                    // One byte is a piece.
+                    wire::encode_chunk(&message, &[7][..wanted.min(1)], &mut bytes)
                 }
                 _ => wire::encode(&message, &mut bytes),
             };
@@ -127,6 +137,32 @@ impl Acting<'_> {
                 .push(nodes.frames.intern(place, to, &bytes[..len]));
         }
         any
+    }
+
+    /// Takes what is committed. What stands before the log comes as a snapshot, and first.
+    fn apply(&mut self) {
+        let machine = &mut self.local.machine;
+        let (before, base) = (machine.delivered(), machine.base().index);
+        let mut at = before;
+        let mut is_due = before < base;
+        let mut is_wrong = false;
+        while let Some(committed) = machine.poll_committed() {
+            match committed {
+                Committed::Snapshot(snapshot) => {
+                    is_wrong |= !is_due || snapshot.last.index != base;
+                    (at, is_due) = (base, false);
+                }
+                Committed::Command(entry) => {
+                    is_wrong |= is_due || entry.id.index <= at;
+                    at = entry.id.index;
+                }
+            }
+        }
+        is_wrong |= is_due && machine.delivered() > before;
+        let owed = machine.commit().min(machine.durable());
+        if is_wrong || machine.delivered() < owed.max(at) {
+            self.break_law("delivery");
+        }
     }
 
     fn hear(&mut self) {

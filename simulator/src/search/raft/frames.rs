@@ -23,9 +23,12 @@ pub(super) enum Kind {
     PreVoteReply,
     Vote,
     VoteReply,
+    TimeoutNow,
     /// Entries, or a piece of a snapshot.
     Entries,
     Ack,
+    ReadRequest,
+    ReadReply,
 }
 
 impl Kind {
@@ -33,12 +36,13 @@ impl Kind {
         match body {
             Body::PreVote(_) => Kind::PreVote,
             Body::PreVoteReply(_) => Kind::PreVoteReply,
-            Body::Vote(_) | Body::TimeoutNow => Kind::Vote,
+            Body::Vote(_) => Kind::Vote,
             Body::VoteReply(_) => Kind::VoteReply,
-            Body::Append(_) | Body::Hollow(_) | Body::Chunk(_) | Body::ReadReply(_) => {
-                Kind::Entries
-            }
-            Body::Ack(_) | Body::ReadRequest(_) => Kind::Ack,
+            Body::TimeoutNow => Kind::TimeoutNow,
+            Body::Append(_) | Body::Hollow(_) | Body::Chunk(_) => Kind::Entries,
+            Body::Ack(_) => Kind::Ack,
+            Body::ReadRequest(_) => Kind::ReadRequest,
+            Body::ReadReply(_) => Kind::ReadReply,
         }
     }
 }
@@ -103,6 +107,7 @@ impl Frames {
                 | Body::Chunk(_)
                 | Body::ReadRequest(_)
                 | Body::ReadReply(_)
+                | Body::TimeoutNow
         );
         self.electoral.push(!is_other);
         self.known.insert(key, id);

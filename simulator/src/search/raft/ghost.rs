@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::names::Renaming;
+use super::clockwork;
+use super::names::{NODES_MAX, Renaming};
 use super::prefix::Prefixes;
 use crate::search::space::fold;
 
@@ -18,9 +19,12 @@ pub(super) enum Counter {
     Change,
     Compaction,
     Failure,
+    Read,
+    Transfer,
+    Campaign,
 }
 
-pub(super) const COUNTERS: usize = 5;
+pub(super) const COUNTERS: usize = 8;
 
 /// How far the ending of a profile has come.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -41,8 +45,13 @@ pub(super) struct Past {
     pub(super) leaders: [u8; TERMS_MAX],
     pub(super) counts: [u8; COUNTERS],
     pub(super) phase: Phase,
+    /// Whose clocks are fast, as bits; the others are slow. Nothing as long as that is open.
+    pub(super) fast: Option<u8>,
     /// Entry by entry, what was committed first: its prefix, and in which term.
     pub(super) committed: Vec<(u32, u32)>,
+    /// For each read of a node that has not ended, as they came: up to where everything was committed
+    /// when it began.
+    pub(super) reads: [Vec<u32>; NODES_MAX],
 }
 
 /// All pasts met so far.
@@ -103,12 +112,20 @@ impl Pasts {
                 Phase::Majority { leader, follower } => 2 + place(leader) * 8 + place(follower),
             };
             print = fold(print, phase);
+            print = fold(print, clockwork::renamed(past.fast, renaming));
             for count in past.counts {
                 print = fold(print, u64::from(count));
             }
             for (prefix, term) in &past.committed {
                 print = fold(print, prefixes.print(*prefix, which));
                 print = fold(print, u64::from(*term));
+            }
+            for at in 0..NODES_MAX {
+                let from = renaming.iter().position(|to| usize::from(*to) == at);
+                let reads = from.map_or(&[][..], |place| &past.reads[place]);
+                for (count, floor) in (1..).zip(reads) {
+                    print = fold(print, (at as u64) << 40 | count << 32 | u64::from(*floor));
+                }
             }
             self.prints.push(print);
         }

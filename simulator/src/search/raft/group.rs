@@ -3,9 +3,10 @@
 use super::ghost::{Counter, Past, Pasts, Phase};
 use super::judge::Group;
 use super::names::{NODES_MAX, renamings};
-use super::node::{Locals, View, standing_of, weigh};
+use super::node::{Locals, standing_of, weigh};
+use super::pace::Pace;
 use super::prefix::Prefixes;
-use super::profile::Profile;
+use super::profile::{Menu, Profile, Time};
 use super::sabotage::Sabotage;
 use super::shape::Beginning;
 use super::step::{Input, Nodes};
@@ -61,6 +62,14 @@ pub struct Action {
     pub(super) input: Input,
 }
 
+/// A node enters a state.
+struct Entering {
+    place: usize,
+    counter: Option<Counter>,
+    /// By which step.
+    step: u32,
+}
+
 /// A group of nodes that run the shipping code.
 pub struct RaftSpace {
     pub(super) nodes: Nodes,
@@ -69,7 +78,7 @@ pub struct RaftSpace {
     pub(super) count: usize,
     renamings: usize,
     pub(super) term: u32,
-    index: u32,
+    pub(super) index: u32,
     left_out: u64,
     /// A step from the state that was expanded last was left out.
     pub(super) is_cut: bool,
@@ -79,15 +88,17 @@ impl RaftSpace {
     /// The world of a profile. The seed is that of the fingerprints.
     pub fn new(profile: Profile, sabotage: Sabotage, seed: u64) -> Self {
         let seed = mix(seed);
-        let equals = profile.members - usize::from(profile.changes > 0);
+        let is_last_apart = profile.changes > 0 && profile.menu == Menu::Exchange;
+        let equals = profile.members - usize::from(is_last_apart);
         let equals = if profile.is_symmetric { equals } else { 1 };
         let renamings = renamings(equals.min(3));
-        let formed = prelude::form(profile.members, profile.joiners);
+        let pace = Pace::of(&profile);
+        let formed = prelude::form(profile.members, profile.joiners, &pace);
         let nodes = Nodes::new(
             profile,
             sabotage,
-            Locals::new(&renamings, seed),
-            Disks::new(&renamings, seed),
+            Locals::new(&renamings, seed, profile.time == Time::Clocks),
+            Disks::new(&renamings, seed, pace),
             Frames::new(&renamings, seed),
             Prefixes::new(&renamings, seed, formed.term),
         );
@@ -125,26 +136,6 @@ impl RaftSpace {
         )
     }
 
-    /// How far single nodes came, in words: what never happened cannot have been checked.
-    pub fn reached(&self) -> String {
-        let views = || self.nodes.locals.views();
-        let most = |what: fn(&View) -> u32, least: u32| {
-            let most = views().map(what).max().unwrap_or(least);
-            most.saturating_sub(least)
-        };
-        let any = |what: &dyn Fn(&View) -> bool| if views().any(what) { "yes" } else { "no" };
-        let newcomer = 1 << self.nodes.profile.members;
-        format!(
-            "terms +{}, log +{}, commit +{}, base +{}, joint: {}, newcomer votes: {}",
-            most(|view| view.term, self.term),
-            most(|view| view.log.last(), self.index),
-            most(|view| view.commit, self.index),
-            most(|view| view.log.base, self.index),
-            any(&|view| view.incoming != view.outgoing),
-            any(&|view| view.incoming == view.outgoing && view.incoming & newcomer != 0),
-        )
-    }
-
     /// Where the group begins.
     pub(super) fn beginning(&self) -> Beginning {
         Beginning {
@@ -156,45 +147,6 @@ impl RaftSpace {
     /// The first rule of the reference model that a step broke.
     pub fn rule(&self) -> Option<&str> {
         self.nodes.rule.as_deref()
-    }
-
-    /// What may happen to the node at a place without a frame, and what it costs.
-    fn inputs(&self, state: &State, place: usize, inputs: &mut Vec<(Input, Option<Counter>)>) {
-        let profile = &self.nodes.profile;
-        let view = self.nodes.locals.view(state.nodes[place]);
-        let counts = self.pasts.get(state.past).counts;
-        let may = |counter: Counter, max: u8| counts[counter as usize] < max;
-        inputs.clear();
-        if !self.has_time(state, place) {
-            return;
-        }
-        inputs.push((Input::Wait, None));
-        if !view.is_leader && !profile.impatient {
-            inputs.push((Input::Calm, None));
-        }
-        if profile.rounds > 1 && (view.is_asking || view.is_leader) {
-            inputs.push((Input::Beat, None));
-        }
-        if view.is_leader && may(Counter::Proposal, profile.proposals) {
-            inputs.push((Input::Propose, Some(Counter::Proposal)));
-        }
-        if view.is_leader && may(Counter::Change, profile.changes) {
-            inputs.push((Input::Reconfigure, Some(Counter::Change)));
-        }
-        if view.commit > view.log.base && may(Counter::Compaction, profile.compactions) {
-            inputs.push((Input::Compact, Some(Counter::Compaction)));
-        }
-        let cuts = view.cuts.unwrap_or(0) as u8;
-        if view.cuts.is_some() {
-            inputs.push((Input::Stored, None));
-        }
-        let parts = || std::iter::once(None).chain((0..cuts).map(Some));
-        if may(Counter::Crash, profile.crashes) {
-            inputs.extend(parts().map(|cut| (Input::Crash(cut), Some(Counter::Crash))));
-        }
-        if view.cuts.is_some() && may(Counter::Failure, profile.failures) {
-            inputs.extend(parts().map(|cut| (Input::Failed(cut), Some(Counter::Failure))));
-        }
     }
 
     /// Takes a step and adds the states after it: several if frames have to be lost.
@@ -260,7 +212,12 @@ impl RaftSpace {
             self.is_cut = true;
             return;
         }
-        let (past, broken) = self.enter(state, &after, place, counter);
+        let entering = Entering {
+            place,
+            counter,
+            step: id,
+        };
+        let (past, broken) = self.enter(state, &after, &entering);
         after.past = past;
         after.past = self.forget(&after);
         let broken = broken.or_else(|| self.disturbance(&after));
@@ -395,15 +352,17 @@ impl RaftSpace {
         &mut self,
         before: &State,
         after: &State,
-        place: usize,
-        counter: Option<Counter>,
+        entering: &Entering,
     ) -> (u32, Option<&'static str>) {
         let nodes = &self.nodes;
+        let (place, counter) = (entering.place, entering.counter);
+        let outcome = nodes.outcome(entering.step);
         let (old, new) = (
             nodes.locals.view(before.nodes[place]),
             nodes.locals.view(after.nodes[place]),
         );
         let is_quiet = counter.is_none()
+            && outcome.ended.is_empty()
             && old.commit == new.commit
             && (old.is_leader, old.term) == (new.is_leader, new.term)
             && old.log == new.log;
@@ -413,6 +372,12 @@ impl RaftSpace {
         let mut past = self.pasts.get(before.past).clone();
         if let Some(counter) = counter {
             past.counts[counter as usize] += 1;
+        }
+        if counter == Some(Counter::Crash) {
+            past.reads[place].clear();
+        }
+        if outcome.was_asked {
+            past.ask(place, self.index + past.committed.len() as u32);
         }
         let group = Group {
             views: after
@@ -426,6 +391,7 @@ impl RaftSpace {
             index: self.index,
         };
         let broken = group.enter(place, old, &mut past).err();
+        let broken = broken.or(past.end(place, &outcome.ended).err());
         (self.pasts.intern(past, self.term, &nodes.prefixes), broken)
     }
 }
@@ -446,7 +412,11 @@ impl Space for RaftSpace {
         if is_hurried {
             return self.hurry(state, phase, steps);
         }
+        if self.wind(state, steps) {
+            return;
+        }
         self.end(state, steps);
+        self.tick(state, steps);
         let mut inputs = Vec::new();
         for place in 0..self.count {
             self.inputs(state, place, &mut inputs);

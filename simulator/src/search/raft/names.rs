@@ -49,6 +49,7 @@ pub(super) struct Lens<'a> {
     pub(super) own_attempt: Cell<(u32, bool)>,
     pub(super) attempts: RefCell<Vec<(u8, u32)>>,
     pub(super) without: Without,
+    is_timed: bool,
 }
 
 /// What of a node nobody can notice.
@@ -93,7 +94,13 @@ impl<'a> Lens<'a> {
             own_attempt: Cell::new((0, false)),
             attempts: RefCell::default(),
             without: Without::NOTHING,
+            is_timed: false,
         }
+    }
+
+    /// Times are written as they are, or as before and after.
+    pub(super) fn timed(self, is_timed: bool) -> Self {
+        Lens { is_timed, ..self }
     }
 
     pub(super) fn without(renaming: &'a Renaming, without: Without) -> Self {
@@ -120,6 +127,14 @@ impl Names for Lens<'_> {
         let place = place_of(node) as u8;
         self.attempts.borrow_mut().push((place, attempt));
         0
+    }
+
+    fn is_timed(&self) -> bool {
+        self.is_timed
+    }
+
+    fn own_question(&self, nonce: u64, number: u64) -> (u64, u64) {
+        (nonce, number)
     }
 
     fn keeps(&self, detail: Detail) -> bool {

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use clocks::{Duration, Instant};
-use raft_core::{Config, LogIndex, Raft, Role, Ticket};
+use clocks::Instant;
+use raft_core::{LogIndex, Raft, ReadTicket, Role, Ticket};
 
 use super::disks::{Disk, Disks};
-use super::names::{Lens, NODES_MAX, Renaming, Without, key_of, name, place_of, print_of};
+use super::names::{Lens, NODES_MAX, Renaming, Without, key_of, place_of, print_of};
 use super::prefix::{Prefixes, ROOT};
 use crate::search::space::fold;
 
@@ -15,23 +15,6 @@ pub(super) type Machine = Raft<Vec<u8>, NODES_MAX>;
 
 /// Bytes of a log window.
 pub(super) const WINDOW: usize = 1024;
-
-pub(super) const HEARTBEAT: Duration = Duration::from_millis(100);
-pub(super) const ELECTION_MIN: Duration = Duration::from_millis(1000);
-pub(super) const ELECTION_MAX: Duration = Duration::from_millis(2000);
-/// So long that every deadline but the disk's has passed.
-pub(super) const LONG: Duration = Duration::from_millis(10_000);
-const PERSIST: Duration = Duration::from_millis(1_000_000_000);
-
-pub(super) fn config(place: usize) -> Config {
-    Config::builder(name(place))
-        .election_timeout(ELECTION_MIN, ELECTION_MAX)
-        .heartbeat_interval(HEARTBEAT)
-        .persist_timeout(PERSIST)
-        .frame_bytes_max(1024)
-        .build()
-        .expect("the settings are sound")
-}
 
 /// A log as prefixes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -89,6 +72,10 @@ pub(super) struct Local {
     pub(super) now: Instant,
     pub(super) disk: u32,
     pub(super) writing: Option<Writing>,
+    /// Of reads that have not ended, as they came.
+    pub(super) tickets: Vec<ReadTicket>,
+    /// How often it came back, where that names its questions.
+    pub(super) life: u64,
 }
 
 /// What is known of a node's state once and for all.
@@ -116,6 +103,10 @@ pub(super) struct View {
     pub(super) attempt: (u32, bool),
     /// Attempts of others that it holds answers for.
     pub(super) attempts: Vec<(u8, u32)>,
+    /// A deadline has passed.
+    pub(super) is_due: bool,
+    /// How many reads have not ended.
+    pub(super) reads: usize,
     /// How many cuts the record that is being written has.
     pub(super) cuts: Option<usize>,
 }
@@ -128,10 +119,12 @@ pub(super) struct Locals {
     prints: Vec<u64>,
     renamings: Vec<Renaming>,
     seed: u64,
+    /// Whether times are told apart.
+    is_timed: bool,
 }
 
 impl Locals {
-    pub(super) fn new(renamings: &[Renaming], seed: u64) -> Self {
+    pub(super) fn new(renamings: &[Renaming], seed: u64, is_timed: bool) -> Self {
         Locals {
             known: HashMap::new(),
             all: Vec::new(),
@@ -139,6 +132,7 @@ impl Locals {
             prints: Vec::new(),
             renamings: renamings.to_vec(),
             seed,
+            is_timed,
         }
     }
 
@@ -175,7 +169,7 @@ impl Locals {
     /// The number of a node's state. Attempts are counted in the frames under way too, so
     /// states that differ in them stay apart here.
     pub(super) fn intern(&mut self, local: Local, disks: &Disks, prefixes: &mut Prefixes) -> u32 {
-        let plain = Lens::new(&self.renamings[0]);
+        let plain = Lens::new(&self.renamings[0]).timed(self.is_timed);
         let key = key_of(|word| {
             plain.attempts.borrow_mut().clear();
             local.machine.canonical(&plain, word);
@@ -194,7 +188,7 @@ impl Locals {
         if id == next {
             for without in Without::ALL {
                 for (which, renaming) in self.renamings.iter().enumerate() {
-                    let lens = Lens::without(renaming, without);
+                    let lens = Lens::without(renaming, without).timed(self.is_timed);
                     let print = print_of(self.seed, |word| {
                         local.machine.canonical(&lens, word);
                         word(disks.print(local.disk, which, !without.vote));
@@ -251,6 +245,8 @@ fn view_of(
         outgoing,
         attempt,
         attempts,
+        is_due: machine.poll_timeout().is_some_and(|next| next <= local.now),
+        reads: local.tickets.len(),
         cuts: local.writing.as_ref().map(|writing| writing.cuts.len()),
     }
 }

@@ -10,7 +10,8 @@ use raft_core::{
 
 use super::disks::Content;
 use super::names::{name, place_of};
-use super::node::{HEARTBEAT, Machine, WINDOW, config};
+use super::node::{Machine, WINDOW};
+use super::pace::Pace;
 
 /// The sum of the prefix with which all logs begin.
 const ROOT_SUM: u32 = 0x51;
@@ -40,9 +41,9 @@ fn empty() -> Content {
 }
 
 /// Forms a group of the first `members` nodes; the others wait to be let in.
-pub(super) fn form(members: usize, joiners: usize) -> Formed {
+pub(super) fn form(members: usize, joiners: usize, pace: &Pace) -> Formed {
     let now = Instant::ZERO;
-    let founder = Raft::found(config(0), vec![0; WINDOW], SEED, now).expect("founded");
+    let founder = Raft::found(pace.config(0), vec![0; WINDOW], SEED, now).expect("founded");
     let group = founder.group();
     let mut forming = Forming {
         machines: vec![founder],
@@ -52,12 +53,12 @@ pub(super) fn form(members: usize, joiners: usize) -> Formed {
     };
     for place in 1..members + joiners {
         let memory = vec![0; WINDOW];
-        let joined = Raft::join(config(place), group, memory, SEED_OF_JOINERS, now);
+        let joined = Raft::join(pace.config(place), group, memory, SEED_OF_JOINERS, now);
         forming.machines.push(joined.expect("joined"));
     }
     (0..members + joiners).for_each(|place| forming.drain(place));
     let identities: Vec<_> = forming.machines.iter().map(Raft::identity).collect();
-    forming.settle();
+    forming.settle(pace);
     let changes: Vec<_> = identities[1..members]
         .iter()
         .copied()
@@ -67,7 +68,7 @@ pub(super) fn form(members: usize, joiners: usize) -> Formed {
         forming.machines[0]
             .reconfigure(&changes)
             .expect("the others are let in");
-        forming.settle();
+        forming.settle(pace);
     }
     let leader = &forming.machines[0];
     let (term, index) = (leader.term().value(), leader.commit().value() as u32);
@@ -91,9 +92,9 @@ pub(super) fn form(members: usize, joiners: usize) -> Formed {
 
 impl Forming {
     /// Some heartbeats, and everything delivered.
-    fn settle(&mut self) {
+    fn settle(&mut self, pace: &Pace) {
         for _ in 0..8 {
-            self.now = self.now.saturating_add(HEARTBEAT);
+            self.now = self.now.saturating_add(pace.heartbeat);
             self.machines[0].handle_timeout(self.now).expect("alive");
             self.drain(0);
             while let Some((from, to, bytes)) = self.frames.pop_front() {

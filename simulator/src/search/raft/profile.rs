@@ -14,6 +14,24 @@ pub enum Ending {
     Majority,
 }
 
+/// Which changes of the membership are tried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Menu {
+    /// A newcomer for the last member, in one.
+    Exchange,
+    /// Each alone: a newcomer, with a vote or without, a vote for it, somebody goes.
+    Each,
+}
+
+/// How time passes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Time {
+    /// For each node alone, to its next deadline or past all: nothing is said of how long.
+    Abstract,
+    /// On clocks that run step by step, a fifth too slow or too fast, with leases.
+    Clocks,
+}
+
 /// A world to explore. Terms and entries are counted from the beginning, where a formed group
 /// has just been restarted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,8 +50,12 @@ pub struct Profile {
     pub proposals: u8,
     /// Changes of the membership.
     pub changes: u8,
+    /// Which changes are tried.
+    pub menu: Menu,
     /// Compactions.
     pub compactions: u8,
+    /// In how many pieces a snapshot travels.
+    pub pieces: u8,
     /// Crashes, each followed by a restart.
     pub crashes: u8,
     /// Rounds of contact that a leader opens in a term; the first is its election.
@@ -51,6 +73,17 @@ pub struct Profile {
     pub impatient: bool,
     /// Whether writes take time: what is not stored yet can be lost in any part.
     pub slow_disks: bool,
+    /// Reads, of whoever knows a leader.
+    pub reads: u8,
+    /// Times that a leader is told to hand over.
+    pub transfers: u8,
+    /// Times that a voter is told to stand.
+    pub campaigns: u8,
+    /// Whether a leader makes contact again, and who asks for votes asks again. Otherwise rounds are
+    /// opened for reads alone.
+    pub heartbeats: bool,
+    /// How time passes.
+    pub time: Time,
     /// How it ends.
     pub ending: Ending,
     /// Writes that fail, of those that take time.
@@ -81,7 +114,9 @@ const BASE: Profile = Profile {
     terms: 2,
     proposals: 0,
     changes: 0,
+    menu: Menu::Exchange,
     compactions: 0,
+    pieces: 1,
     crashes: 0,
     rounds: 1,
     frames: 2,
@@ -90,6 +125,11 @@ const BASE: Profile = Profile {
     swift_elections: false,
     impatient: false,
     slow_disks: false,
+    reads: 0,
+    transfers: 0,
+    campaigns: 0,
+    heartbeats: true,
+    time: Time::Abstract,
     ending: Ending::None,
     failures: 0,
     reduction: Reduction::Sound,
@@ -152,6 +192,52 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
             ..BASE
         },
         Profile {
+            name: "reads",
+            purpose: "a read is answered as of a commit at least as late as any before it",
+            terms: pick(1, 2),
+            reads: pick(1, 2) as u8,
+            rounds: 2,
+            frames: 2,
+            swift_elections: true,
+            impatient: true,
+            heartbeats: false,
+            ..BASE
+        },
+        Profile {
+            name: "transfer",
+            purpose: "a successor that is level is told to stand, and nobody else is",
+            terms: 2,
+            transfers: 1,
+            proposals: 1,
+            frames: pick(1, 2) as usize,
+            swift_elections: true,
+            ..BASE
+        },
+        Profile {
+            name: "membership",
+            purpose: "learners, newcomers and leavers, one change after the other",
+            joiners: 1,
+            terms: pick(1, 2),
+            changes: 2,
+            menu: Menu::Each,
+            frames: 1,
+            swift_elections: true,
+            impatient: true,
+            ..BASE
+        },
+        Profile {
+            name: "leases",
+            purpose: "no answer by lease while somebody else leads, on clocks that drift",
+            terms: 2,
+            reads: 1,
+            transfers: pick(0, 1) as u8,
+            campaigns: pick(0, 1) as u8,
+            frames: 1,
+            swift_elections: true,
+            time: Time::Clocks,
+            ..BASE
+        },
+        Profile {
             name: "calm",
             purpose: "pre-votes, votes and check-quorum lead to a leader, no lasso without one",
             terms: pick(2, 3),
@@ -196,6 +282,11 @@ impl Profile {
         self.reduction != Reduction::None
     }
 
+    /// Whether a leader makes contact again, and who asks for votes asks again.
+    pub(super) fn asks_again(&self) -> bool {
+        self.rounds > 1 && self.heartbeats
+    }
+
     /// The same world with one bound changed: its name as [`bounds`](Profile::bounds) writes it.
     pub fn with(mut self, bound: &str, value: u8) -> Option<Profile> {
         match bound {
@@ -205,10 +296,16 @@ impl Profile {
             "proposals" => self.proposals = value,
             "changes" => self.changes = value,
             "compactions" => self.compactions = value,
+            "pieces" => self.pieces = value,
+            "repeats" => self.repeats = value > 0,
+            "impatient" => self.impatient = value > 0,
             "crashes" => self.crashes = value,
             "rounds" => self.rounds = value,
             "frames" => self.frames = usize::from(value),
             "failures" => self.failures = value,
+            "reads" => self.reads = value,
+            "transfers" => self.transfers = value,
+            "campaigns" => self.campaigns = value,
             "reduced" => {
                 let all = [Reduction::None, Reduction::Sound, Reduction::Rash];
                 self.reduction = *all.get(usize::from(value))?;
@@ -234,6 +331,28 @@ impl Profile {
             self.rounds,
             self.frames,
         );
+        let wishes = [
+            ("reads", self.reads),
+            ("transfers", self.transfers),
+            ("campaigns", self.campaigns),
+        ];
+        for (what, count) in wishes {
+            if count > 0 {
+                words.push_str(&format!(", {what} {count}"));
+            }
+        }
+        if self.time == Time::Clocks {
+            words.push_str(", clocks 20 % slow or fast");
+        }
+        if self.menu == Menu::Each {
+            words.push_str(", one change at a time");
+        }
+        if self.pieces > 1 {
+            words.push_str(&format!(", snapshots in {} pieces", self.pieces));
+        }
+        if self.rounds > 1 && !self.heartbeats {
+            words.push_str(", no heartbeats");
+        }
         if self.repeats {
             words.push_str(", frames repeat");
         }

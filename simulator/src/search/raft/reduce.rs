@@ -55,7 +55,10 @@ impl RaftSpace {
             // An answer of a later term ends the asking, or is ignored.
             Kind::PreVoteReply | Kind::VoteReply if frame.term > term_of(frame.to) => 0,
             Kind::PreVoteReply | Kind::VoteReply => 16 << frame.to,
-            Kind::Ack => 0,
+            // These tell nobody anything but a term.
+            Kind::Ack | Kind::ReadRequest | Kind::ReadReply => 0,
+            // Whoever is told to stand does so in a term of its own, and asks for votes there.
+            Kind::TimeoutNow => asks | votes | 16 << frame.to,
             // Who is behind is told the term, and in the same breath whether it has the vote.
             Kind::Entries => {
                 let is_told = frame.term < term_of(frame.to);
@@ -81,7 +84,7 @@ impl RaftSpace {
             let ids = state.nodes[..self.count].iter();
             ids.map(|id| self.nodes.locals.view(*id))
         };
-        let never_again = profile.swift_elections && profile.impatient && profile.rounds == 1;
+        let never_again = profile.swift_elections && profile.impatient && !profile.asks_again();
         let never_again = never_again && self.phase(state) != Phase::Calm;
         let least = views().map(|view| view.durable_term).min().unwrap_or(0);
         for (place, view) in views().enumerate() {
@@ -112,8 +115,12 @@ impl RaftSpace {
         }
         match known.kind {
             Kind::PreVote | Kind::Vote | Kind::Entries => false,
+            // Of a term that is over, and not answered.
+            Kind::TimeoutNow | Kind::ReadReply => known.term < to.term,
             Kind::VoteReply => known.term < to.term || !to.is_candidate,
-            Kind::Ack => known.term < to.term || !(to.is_candidate || to.is_leader),
+            Kind::Ack | Kind::ReadRequest => {
+                known.term < to.term || !(to.is_candidate || to.is_leader)
+            }
             Kind::PreVoteReply => {
                 let crashes = self.pasts.get(state.past).counts[Counter::Crash as usize];
                 let attempt = frames.attempt(frame);

@@ -258,8 +258,11 @@ impl FrameForm {
         match self.kind {
             Kind::PreVote | Kind::Vote | Kind::Entries => false,
             _ if self.term > to.term => false,
+            Kind::TimeoutNow | Kind::ReadReply => self.term < to.term,
             Kind::VoteReply => self.term < to.term || !to.is_candidate,
-            Kind::Ack => self.term < to.term || !(to.is_candidate || to.is_leader),
+            Kind::Ack | Kind::ReadRequest => {
+                self.term < to.term || !(to.is_candidate || to.is_leader)
+            }
             Kind::PreVoteReply => self.attempt.map(|(_, attempt)| attempt) != to.attempt,
         }
     }

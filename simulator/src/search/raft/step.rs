@@ -4,16 +4,18 @@
 //! once and remembered. A sample of the remembered steps is done again and compared.
 
 use clocks::Instant;
-use raft_core::error::HandleError;
-use raft_core::{Change, Identity, Role, wire};
+use raft_core::{Body, Identity, Role, wire};
 
-use super::disks::{Content, Disks, restore};
+use super::changing::Move;
+use super::disks::{Content, Disks};
 use super::frames::Frames;
 use super::judge;
 use super::names::name;
-use super::node::{ELECTION_MIN, LONG, Local, Locals};
+use super::node::{Local, Locals};
+use super::pace::Pace;
 use super::prefix::Prefixes;
-use super::profile::Profile;
+use super::profile::{Profile, Time};
+use super::reading::Ended;
 use super::reference::{LAW, Reference};
 use super::sabotage::Sabotage;
 use crate::model;
@@ -38,10 +40,22 @@ pub enum Input {
     Beat,
     /// A command is proposed.
     Propose,
-    /// The membership is changed: the joiner comes in and the last member goes.
-    Reconfigure,
+    /// The membership is changed.
+    Reconfigure(Move),
+    /// The clocks at these places are fast, as bits.
+    Wind(u8),
+    /// A unit of time passes, on a clock that is fast or not.
+    Pass(bool),
+    /// It looks at the clock: a deadline has passed.
+    Look,
+    /// It is told to stand for election.
+    Campaign,
     /// The log is compacted as far as it may be.
     Compact,
+    /// It is asked to read.
+    Read,
+    /// It is told to hand over to the node at this place.
+    Transfer(u8),
     /// It crashes and comes back. Of the record under way the disk has kept nothing, or all up
     /// to this cut.
     Crash(Option<u8>),
@@ -60,11 +74,17 @@ impl Input {
             Input::Calm => 1 << 31 | 1,
             Input::Beat => 1 << 31 | 2,
             Input::Propose => 1 << 31 | 3,
-            Input::Reconfigure => 1 << 31 | 4,
+            Input::Reconfigure(what) => 1 << 31 | 4 << 8 | what.code(),
             Input::Compact => 1 << 31 | 5,
             Input::Stored => 1 << 31 | 6,
             Input::End(..) => 1 << 31 | 7,
             Input::LoseAll => 1 << 31 | 8,
+            Input::Read => 1 << 31 | 9,
+            Input::Look => 1 << 31 | 10,
+            Input::Campaign => 1 << 31 | 11,
+            Input::Pass(is_fast) => 1 << 31 | 12 | u32::from(is_fast),
+            Input::Wind(fast) => 1 << 31 | 5 << 8 | u32::from(fast),
+            Input::Transfer(to) => 1 << 31 | 3 << 8 | u32::from(to),
             Input::Crash(cut) => 1 << 31 | 1 << 8 | part(cut),
             Input::Failed(cut) => 1 << 31 | 2 << 8 | part(cut),
         }
@@ -77,6 +97,9 @@ pub(super) struct Outcome {
     pub(super) local: u32,
     pub(super) sent: Vec<u32>,
     pub(super) broken: Option<&'static str>,
+    /// It was asked to read, and said that it would.
+    pub(super) was_asked: bool,
+    pub(super) ended: Vec<Ended>,
     /// It goes beyond the profile's bounds.
     pub(super) is_beyond: bool,
     /// Nothing happened.
@@ -86,6 +109,7 @@ pub(super) struct Outcome {
 /// Everything that is known of single nodes.
 pub(super) struct Nodes {
     pub(super) profile: Profile,
+    pub(super) pace: Pace,
     pub(super) sabotage: Sabotage,
     /// Terms beyond this one are out of bounds.
     pub(super) term_max: u32,
@@ -113,6 +137,7 @@ impl Nodes {
     ) -> Self {
         Nodes {
             profile,
+            pace: Pace::of(&profile),
             sabotage,
             term_max: 0,
             identities: Vec::new(),
@@ -136,22 +161,17 @@ impl Nodes {
     pub(super) fn wake(&mut self, place: usize, content: &Content) -> u32 {
         let disk = self.disks.intern(place, content, &mut self.prefixes);
         let disk = disk.unwrap_or(0);
-        let machine = restore(place, content);
+        let machine = self.disks.restore(place, content, 0);
         let local = Local {
             place,
             machine: machine.expect("what was formed can be restored"),
             now: Instant::ZERO,
             disk,
             writing: None,
+            tickets: Vec::new(),
+            life: 0,
         };
-        let mut acting = Acting {
-            reference: Reference::new(&local.machine),
-            local,
-            sent: Vec::new(),
-            broken: None,
-            nodes: self,
-            is_beyond: false,
-        };
+        let mut acting = Acting::new(self, local);
         acting.drain();
         while let Some(writing) = acting.local.writing.take() {
             acting.local.disk = writing.after;
@@ -165,6 +185,10 @@ impl Nodes {
         }
         if acting.nodes.profile.impatient {
             acting.calm();
+        }
+        if acting.nodes.profile.time == Time::Clocks {
+            // The leader of the past is forgotten, and whoever likes may stand.
+            acting.see(Instant::ZERO.saturating_add(acting.nodes.pace.long));
         }
         let local = acting.local;
         self.locals.intern(local, &self.disks, &mut self.prefixes)
@@ -193,6 +217,18 @@ impl Nodes {
         &self.outcomes[id as usize]
     }
 
+    /// How many steps end a read with an answer, and how many without.
+    pub(super) fn endings(&self) -> (usize, usize) {
+        let ended = |is_answer: bool| {
+            let is_it = move |ended: &Ended| ended.is_answer() == is_answer;
+            let steps = self.outcomes.iter();
+            steps
+                .filter(move |step| step.ended.iter().any(is_it))
+                .count()
+        };
+        (ended(true), ended(false))
+    }
+
     /// A step that is remembered must be the step that would be done now.
     #[cold]
     fn check_again(&mut self, local: u32, input: Input, outcome: u32) {
@@ -203,17 +239,11 @@ impl Nodes {
     #[cold]
     fn act(&mut self, id: u32, input: Input) -> Outcome {
         let before = self.locals.get(id).clone();
-        let mut acting = Acting {
-            reference: Reference::new(&before.machine),
-            local: before.clone(),
-            sent: Vec::new(),
-            broken: None,
-            nodes: self,
-            is_beyond: false,
-        };
+        let mut acting = Acting::new(self, before.clone());
         acting.happen(input);
         acting.drain();
-        if acting.nodes.profile.impatient && acting.local.machine.role() == Role::Follower {
+        let is_follower = acting.local.machine.role() == Role::Follower;
+        if acting.nodes.profile.impatient && is_follower && acting.local.tickets.is_empty() {
             acting.calm();
             acting.drain();
         }
@@ -222,6 +252,8 @@ impl Nodes {
             mut sent,
             mut broken,
             is_beyond,
+            was_asked,
+            ended,
             reference,
             ..
         } = acting;
@@ -235,12 +267,14 @@ impl Nodes {
                 local: id,
                 sent: Vec::new(),
                 broken,
+                was_asked,
+                ended,
                 is_beyond,
                 is_idle: false,
             };
         }
         let local = self.locals.intern(local, &self.disks, &mut self.prefixes);
-        let is_idle = local == id && sent.is_empty();
+        let is_idle = local == id && sent.is_empty() && ended.is_empty();
         let mut broken = self.disk_step(id, local);
         if broken.is_none() && reference.rule.is_some() {
             broken = Some(LAW);
@@ -250,6 +284,8 @@ impl Nodes {
             local,
             sent,
             broken,
+            was_asked,
+            ended,
             is_beyond,
             is_idle,
         }
@@ -271,7 +307,30 @@ pub(super) struct Acting<'a> {
     pub(super) broken: Option<&'static str>,
     pub(super) nodes: &'a mut Nodes,
     pub(super) is_beyond: bool,
+    pub(super) was_asked: bool,
+    pub(super) ended: Vec<Ended>,
+    /// It stands because a leader told it to.
+    pub(super) is_told: bool,
+    /// It stood before.
+    pub(super) was_candidate: bool,
     pub(super) reference: Reference,
+}
+
+impl<'a> Acting<'a> {
+    fn new(nodes: &'a mut Nodes, local: Local) -> Self {
+        Acting {
+            reference: Reference::new(&local.machine),
+            was_candidate: local.machine.role() == Role::Candidate,
+            local,
+            sent: Vec::new(),
+            broken: None,
+            nodes,
+            is_beyond: false,
+            was_asked: false,
+            ended: Vec::new(),
+            is_told: false,
+        }
+    }
 }
 
 impl Acting<'_> {
@@ -279,7 +338,7 @@ impl Acting<'_> {
         self.broken = self.broken.or(Some(law));
     }
 
-    pub(super) fn note(&mut self, result: Result<(), HandleError>) {
+    pub(super) fn note<E>(&mut self, result: Result<(), E>) {
         if result.is_err() {
             self.break_law("invariants");
         }
@@ -290,19 +349,21 @@ impl Acting<'_> {
         match input {
             Input::Deliver(frame) => self.deliver(frame),
             // Nobody notices.
-            Input::Lose(_) | Input::LoseAll | Input::End(..) => {}
-            Input::Wait => self.pass(now.saturating_add(LONG)),
+            Input::Lose(_) | Input::LoseAll | Input::End(..) | Input::Wind(_) => {}
+            Input::Pass(is_fast) => self.pass_unit(is_fast),
+            Input::Look => self.pass(now),
+            Input::Campaign => self.campaign(),
+            Input::Wait => self.pass(now.saturating_add(self.nodes.pace.long)),
             Input::Calm => self.calm(),
             Input::Beat => {
                 let next = self.local.machine.poll_timeout();
                 self.pass(next.unwrap_or(now).max(now));
             }
-            Input::Propose => {
-                let _ = self.local.machine.propose(&[]);
-                self.stepped(&model::Input::Propose);
-            }
-            Input::Reconfigure => self.reconfigure(),
+            Input::Propose => self.propose(),
+            Input::Reconfigure(what) => self.reconfigure(what),
             Input::Compact => self.compact(),
+            Input::Read => self.read(),
+            Input::Transfer(to) => self.transfer(to),
             Input::Crash(cut) => self.crash(cut),
             Input::Stored => {
                 if let Some(writing) = self.local.writing.take() {
@@ -330,7 +391,7 @@ impl Acting<'_> {
     /// node that heard nothing for longer would campaign, which is another step.
     fn calm(&mut self) {
         let before = self.local.clone();
-        self.pass(self.local.now.saturating_add(ELECTION_MIN));
+        self.pass(self.local.now.saturating_add(self.nodes.pace.election_min));
         if self.local.machine.role() != before.machine.role() {
             self.local = before;
             self.reference.go_back(&self.local.machine);
@@ -351,6 +412,7 @@ impl Acting<'_> {
             return self.break_law("wire");
         };
         let now = self.local.now;
+        self.is_told = message.body == Body::TimeoutNow;
         let input = model::Input::Message(name(from), message);
         match self.local.machine.handle_message(now, name(from), message) {
             Ok(None) => self.stepped(&input),
@@ -370,18 +432,6 @@ impl Acting<'_> {
         }
     }
 
-    /// The last joiner comes in, the last member goes; with either alone if there is no other.
-    fn reconfigure(&mut self) {
-        let members = self.nodes.profile.members;
-        let mut changes = Vec::new();
-        if self.nodes.profile.joiners > 0 {
-            changes.push(Change::AddVoter(self.nodes.identities[members]));
-        }
-        changes.push(Change::Remove(name(members - 1)));
-        let _ = self.local.machine.reconfigure(&changes);
-        self.stepped(&model::Input::Reconfigure);
-    }
-
     fn compact(&mut self) {
         let delivered = self.local.machine.delivered();
         let log = super::node::Log::of(&self.local.machine, &mut self.nodes.prefixes);
@@ -389,18 +439,23 @@ impl Acting<'_> {
             return;
         };
         let sum = self.nodes.prefixes.sum(prefix);
-        let _ = self.local.machine.compact(delivered, 1, sum);
+        let size = u64::from(self.nodes.profile.pieces);
+        let _ = self.local.machine.compact(delivered, size, sum);
         self.stepped(&model::Input::Compact(delivered));
     }
 
     fn crash(&mut self, cut: Option<u8>) {
         self.keep(cut);
         let place = self.local.place;
-        let disk = self.nodes.disks.get(self.local.disk);
-        let Some(machine) = restore(place, &disk.content) else {
+        // Each life draws another seed; it matters where answers to an earlier one are under way.
+        self.local.life += u64::from(self.nodes.profile.reads > 0);
+        let disks = &self.nodes.disks;
+        let content = &disks.get(self.local.disk).content;
+        let Some(machine) = disks.restore(place, content, self.local.life) else {
             return self.break_law("recovery");
         };
         self.local.machine = machine;
+        self.local.tickets.clear();
         self.local.writing = None;
         self.local.now = Instant::ZERO;
         self.came_back();

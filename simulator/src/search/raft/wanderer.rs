@@ -2,7 +2,7 @@
 
 use clocks::Duration;
 
-use super::node::{ELECTION_MAX, ELECTION_MIN};
+use super::pace::{ELECTION_MAX, ELECTION_MIN};
 use super::profile::Profile;
 use super::shape::Beginning;
 use crate::oracle::Violation;

@@ -1,8 +1,9 @@
-//! Steps in words.
+//! Steps, and how far they lead, in words.
 
 use raft_core::{Body, wire};
 
-use super::group::Action;
+use super::group::{Action, RaftSpace};
+use super::node::View;
 use super::step::{Input, Nodes};
 
 /// What happens to a node.
@@ -21,8 +22,14 @@ pub(super) fn describe(nodes: &Nodes, local: u32, action: Action) -> String {
         Input::Calm => "has heard from no leader for a while".into(),
         Input::Beat => "sends again".into(),
         Input::Propose => "is given a command".into(),
-        Input::Reconfigure => "changes the membership".into(),
+        Input::Reconfigure(what) => what.words(),
+        Input::Wind(fast) => return format!("of the clocks {fast:04b} are fast (node 1 last)"),
+        Input::Pass(_) => return "a unit of time passes".into(),
+        Input::Look => "looks at the clock".into(),
+        Input::Campaign => "is told to stand".into(),
         Input::Compact => "compacts its log".into(),
+        Input::Read => "is asked to read".into(),
+        Input::Transfer(to) => format!("is told to hand over to node {}", to + 1),
         Input::Stored => "has stored what it was writing".into(),
         Input::Crash(None) => "crashes and comes back".into(),
         Input::Crash(Some(cut)) => format!("crashes, has kept part {cut} of its write, comes back"),
@@ -76,4 +83,34 @@ fn deliver(nodes: &Nodes, id: u32) -> String {
 
 fn yes(is_granted: bool) -> &'static str {
     if is_granted { "yes" } else { "no" }
+}
+
+impl RaftSpace {
+    /// How far single nodes came, in words: what never happened cannot have been checked.
+    pub fn reached(&self) -> String {
+        let views = || self.nodes.locals.views();
+        let most = |what: fn(&View) -> u32, least: u32| {
+            let most = views().map(what).max().unwrap_or(least);
+            most.saturating_sub(least)
+        };
+        let any = |what: &dyn Fn(&View) -> bool| if views().any(what) { "yes" } else { "no" };
+        let newcomer = 1 << self.nodes.profile.members;
+        let words = format!(
+            "terms +{}, log +{}, commit +{}, base +{}, joint: {}, newcomer votes: {}",
+            most(|view| view.term, self.term),
+            most(|view| view.log.last(), self.index),
+            most(|view| view.commit, self.index),
+            most(|view| view.log.base, self.index),
+            any(&|view| view.incoming != view.outgoing),
+            any(&|view| view.incoming == view.outgoing && view.incoming & newcomer != 0),
+        );
+        match self.nodes.endings() {
+            (0, 0) => words,
+            (answered, failed) => {
+                format!(
+                    "{words}, steps that answer a read: {answered}, that end it without: {failed}"
+                )
+            }
+        }
+    }
 }

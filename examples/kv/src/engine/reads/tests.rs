@@ -1,0 +1,194 @@
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use quorum::NodeId;
+use raft_core::{Config, Raft, ReadFailure};
+
+use super::*;
+use crate::engine::Machine;
+use crate::operation::{Change, Operation};
+use crate::outbox::Outbox;
+use crate::resp::Protocol;
+use crate::resp::decode::{Decoder, Limits};
+
+/// Reads of one client, the map they see, and somebody who draws tickets.
+struct Rig {
+    reads: Reads,
+    store: Store,
+    outbox: Rc<Outbox>,
+    machine: Machine,
+}
+
+const TERM: Term = Term::new(3);
+
+impl Rig {
+    fn new() -> Self {
+        let config = Config::builder(NodeId::new(1)).build().unwrap();
+        let mut machine: Machine = Raft::found(config, vec![0; 4096], 7, Instant::ZERO).unwrap();
+        machine.campaign(Instant::ZERO).unwrap();
+        let ticket = machine.poll_persist().unwrap().into_ticket();
+        machine.handle_persisted(Instant::ZERO, ticket).unwrap();
+        assert!(machine.is_leader());
+        Rig {
+            reads: Reads::default(),
+            store: Store::default(),
+            outbox: Rc::default(),
+            machine,
+        }
+    }
+
+    /// The client wants to know how many keys there are; the log ends at `position`.
+    fn count(&mut self, position: u64) {
+        let mut decoder = Decoder::new(Limits::TRUSTED);
+        let args = decoder.decode(b"*1\r\n$6\r\nDBSIZE\r\n").unwrap();
+        let args = args.unwrap().args.to_owned();
+        let asker = Asker {
+            place: self.outbox.reserve(0),
+            outbox: Rc::clone(&self.outbox),
+            protocol: Protocol::Resp2,
+        };
+        self.reads.park(LogIndex::new(position), TERM, args, asker);
+    }
+
+    /// A ticket for all reads that want one.
+    fn ask(&mut self) -> ReadTicket {
+        assert!(self.reads.want_ticket());
+        let ticket = self.machine.read(Instant::ZERO).unwrap();
+        self.reads.ask(ticket);
+        assert!(!self.reads.want_ticket());
+        ticket
+    }
+
+    fn ready(&mut self, ticket: ReadTicket, valid_until: Option<u64>) {
+        self.reads.hear(&ReadOutcome::Ready {
+            ticket,
+            index: LogIndex::ZERO,
+            valid_until: valid_until.map(Instant::from_micros),
+        });
+    }
+
+    /// Applies an entry that makes one more key.
+    fn apply(&mut self, index: u64) {
+        let id = EntryId::new(LogIndex::new(index), TERM);
+        self.reads.answer_before(id, &self.store);
+        let change = Change::Address {
+            node: index,
+            peer: "a:1",
+            client: "a:2",
+        };
+        let stamp = Timestamp::now();
+        self.store.apply(&Operation { stamp, change });
+    }
+
+    fn answer(&mut self, applied: u64, now: u64) {
+        let (applied, now) = (LogIndex::new(applied), Instant::from_micros(now));
+        self.reads.answer_proven(applied, now, &self.store);
+    }
+
+    /// How many answers the client has got since it was last asked.
+    fn answers(&self) -> usize {
+        let mut all = Vec::new();
+        let mut context = Context::from_waker(Waker::noop());
+        let done = self.outbox.poll_send(&mut context, |_, bytes| {
+            all.extend_from_slice(bytes);
+            Poll::Ready(Ok(bytes.len()))
+        });
+        assert!(matches!(done, Poll::Ready(Ok(()))));
+        let text = String::from_utf8(all).unwrap();
+        assert!(text.is_empty() || text.starts_with(':'), "{text}");
+        text.lines().count()
+    }
+}
+
+#[test]
+fn a_read_waits_for_its_proof_and_for_what_was_in_the_log() {
+    let mut rig = Rig::new();
+    rig.count(5);
+    let ticket = rig.ask();
+    rig.answer(5, 0);
+    assert_eq!(rig.answers(), 0, "without proof");
+    rig.ready(ticket, None);
+    rig.answer(4, 0);
+    assert_eq!(rig.answers(), 0, "before its entries are applied");
+    rig.answer(5, 0);
+    assert_eq!(rig.answers(), 1);
+    assert!(rig.reads.is_empty());
+}
+
+#[test]
+fn a_ticket_says_nothing_of_reads_that_came_after_it() {
+    let mut rig = Rig::new();
+    rig.count(5);
+    let first = rig.ask();
+    rig.count(5);
+    let second = rig.ask();
+    rig.count(5);
+    rig.ready(first, None);
+    rig.answer(5, 0);
+    assert_eq!(rig.answers(), 1);
+    rig.ready(second, None);
+    rig.answer(5, 0);
+    assert_eq!(rig.answers(), 1);
+    assert!(rig.reads.want_ticket());
+}
+
+#[test]
+fn a_later_entry_of_this_leader_proves_a_read_and_is_not_seen_by_it() {
+    let mut rig = Rig::new();
+    rig.count(5);
+    rig.count(6);
+    rig.apply(6);
+    assert_eq!(rig.answers(), 1);
+    // The ticket of what is answered already answers nothing else.
+    let ticket = rig.ask();
+    rig.count(6);
+    rig.ready(ticket, None);
+    rig.apply(7);
+    assert_eq!(rig.answers(), 2);
+    assert!(rig.reads.is_empty() && !rig.reads.want_ticket());
+    rig.count(7);
+    rig.answer(7, 0);
+    assert_eq!(rig.answers(), 0, "of a read that nobody has proved");
+}
+
+#[test]
+fn a_lease_that_has_ended_answers_nothing() {
+    let mut rig = Rig::new();
+    rig.count(5);
+    let ticket = rig.ask();
+    rig.ready(ticket, Some(100));
+    rig.answer(4, 50);
+    rig.answer(5, 100);
+    assert_eq!(rig.answers(), 0);
+    let ticket = rig.ask();
+    rig.ready(ticket, Some(200));
+    rig.answer(5, 199);
+    assert_eq!(rig.answers(), 1);
+}
+
+#[test]
+fn a_read_whose_ticket_failed_is_asked_for_again() {
+    let mut rig = Rig::new();
+    rig.count(5);
+    let first = rig.ask();
+    rig.count(5);
+    let second = rig.ask();
+    rig.ready(second, None);
+    let reason = ReadFailure::TimedOut;
+    let ticket = first;
+    rig.reads.hear(&ReadOutcome::Failed { ticket, reason });
+    // The later one proves the earlier read, too.
+    assert!(!rig.reads.want_ticket());
+    rig.answer(5, 0);
+    assert_eq!(rig.answers(), 2);
+    rig.count(5);
+    let ticket = rig.ask();
+    rig.reads.hear(&ReadOutcome::Failed { ticket, reason });
+    let ticket = rig.ask();
+    // Heard of for the second time, or when nobody asks any more.
+    rig.reads.refuse("-ERR");
+    rig.ready(ticket, None);
+    rig.count(5);
+    rig.answer(5, 0);
+    assert!(rig.reads.want_ticket());
+}
