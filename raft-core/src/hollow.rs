@@ -126,6 +126,14 @@ impl<'a> HollowEntries<'a> {
         }
     }
 
+    /// Their bytes as they were received.
+    pub(crate) const fn received(&self) -> Option<&'a [u8]> {
+        match &self.0 {
+            Source::Lent(_) => None,
+            Source::Runs(bytes) => Some(bytes),
+        }
+    }
+
     /// How many entries they are.
     pub fn count(&self) -> u64 {
         self.iter().map(|run| u64::from(run.count())).sum()

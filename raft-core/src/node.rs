@@ -160,6 +160,8 @@ pub(crate) struct Current {
     /// How long after hearing from a leader nobody helps to replace it.
     pub(crate) stickiness: Duration,
     pub(crate) me: Option<Member>,
+    /// Members that keep no payloads.
+    pub(crate) witnesses: MemberSet,
     /// This node votes in the configuration before this one.
     pub(crate) was_voter: bool,
 }

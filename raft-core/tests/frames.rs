@@ -68,12 +68,19 @@ fn damaged_frame_does_what_its_message_would() {
     for seed in 0..60 {
         let mut world = busy(seed);
         let frames: Vec<_> = world.wire.iter().cloned().collect();
-        for (frame, _) in frames.iter().flat_map(|frame| (0..40).map(move |turn| (frame, turn))) {
+        for (frame, _) in frames
+            .iter()
+            .flat_map(|frame| (0..40).map(move |turn| (frame, turn)))
+        {
             let bytes = damaged(&frame.bytes, jitter);
             let from = NodeId::new(frame.from);
             let (mut one, mut other) = (world.raft(frame.to).clone(), world.raft(frame.to).clone());
             let made = one.handle_frame(world.now, from, &bytes);
-            assert_eq!(made, decoded(&mut other, world.now, from, &bytes), "{bytes:?}");
+            assert_eq!(
+                made,
+                decoded(&mut other, world.now, from, &bytes),
+                "{bytes:?}"
+            );
             assert!(one == other, "the same state after {bytes:?}");
             match made {
                 Ok(_) => taken += 1,
@@ -84,7 +91,10 @@ fn damaged_frame_does_what_its_message_would() {
             }
         }
     }
-    assert!(refused > 1000 && taken > 1000, "{refused} refused, {taken} taken");
+    assert!(
+        refused > 1000 && taken > 1000,
+        "{refused} refused, {taken} taken"
+    );
 }
 
 #[test]
@@ -128,7 +138,10 @@ fn frame_with_a_piece_of_the_snapshot_leaves_its_place() {
         let Body::Chunk(chunk) = message.body else {
             panic!("only a chunk wants anything");
         };
-        assert_eq!((chunk.snapshot, chunk.offset), (raft.snapshot(), wanted.offset));
+        assert_eq!(
+            (chunk.snapshot, chunk.offset),
+            (raft.snapshot(), wanted.offset)
+        );
         let data = vec![7; wanted.len as usize];
         assert_eq!(chunk.data, ChunkData::Received(&data));
         pieces += 1;

@@ -6,8 +6,8 @@ use clocks::Duration;
 use quorum::NodeId;
 use raft_core::error::{CampaignError, ReadError, ReconfigureError, RestoreError, TransferError};
 use raft_core::{
-    Change, Committed, DropReason, EntryKind, HardState, LogIndex, Recovered, Role, Seat, Snapshot,
-    Standing, Term,
+    Change, Committed, DropReason, EntryKind, HardState, LogIndex, ReadFailure, ReadOutcome,
+    Recovered, Role, Seat, Snapshot, Standing, Term,
 };
 use support::past::{
     Item, Past, STICKINESS_MICROS, commands, encode_entries, encode_seats, identity, record_header,
@@ -193,6 +193,67 @@ fn payload_never_goes_to_a_witness_and_a_hollow_entry_never_to_another() {
         }
     }
     assert!(hollow_frames > 10);
+}
+
+/// The leader's write was still under way when it crashed, and the witness refused its vote to
+/// everybody for ever: nobody had the entry that it knew of.
+#[test]
+fn witness_is_told_of_nothing_that_its_leader_could_forget() {
+    let mut solo = leader();
+    let (last, term) = (solo.last(), solo.term());
+    solo.raft.propose(b"x").unwrap();
+    let sent = solo.sends();
+    let is_told = |sent: &[(u64, u32, Said)]| {
+        let mut said = sent.iter().filter(|(to, _, _)| *to == 3);
+        said.any(|(_, _, said)| matches!(said, Said::Hollow { runs, .. } if !runs.is_empty()))
+    };
+    let others = sent.iter().filter(|(to, _, _)| *to == 2).count();
+    assert_eq!(others, 1, "another member is told at once");
+    assert!(!is_told(&sent));
+    solo.store();
+    let expected = hollow(last, last.0, 1, &[(term, Run::Entries(1))]);
+    assert_eq!(solo.sends(), [(3, term, expected)]);
+}
+
+/// A read that was asked for before the node knew that it is to be a witness would be answered
+/// from an empty state once the index is delivered: found by simulation.
+#[test]
+fn read_of_a_node_that_becomes_a_witness_fails() {
+    for is_confirmed in [false, true] {
+        let mut solo = Past::new(4).members(vec![]).start();
+        solo.say(1, 1, hollow((0, 0), 0, 1, &[]));
+        solo.raft.read(solo.now).expect("nothing is known yet");
+        let asked = solo.drain().to(1).into_iter().find_map(|said| match said {
+            Said::ReadRequest { nonce, number } => Some((nonce, number)),
+            _ => None,
+        });
+        let (nonce, number) = asked.expect("it asks the leader");
+        if is_confirmed {
+            let index = 2;
+            solo.say(
+                1,
+                1,
+                Said::ReadReply {
+                    nonce,
+                    number,
+                    index,
+                },
+            );
+        }
+        solo.say(1, 1, hollow((0, 0), 3, 2, &[(1, Run::Entries(3))]));
+        assert!(solo.raft.is_witness());
+        let ended = solo.ended();
+        assert!(
+            matches!(
+                ended[..],
+                [ReadOutcome::Failed {
+                    reason: ReadFailure::Witness,
+                    ..
+                }]
+            ),
+            "{ended:?}"
+        );
+    }
 }
 
 #[test]

@@ -162,6 +162,8 @@ impl Node {
     #[inline]
     pub(super) fn on_own_log_durable(&mut self, memory: &mut [u8]) -> Result<(), Fault> {
         self.mark_own_progress();
+        // They are told what is durable here, and not before.
+        self.append_due = self.append_due.union(self.current.witnesses);
         if self.vault.log_durable().get() > self.commit {
             self.maybe_commit(memory)?;
         }

@@ -150,6 +150,7 @@ impl Node {
                 .position(|slot| slot.identity == me)
                 .and_then(Member::new),
             was_voter: false,
+            witnesses: standing_in(Standing::is_witness),
         };
         self.ask_due = MemberSet::EMPTY;
         self.reply_due = MemberSet::first(self.slots.len());

@@ -334,6 +334,7 @@ fn blank<const N: usize>(
             voters: Joint::simple(MemberSet::EMPTY),
             stickiness: Duration::ZERO,
             me: None,
+            witnesses: MemberSet::EMPTY,
             was_voter: false,
         },
         attempt: 0,

@@ -70,7 +70,10 @@ mod tests {
         let rounds = every_third(3);
         let opened = |round| rounds.opened(Round::new(round)).map(Instant::as_micros);
         assert_eq!([0, 2].map(opened), [None; 2]);
-        assert_eq!([3, 5, 6, 8, 9, 100].map(opened), [30, 30, 60, 60, 90, 90].map(Some));
+        assert_eq!(
+            [3, 5, 6, 8, 9, 100].map(opened),
+            [30, 30, 60, 60, 90, 90].map(Some)
+        );
     }
 
     #[test]

@@ -11,6 +11,9 @@
 //!   member whatever carries none. A witness that is to become a full member joins anew, as another
 //!   life, and starts as a learner that has nothing;
 //! - a witness never stands for election and is no successor, so nobody gets entries from it;
+//! - a leader tells a witness only of entries that are durable at the leader itself. To others an
+//!   append may leave before the leader's own write ends; but a witness that knew of an entry which
+//!   a crash then took from its only holder would refuse its vote to everybody for ever;
 //! - witnesses alone are never a majority, of either set of a joint configuration
 //!   (`configuration.rs`), so whatever is committed has a payload somewhere.
 //!
@@ -35,6 +38,7 @@ use crate::error::Fault;
 use crate::event::{DropReason, Event};
 use crate::hollow::{HollowEntries, HollowRun};
 use crate::message::{Body, Chunk, ChunkData, Hollow};
+use crate::read::ReadFailure;
 use crate::slot::Flow;
 use crate::types::{EntryId, Identity, LogIndex};
 use crate::wire::{APPEND_HEADER_BYTES, CHUNK_HEADER_BYTES};
@@ -56,6 +60,8 @@ impl Node {
         if !self.vault.is_witness() {
             self.vault.become_witness();
             self.incoming = None;
+            // Whoever asked a node that was nothing yet would read from what never comes.
+            self.reads.fail_all(ReadFailure::Witness);
             self.mark_dirty();
         }
     }
@@ -190,7 +196,7 @@ impl Node {
         let Role::Leader(office) = &mut self.role else {
             return None;
         };
-        let (round, last) = (office.round, self.window.last());
+        let (round, last) = (office.round, self.vault.log_durable().get());
         let progress = &mut self.slots.get_mut(member.index())?.progress;
         progress.fall_behind(self.window.base().index, false);
         let left = match &progress.flow {
@@ -201,17 +207,20 @@ impl Node {
             Flow::Probe { sent: false } => u32::MAX,
             Flow::Replicate(flight) => flight.left(self.config.in_flight),
         };
+        // A newcomer is probed at the end of the log, which may not be durable yet.
+        progress.next = progress.next.min(last.next()).max(progress.matched.next());
         let prev = progress.next.previous();
         let prev = EntryId::new(prev, self.window.term(memory, prev)?);
-        let frame = self.config.frame_bytes_max.saturating_sub(APPEND_HEADER_BYTES);
+        let frame = self
+            .config
+            .frame_bytes_max
+            .saturating_sub(APPEND_HEADER_BYTES);
         let room = usize::try_from(progress.room.min(left)).unwrap_or(usize::MAX);
-        let all = self.window.entries(memory, prev.index, last.index)?;
+        let all = self.window.entries(memory, prev.index, last)?;
         let fit = Fit::of(HollowEntries::of(all), frame, room);
         // Where there is too little room each new round tries one entry, as with other members.
-        let is_trial = fit.count == 0
-            && prev.index < last.index
-            && room > 0
-            && round > progress.round_sent;
+        let is_trial =
+            fit.count == 0 && prev.index < last && room > 0 && round > progress.round_sent;
         let end = prev.index.plus(if is_trial { 1 } else { fit.count });
         let entries = self.window.entries(memory, prev.index, end)?;
         let commit = self.commit.min(end);
@@ -235,7 +244,7 @@ impl Node {
         }
         progress.commit_sent = progress.commit_sent.max(commit);
         progress.round_sent = round;
-        if end == last.index {
+        if end >= last {
             self.append_due.remove(member);
         }
         office.handed = round;

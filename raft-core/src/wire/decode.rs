@@ -111,8 +111,7 @@ impl Head {
     #[inline]
     pub(crate) fn is_frequent(&self) -> bool {
         let [version_kind, flags] = self.tag;
-        self.tag == TAG_APPEND
-            || (version_kind == TAG_ACK[0] && flags <= FLAG_REJECT | FLAG_CHUNK)
+        self.tag == TAG_APPEND || (version_kind == TAG_ACK[0] && flags <= FLAG_REJECT | FLAG_CHUNK)
     }
 
     /// What follows it if it is an append.

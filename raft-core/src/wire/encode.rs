@@ -143,9 +143,15 @@ pub(crate) fn encode_open<'f>(
         Body::Chunk(chunk) => {
             let len = encoded_len(message);
             let flags = u8::from(chunk.data == ChunkData::Hollow) * FLAG_HOLLOW;
-            fill(message, KIND_CHUNK, flags, chunk.round, len, frame, |body| {
-                put_chunk(body, chunk)
-            })
+            fill(
+                message,
+                KIND_CHUNK,
+                flags,
+                chunk.round,
+                len,
+                frame,
+                |body| put_chunk(body, chunk),
+            )
         }
         Body::ReadRequest(request) => encode_read_request(message, request, frame),
         Body::ReadReply(reply) => encode_read_reply(message, reply, frame),

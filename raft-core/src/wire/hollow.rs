@@ -10,6 +10,9 @@ use crate::message::{Append, Chunk, ChunkData, Hollow};
 
 pub(super) fn put_hollow(body: &mut [u8], hollow: &Hollow<'_>) -> Option<()> {
     let mut rest = put_append_header(body, hollow.prev, hollow.commit, hollow.round)?;
+    if let Some(bytes) = hollow.entries.received() {
+        return copy(rest, bytes);
+    }
     for run in hollow.entries.iter() {
         let (header, behind) = rest.split_first_chunk_mut::<ENTRY_HEADER_BYTES>()?;
         *header = run.header().encode();

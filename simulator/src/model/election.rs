@@ -239,7 +239,10 @@ fn leader_known(step: &Step<'_>) -> Result<(), String> {
         return Ok(());
     }
     let is_news = step.message().is_some_and(|(from, message)| {
-        let is_leaders = matches!(message.body, Body::Append(_) | Body::Chunk(_));
+        let is_leaders = matches!(
+            message.body,
+            Body::Append(_) | Body::Hollow(_) | Body::Chunk(_)
+        );
         is_leaders && from == leader && u64::from(message.term.value()) == after.term
     });
     must(is_news && after.role == Role::Follower, || {

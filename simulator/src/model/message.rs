@@ -91,6 +91,9 @@ pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result
                     format!("§3.5: entry {end} is not that of the leader's log")
                 })?;
             }
+            must(end <= state.durable.index, || {
+                format!("§3.8: a witness is told of entry {end}, which its leader could forget")
+            })?;
             let commit = hollow.commit.value();
             must(commit <= state.commit && commit <= end, || {
                 format!("§3.5: commit {commit} is sent, {} is known", state.commit)

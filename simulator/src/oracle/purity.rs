@@ -7,7 +7,7 @@
 
 use clocks::Instant;
 use quorum::NodeId;
-use raft_core::{ChunkData, Body, Message, Ready, wire};
+use raft_core::{Body, ChunkData, Message, Ready, wire};
 
 use super::words::words;
 use crate::world::host::Machine;
