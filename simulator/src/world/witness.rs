@@ -12,6 +12,7 @@ use crate::oracle::Violation;
 use crate::world::World;
 use crate::world::host::host_of;
 use crate::world::random::Random;
+use crate::world::sabotage::Sabotage;
 use crate::world::stats::Count;
 use crate::world::swarm::Swarm;
 
@@ -64,6 +65,7 @@ impl World {
         for change in changes {
             if let Change::AddWitness(identity) = change
                 && let Some(host) = host_of(identity.node)
+                && self.sabotage != Sabotage::ForgetsWitnesses
             {
                 self.oracles.on_witness(host);
                 self.stats.add(Count::WitnessAdded);
