@@ -18,6 +18,8 @@ use core::fmt;
 use quorum::NodeId;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use head::{Beginning, RecordHeader};
+
 use crate::canonical::Form;
 use crate::entry::{Entries, EntryIter};
 use crate::types::{EntryId, GroupId, Identity, LogIndex, Term};
@@ -358,32 +360,6 @@ impl Vault {
     pub(crate) fn persist_failed(&mut self, ticket: &Ticket) -> Result<bool, ForeignTicket> {
         Ok(self.is_outstanding(ticket)? && self.outstanding.take().is_some())
     }
-}
-
-/// The head of a record, as postcard encodes it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct RecordHeader {
-    pub(crate) version: u8,
-    pub(crate) group: GroupId,
-    pub(crate) identity: Identity,
-    pub(crate) hard: HardState,
-    pub(crate) commit: LogIndex,
-    /// Present when the record begins anew.
-    pub(crate) beginning: Option<Beginning>,
-    /// The entries in this record follow this index; whatever was stored beyond it is gone.
-    pub(crate) after: LogIndex,
-    pub(crate) entries_len: u32,
-}
-
-/// What a record says that begins anew.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct Beginning {
-    /// What stands before the entries.
-    pub(crate) snapshot: Snapshot,
-    /// How many bytes of configuration follow the header.
-    pub(crate) configuration_len: u16,
-    /// This life of the node keeps no payloads.
-    pub(crate) is_witness: bool,
 }
 
 /// Everything that memory holds and the medium does not: one unit, to be stored as a whole.
