@@ -147,7 +147,7 @@ impl World {
         // Not for long: the world would drown in frames.
         let forgets =
             self.sabotage == Sabotage::ForgetsSending && self.stats.count(Count::FrameSent) < 1_000;
-        let unsent = forgets.then(|| copy(raft));
+        let unsent = forgets.then(|| Box::new(raft.clone()));
         let Some(transmit) = raft.poll_transmit(local, ready) else {
             return Ok(false);
         };
@@ -454,11 +454,6 @@ impl World {
             self.queue.push(at, Due::Wake(number));
         }
     }
-}
-
-#[cold]
-fn copy(raft: &Machine) -> Box<Machine> {
-    Box::new(raft.clone())
 }
 
 /// How long an operation of a disk takes.
