@@ -6,6 +6,7 @@
 mod alloc;
 mod consensus;
 mod contender;
+mod flatness;
 mod floor;
 mod measure;
 mod omni;
@@ -38,6 +39,8 @@ struct Cli {
 enum Suite {
     /// Replicated logs: what an entry, a heartbeat round and an election cost the whole cluster (the default)
     Consensus(Options),
+    /// What the next entry costs after histories of all lengths, and with windows of all fills
+    Flatness,
     /// One cell, run and verified without measuring: what is started under callgrind
     #[command(hide = true)]
     Cell(CellArgs),
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
     let done = match cli.suite {
         None => consensus(cli.options),
         Some(Suite::Consensus(options)) => consensus(options),
+        Some(Suite::Flatness) => flatness::run(),
         Some(Suite::Cell(cell)) => run_cell(&cell),
     };
     match done {

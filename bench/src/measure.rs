@@ -41,7 +41,8 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    fn of(mut samples: Vec<f64>) -> Self {
+    /// Of these samples.
+    pub(crate) fn of(mut samples: Vec<f64>) -> Self {
         samples.sort_by(f64::total_cmp);
         let at = |index: usize| samples.get(index).copied().unwrap_or(f64::NAN);
         Self {
@@ -132,7 +133,8 @@ fn run_warm(contender: &Registered, load: Load, batches: usize) -> (u64, Allocat
     (nanos, allocated)
 }
 
-fn thread_cpu_nanos() -> u64 {
+/// CPU time of this thread so far.
+pub(crate) fn thread_cpu_nanos() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
@@ -165,7 +167,17 @@ pub(crate) fn instructions(contender: &Registered, group: &str, load: Load) -> i
 const GLIBC_WITHOUT_REP: &str =
     "glibc.cpu.x86_rep_movsb_threshold=1000000000:glibc.cpu.x86_rep_stosb_threshold=1000000000";
 
-fn collected(contender: &Registered, group: &str, load: Load, batches: usize) -> io::Result<u64> {
+/// Instructions of a whole run of `contender`, from its start to its end.
+///
+/// # Errors
+///
+/// As [`instructions`].
+pub(crate) fn collected(
+    contender: &Registered,
+    group: &str,
+    load: Load,
+    batches: usize,
+) -> io::Result<u64> {
     let profile =
         Profile(std::env::temp_dir().join(format!("bench-callgrind-{}.out", std::process::id())));
     let output = Command::new("valgrind")

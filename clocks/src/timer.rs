@@ -14,7 +14,7 @@
 //!
 //! # Bounds
 //!
-//! `16 * COUNT + 24` bytes on a 64-bit machine (a test says so). [`next`](TimerTable::next),
+//! At most 32 timers; `8 * COUNT + 16` bytes (a test says so). [`next`](TimerTable::next),
 //! [`deadline`](TimerTable::deadline) and a [`pop_expired`](TimerTable::pop_expired) with nothing due are constant
 //! time; whatever moves the earliest deadline back is `COUNT` steps.
 
@@ -109,17 +109,14 @@ pub trait TimerKey: Copy {
 /// let timers = TimerTable::<Only, 2>::new();
 /// ```
 pub struct TimerTable<K, const COUNT: usize> {
-    deadlines: [Option<Instant>; COUNT],
-    /// The smallest of `deadlines`; always exact.
-    earliest: Option<Earliest>,
+    /// Zero where no timer is set. A place for each, and one bit that says so: an `Option` would take twice as much.
+    deadlines: [Instant; COUNT],
+    set: u32,
+    /// The set timer with the smallest deadline, the lowest among equal ones, and that deadline. Always exact; of no
+    /// meaning if none is set.
+    earliest: u8,
+    earliest_deadline: Instant,
     keys: PhantomData<fn() -> K>,
-}
-
-/// Ordered by deadline, then index.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Earliest {
-    deadline: Instant,
-    index: usize,
 }
 
 impl<K: TimerKey, const COUNT: usize> TimerTable<K, COUNT> {
@@ -128,13 +125,15 @@ impl<K: TimerKey, const COUNT: usize> TimerTable<K, COUNT> {
     pub const fn new() -> Self {
         const {
             assert!(
-                K::COUNT == COUNT,
-                "the length of a timer table is the COUNT of its keys"
+                K::COUNT == COUNT && COUNT <= 32,
+                "the length of a timer table is the COUNT of its keys, at most 32"
             )
         };
         Self {
-            deadlines: [None; COUNT],
-            earliest: None,
+            deadlines: [Instant::ZERO; COUNT],
+            set: 0,
+            earliest: 0,
+            earliest_deadline: Instant::ZERO,
             keys: PhantomData,
         }
     }
@@ -145,15 +144,14 @@ impl<K: TimerKey, const COUNT: usize> TimerTable<K, COUNT> {
         let Some(slot) = self.deadlines.get_mut(index) else {
             return;
         };
-        *slot = Some(deadline);
-        let candidate = Earliest { deadline, index };
-        match self.earliest {
-            Some(earliest) if earliest < candidate => {
-                if earliest.index == index {
-                    self.earliest = self.search();
-                }
-            }
-            _ => self.earliest = Some(candidate),
+        *slot = deadline;
+        let was_empty = self.set == 0;
+        self.set |= bit(index);
+        let earliest = (self.earliest_deadline, usize::from(self.earliest));
+        if was_empty || (deadline, index) <= earliest {
+            self.note_earliest(index, deadline);
+        } else if index == earliest.1 {
+            self.search();
         }
     }
 
@@ -168,62 +166,74 @@ impl<K: TimerKey, const COUNT: usize> TimerTable<K, COUNT> {
     /// To be called until it gives `None`; a timer that is set again meanwhile, to `now` or earlier, comes again.
     #[inline]
     pub fn pop_expired(&mut self, now: Instant) -> Option<K> {
-        while let Some(earliest) = self.earliest {
-            if now < earliest.deadline {
-                return None;
-            }
-            self.clear_index(earliest.index);
-            if let Some(key) = K::from_index(earliest.index) {
+        while self.set != 0 && self.earliest_deadline <= now {
+            let index = usize::from(self.earliest);
+            self.clear_index(index);
+            if let Some(key) = K::from_index(index) {
                 return Some(key);
             }
         }
         None
     }
 
-    /// The earliest deadline of all timers, `None` if none is set. One load.
+    /// The earliest deadline of all timers, `None` if none is set. Two loads.
     #[inline]
     #[must_use]
     pub fn next(&self) -> Option<Instant> {
-        self.earliest.map(|earliest| earliest.deadline)
+        (self.set != 0).then_some(self.earliest_deadline)
     }
 
     /// The deadline of the timer, `None` if it is not set.
     #[inline]
     #[must_use]
     pub fn deadline(&self, key: K) -> Option<Instant> {
-        self.deadlines.get(key.index()).copied().flatten()
+        let deadline = self.deadlines.get(key.index())?;
+        self.is_set(key).then_some(*deadline)
     }
 
     /// Whether the timer is set.
     #[inline]
     #[must_use]
     pub fn is_set(&self, key: K) -> bool {
-        self.deadline(key).is_some()
+        self.set & bit(key.index()) != 0
     }
 
     fn clear_index(&mut self, index: usize) {
         if let Some(slot) = self.deadlines.get_mut(index) {
-            *slot = None;
-        }
-        if self
-            .earliest
-            .is_some_and(|earliest| earliest.index == index)
-        {
-            self.earliest = self.search();
+            *slot = Instant::ZERO;
+            self.set &= !bit(index);
+            if index == usize::from(self.earliest) {
+                self.search();
+            }
         }
     }
 
-    fn search(&self) -> Option<Earliest> {
-        let mut earliest: Option<Earliest> = None;
+    /// Finds the earliest anew.
+    fn search(&mut self) {
+        let mut earliest: Option<(usize, Instant)> = None;
         for (index, deadline) in self.deadlines.iter().enumerate() {
-            let Some(deadline) = *deadline else { continue };
             // Strictly earlier: among equal deadlines the lowest index stays.
-            if earliest.is_none_or(|earliest| deadline < earliest.deadline) {
-                earliest = Some(Earliest { deadline, index });
+            if self.set & bit(index) != 0
+                && earliest.is_none_or(|(_, earliest)| *deadline < earliest)
+            {
+                earliest = Some((index, *deadline));
             }
         }
-        earliest
+        let (index, deadline) = earliest.unwrap_or((0, Instant::ZERO));
+        self.note_earliest(index, deadline);
     }
+
+    fn note_earliest(&mut self, index: usize, deadline: Instant) {
+        // Below COUNT, so below 32.
+        self.earliest = u8::try_from(index).unwrap_or(0);
+        self.earliest_deadline = deadline;
+    }
+}
+
+/// The bit of a timer; none beyond the last that there can be.
+#[inline]
+const fn bit(index: usize) -> u32 {
+    if index < 32 { 1 << index } else { 0 }
 }
 
 impl<K: TimerKey, const COUNT: usize> Default for TimerTable<K, COUNT> {
@@ -236,7 +246,9 @@ impl<K, const COUNT: usize> Clone for TimerTable<K, COUNT> {
     fn clone(&self) -> Self {
         Self {
             deadlines: self.deadlines,
+            set: self.set,
             earliest: self.earliest,
+            earliest_deadline: self.earliest_deadline,
             keys: PhantomData,
         }
     }
@@ -244,7 +256,7 @@ impl<K, const COUNT: usize> Clone for TimerTable<K, COUNT> {
 
 impl<K, const COUNT: usize> PartialEq for TimerTable<K, COUNT> {
     fn eq(&self, other: &Self) -> bool {
-        self.deadlines == other.deadlines
+        (self.set, self.deadlines) == (other.set, other.deadlines)
     }
 }
 
@@ -252,6 +264,7 @@ impl<K, const COUNT: usize> Eq for TimerTable<K, COUNT> {}
 
 impl<K, const COUNT: usize> Hash for TimerTable<K, COUNT> {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        self.set.hash(state);
         self.deadlines.hash(state);
     }
 }
@@ -261,7 +274,7 @@ impl<K: TimerKey + fmt::Debug, const COUNT: usize> fmt::Debug for TimerTable<K, 
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
         for (index, deadline) in self.deadlines.iter().enumerate() {
-            if let (Some(key), Some(deadline)) = (K::from_index(index), deadline) {
+            if let Some(key) = K::from_index(index).filter(|_| self.set & bit(index) != 0) {
                 map.entry(&key, deadline);
             }
         }

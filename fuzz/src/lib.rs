@@ -87,6 +87,10 @@ const OPERATIONS_MAX: usize = 400;
 ///
 /// When a node panics, stops or breaks a rule: that is the finding.
 pub fn raft_messages(data: &[u8]) {
+    play(data);
+}
+
+fn play(data: &[u8]) -> World {
     let mut bytes = Bytes::new(data);
     let mut world = World::trio();
     for _ in 0..OPERATIONS_MAX {
@@ -96,6 +100,7 @@ pub fn raft_messages(data: &[u8]) {
         operate(&mut world, operation, &mut bytes);
     }
     world.check_everyone();
+    world
 }
 
 fn operate(world: &mut World, operation: u8, bytes: &mut Bytes<'_>) {
@@ -127,5 +132,18 @@ fn operate(world: &mut World, operation: u8, bytes: &mut Bytes<'_>) {
         21 => world.run(bytes),
         22 => world.store_pieces(bytes),
         _ => world.nudge(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::play;
+
+    #[test]
+    fn reads_and_handovers_in_the_corpus_get_somewhere() {
+        let world = play(include_bytes!("../corpus/raft_messages/reads"));
+        assert!(world.answered >= 10, "{}", world.answered);
+        let world = play(include_bytes!("../corpus/raft_messages/transfer"));
+        assert!(world.handovers >= 3, "{}", world.handovers);
     }
 }

@@ -42,6 +42,9 @@ pub struct World {
     is_deceived: bool,
     leaders: BTreeMap<Term, u64>,
     chosen: BTreeMap<LogIndex, (Term, Vec<u8>)>,
+    /// Reads that were answered, and handovers that began: so that one sees whether an input gets there.
+    pub(crate) answered: u32,
+    pub(crate) handovers: u32,
 }
 
 impl World {
@@ -65,6 +68,8 @@ impl World {
             is_deceived: false,
             leaders: BTreeMap::new(),
             chosen: BTreeMap::new(),
+            answered: 0,
+            handovers: 0,
         };
         world.timeout(0);
         world.settle();

@@ -60,7 +60,7 @@ impl Flight {
 
     /// How many bytes of entries the next append may carry.
     #[inline]
-    pub(crate) const fn left(&self, most: InFlight) -> u32 {
+    pub(crate) fn left(&self, most: InFlight) -> u32 {
         if self.sum().messages < most.messages {
             most.bytes.saturating_sub(self.bytes)
         } else {

@@ -117,7 +117,8 @@ fn short_buffer_is_refused_and_nothing_changes() {
 fn frame_with_a_piece_of_the_snapshot_leaves_its_place() {
     let mut world = World::group(3);
     let leader = world.leader().expect("a leader");
-    world.crash(1 + leader % 3);
+    let away = 1 + leader % 3;
+    world.crash(away);
     for number in 0..10 {
         world.propose(&[number; 50]);
         world.settle();
@@ -125,6 +126,8 @@ fn frame_with_a_piece_of_the_snapshot_leaves_its_place() {
     world.compact(leader);
     let now = world.now.saturating_add(Duration::from_millis(100));
     let raft = world.raft(leader);
+    let away = NodeId::new(away);
+    raft.handle_unreachable(now, away).expect("never faulted");
     raft.handle_timeout(now).expect("never faulted");
     let (mut buffer, mut pieces) = ([0; FRAME], 0);
     while let Some(mut frame) = raft.poll_frame(now, Ready::All, &mut buffer).expect("fits") {

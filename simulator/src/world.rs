@@ -22,6 +22,7 @@ pub mod random;
 mod reads;
 pub mod reuse;
 pub mod sabotage;
+mod send;
 pub mod stats;
 pub mod swarm;
 pub mod tamper;

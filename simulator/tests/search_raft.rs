@@ -91,3 +91,50 @@ fn a_node_that_a_refusal_makes_campaign_is_caught_by_the_model_alone() {
     let caught = caught(&profile, Sabotage::RefusalsStir);
     assert_eq!(caught.invariant, "reference");
 }
+
+/// Small worlds with all that a node can be asked for close, and something was asked and answered.
+#[test]
+fn worlds_of_wishes_close() {
+    let worlds = [
+        small("reads", &[("terms", 1)]),
+        small("transfer", &[("proposals", 0), ("terms", 1)]),
+        small("membership", &[("terms", 1)]),
+        small("pieces", &[]),
+        small("leases", &[("members", 2), ("terms", 1)]),
+    ];
+    for profile in worlds {
+        let mut space = RaftSpace::new(profile, Sabotage::None, 0);
+        let report = explore(&mut space, &Limits::default());
+        assert!(report.is_closed(), "{}: {report:?}", profile.name);
+        let reached = space.reached();
+        assert!(reached.contains("terms +1"), "{reached}");
+        assert_eq!(
+            profile.reads > 0,
+            reached.contains("answer a read"),
+            "{reached}"
+        );
+        assert!(!reached.contains("answer a read: 0"), "{reached}");
+    }
+}
+
+#[test]
+fn reads_that_are_answered_as_of_the_beginning_miss_what_was_committed() {
+    let caught = caught(&small("reads", &[("terms", 1)]), Sabotage::ReadsStale);
+    assert_eq!(caught.invariant, "linearizability");
+}
+
+/// A clock that is slower than was declared outlasts the promises of the others.
+#[test]
+fn a_lease_on_a_clock_that_drifts_too_far_is_answered_while_another_leads() {
+    let caught = caught(&small("leases", &[]), Sabotage::ClocksSlower);
+    assert_eq!(caught.invariant, "linearizability");
+}
+
+#[test]
+fn a_vote_for_a_successor_that_nobody_named_is_noticed() {
+    let caught = caught(
+        &small("transfer", &[("proposals", 0)]),
+        Sabotage::SuccessorsUnnamed,
+    );
+    assert_eq!(caught.invariant, "transfer");
+}

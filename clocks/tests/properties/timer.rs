@@ -91,7 +91,7 @@ fn new_table_has_nothing_set() {
 #[cfg(target_pointer_width = "64")]
 #[test]
 fn table_is_as_large_as_documented() {
-    assert_eq!(size_of::<Table>(), 16 * COUNT + 24);
+    assert_eq!(size_of::<Table>(), 8 * COUNT + 16);
 }
 
 #[test]

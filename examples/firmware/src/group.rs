@@ -7,7 +7,7 @@
 use clocks::{Duration, Instant};
 use heapless::Vec;
 use quorum::NodeId;
-use raft_core::{Change, Committed, Config, EntryId, GroupId, Raft, Ready, Standing, wire};
+use raft_core::{Change, Committed, Config, EntryId, GroupId, Raft, Ready, Standing};
 
 /// Members of the group.
 pub const NODES: usize = 3;
@@ -184,24 +184,22 @@ impl Group {
         let mut frame = [0; FRAME_BYTES];
         let sender = &mut self.nodes[index];
         let from = sender.identity().node;
-        let Some(transmit) = sender.poll_transmit(self.now, Ready::All) else {
+        let sent = sender.poll_frame(self.now, Ready::All, &mut frame);
+        let Some(sent) = sent.map_err(|_| "a frame was too small")? else {
             return Ok(false);
         };
-        let to = transmit.to;
-        let frame =
-            wire::encode(&transmit.message, &mut frame).map_err(|_| "a frame was too small")?;
+        let (to, frame) = (sent.to, sent.bytes);
         if self.cut_off == Some(from) || self.cut_off == Some(to) {
             return Ok(true);
         }
-        let message = wire::decode(frame).map_err(|_| "a frame was not understood")?;
         let receiver = self
             .nodes
             .iter_mut()
             .find(|node| node.identity().node == to);
         let receiver = receiver.ok_or("a message went to a stranger")?;
         receiver
-            .handle_message(self.now, from, message)
-            .map_err(|_| "a node is faulted")?;
+            .handle_frame(self.now, from, frame)
+            .map_err(|_| "a frame was not understood, or a node is faulted")?;
         Ok(true)
     }
 

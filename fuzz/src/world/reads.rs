@@ -40,8 +40,9 @@ impl World {
         let to = NodeId::new(bytes.below(HOSTS + 1) as u64 + 1);
         let host = &mut self.hosts[place];
         let before = host.raft.clone();
-        if host.raft.transfer(now, to).is_err() {
-            assert!(before == host.raft, "an error changed something");
+        match host.raft.transfer(now, to) {
+            Ok(()) => self.handovers += 1,
+            Err(_) => assert!(before == host.raft, "an error changed something"),
         }
         host.check();
     }
@@ -51,12 +52,13 @@ impl World {
         let is_deceived = self.is_deceived;
         let host = &mut self.hosts[place];
         while let Some(outcome) = host.raft.poll_read() {
-            let known = host.reading.iter();
+            let mut known = host.reading.iter();
             let known = known
                 .position(|known| known.ticket == outcome.ticket())
                 .unwrap_or_else(|| panic!("node {}: {outcome:?} was not under way", host.id));
             let reading = host.reading.remove(known);
             if let ReadOutcome::Ready { index, .. } = outcome {
+                self.answered += 1;
                 let delivered = host.raft.delivered();
                 assert!(index <= delivered, "node {}: {outcome:?}", host.id);
                 assert!(

@@ -38,10 +38,10 @@ impl Node {
             return Ok(piece);
         }
         let sender = Identity::new(from, message.incarnation);
-        match &message.body {
-            Body::Append(append) => self.handle_append(memory, sender, append)?,
-            Body::Ack(ack) => self.handle_ack(memory, sender, ack)?,
-            _ => {}
+        if let Body::Append(append) = &message.body {
+            self.handle_append(memory, sender, append)?;
+        } else if let Body::Ack(ack) = &message.body {
+            self.handle_ack(memory, sender, ack)?;
         }
         Ok(None)
     }

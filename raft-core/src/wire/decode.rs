@@ -81,8 +81,7 @@ pub(crate) struct Head {
     pub(crate) term: Term,
 }
 
-const TAG_APPEND: [u8; 2] = [VERSION << 4 | KIND_APPEND, 0];
-const TAG_ACK: [u8; 2] = [VERSION << 4 | KIND_ACK, 0];
+const TAG_APPEND: [u8; 2] = [(VERSION << 4) | KIND_APPEND, 0];
 
 impl Head {
     #[inline]
@@ -111,7 +110,8 @@ impl Head {
     #[inline]
     pub(crate) fn is_frequent(&self) -> bool {
         let [version_kind, flags] = self.tag;
-        self.tag == TAG_APPEND || (version_kind == TAG_ACK[0] && flags <= FLAG_REJECT | FLAG_CHUNK)
+        let is_ack = version_kind == (VERSION << 4) | KIND_ACK;
+        self.is_append() || (is_ack && flags <= FLAG_REJECT | FLAG_CHUNK)
     }
 
     /// What follows it if it is an append.

@@ -3,7 +3,7 @@
 use quorum::NodeId;
 use raft_core::{Body, ChunkData, EntryId, EntryKind, Hollow, HollowRun, Message};
 
-use super::{Abstract, Configuration, Entry, Id, Role, must};
+use super::{Abstract, Compacted, Configuration, Entry, Id, Role, must};
 
 /// Whether the receiver keeps no payloads.
 fn is_to_witness(state: &Abstract, to: NodeId) -> bool {
@@ -28,12 +28,18 @@ pub(super) fn hollow_entries(hollow: &Hollow<'_>) -> Vec<Entry> {
     entries.collect()
 }
 
-/// Whether the papers allow a node in this state to send this message.
+/// Whether the papers allow a node in this state to send this message. The leader of the papers
+/// has its whole log: `compacted` is what any node has dropped of it.
 ///
 /// # Errors
 ///
 /// The rule that does not, with the section that it comes from.
-pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result<(), String> {
+pub fn check_sent(
+    state: &Abstract,
+    compacted: &Compacted,
+    to: NodeId,
+    message: &Message<'_>,
+) -> Result<(), String> {
     let term = u64::from(message.term.value());
     must(to != state.me.node, || "a node talks to itself".into())?;
     must(message.incarnation == state.me.incarnation, || {
@@ -105,13 +111,16 @@ pub fn check_sent(state: &Abstract, to: NodeId, message: &Message<'_>) -> Result
                 || format!("§3.5: {:?} sends entries to node {to}", state.role),
             )?;
             let prev = Id::from(append.prev);
-            must(state.log.term(prev.index) == Some(prev.term), || {
+            let term = state.log.term(prev.index);
+            let term = term.or_else(|| compacted.term(prev.index));
+            must(term == Some(prev.term), || {
                 format!("§3.5: {prev:?} is not in the leader's log")
             })?;
             let mut end = prev.index;
             for entry in append.entries.iter(append.prev.index.next()) {
                 end = entry.id.index.value();
-                must(state.log.entry(end) == Some(&Entry::of(&entry)), || {
+                let known = state.log.entry(end).or_else(|| compacted.entry(end));
+                must(known == Some(&Entry::of(&entry)), || {
                     format!("§3.5: entry {end} is not that of the leader's log")
                 })?;
             }

@@ -23,6 +23,7 @@
 
 mod abstraction;
 mod commit;
+mod compacted;
 mod configuration;
 mod election;
 mod history;
@@ -36,6 +37,7 @@ use quorum::NodeId;
 use raft_core::{HardState, LogIndex, Message, Snapshot};
 
 pub use abstraction::{Abstract, Durable, Entry, Id, Log, Role};
+pub use compacted::Compacted;
 pub use configuration::Configuration;
 pub use history::History;
 pub use message::check_sent;

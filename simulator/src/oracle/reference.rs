@@ -5,7 +5,9 @@ use raft_core::Message;
 
 use super::words::words;
 use super::{Oracle, Oracles, Violation};
-use crate::model::{Abstract, History, Id, Input, Written, check_restart, check_sent, check_step};
+use crate::model::{
+    Abstract, Compacted, History, Id, Input, Written, check_restart, check_sent, check_step,
+};
 use crate::world::disk::Durable;
 use crate::world::host::{Host, Machine, node};
 use crate::world::swarm::HOSTS_MAX;
@@ -19,6 +21,7 @@ const READ_WHOLE: u64 = 16;
 pub(super) struct Reference {
     states: [Option<Abstract>; HOSTS_MAX],
     history: History,
+    compacted: Compacted,
     steps: u64,
 }
 
@@ -140,6 +143,9 @@ impl Reference {
                 .base_configuration
                 .clone_from(&before.log.base_configuration);
         }
+        if let Input::Compact(_) = input {
+            self.compacted.keep(before, after.log.base.index);
+        }
         check_step(before, input, &after).map_err(|what| words!("host {}: {what}", host + 1))?;
         self.history.note(&after)?;
         self.states[host] = Some(after);
@@ -153,7 +159,8 @@ impl Reference {
             return Ok(());
         };
         self.steps += 1;
-        check_sent(state, to, message).map_err(|what| words!("host {}: {what}", host + 1))?;
+        check_sent(state, &self.compacted, to, message)
+            .map_err(|what| words!("host {}: {what}", host + 1))?;
         self.history.send(state, to, message)
     }
 }

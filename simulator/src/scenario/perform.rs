@@ -270,7 +270,10 @@ impl Teller {
                 world.network.heal();
                 world.announce(0, &step.decision);
             }
-            Decision::Busy(host, peers) => world.network.block_links(host.into(), peers),
+            Decision::Busy(host, peers) => {
+                world.network.block_links(host.into(), peers);
+                world.announce(host.into(), &step.decision);
+            }
             Decision::Free(host) => world.links_free(host.into())?,
             Decision::Lose(_) | Decision::Hold(_) | Decision::Stall(_) | Decision::Flow(_) => {
                 self.arrange(&step.decision)

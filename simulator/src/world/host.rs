@@ -1,5 +1,7 @@
 //! A host: a machine, its disk, its clock, its application.
 
+pub mod archive;
+
 use clocks::{Duration, Instant};
 use quorum::NodeId;
 use raft_core::{Config, GroupId, Identity, LogIndex, Raft, Recovered, error::RestoreError};
@@ -13,6 +15,8 @@ use crate::world::random::{Random, Stream};
 use crate::world::reuse::copies_in_place;
 use crate::world::stats::{Count, Stats};
 use crate::world::swarm::{HOSTS_MAX, Swarm};
+
+use archive::Archive;
 
 /// The machine under test.
 pub type Machine = Raft<Memory, HOSTS_MAX>;
@@ -52,6 +56,8 @@ pub struct Host {
     pub sent_piece: Moment,
     /// When its driver last compacted.
     pub compacted: Moment,
+    /// What its driver keeps of the log, to lend it.
+    pub archive: Archive,
     /// Its own randomness, from which each start is seeded.
     pub random: Random,
     config: Config,
@@ -78,6 +84,7 @@ copies_in_place!(Host {
     needs_room,
     sent_piece,
     compacted,
+    archive,
     random,
     config,
     window_bytes,
@@ -138,6 +145,25 @@ fn config(number: usize, swarm: &Swarm) -> Config {
         Some(drift_ppm) => builder.lease(drift_ppm),
         None => builder,
     };
+    let builder = match swarm.flow.in_flight {
+        Some((messages, frames)) => {
+            let bytes = frames.saturating_mul(swarm.frame_bytes as u32);
+            builder.in_flight(messages, bytes)
+        }
+        None => builder,
+    };
+    let builder = match swarm.flow.uncommitted_bytes_max {
+        Some(bytes) => builder.uncommitted_bytes_max(bytes),
+        None => builder,
+    };
+    let builder = match swarm.flow.hold_percent {
+        Some(percent) => builder.hold_compaction(swarm.part(3000), percent),
+        None => builder,
+    };
+    let builder = match swarm.flow.archive_bytes {
+        0 => builder,
+        _ => builder.lending(),
+    };
     builder
         .build()
         .expect("every option of a swarm is a sound setting")
@@ -163,6 +189,7 @@ impl Host {
             needs_room: false,
             sent_piece: Moment::default(),
             compacted: Moment::default(),
+            archive: Archive::new(swarm.flow.archive_bytes),
             random,
             config: config(number, swarm),
             window_bytes: swarm.window_bytes,
@@ -191,6 +218,7 @@ impl Host {
             needs_room,
             sent_piece,
             compacted,
+            archive,
             random: own_random,
             config: own_config,
             window_bytes,
@@ -198,6 +226,7 @@ impl Host {
             useless,
         } = self;
         disk.reset();
+        archive.reset(swarm.flow.archive_bytes);
         useless.clear();
         let begin = Moment::default();
         (*raft, *identity, *start) = (None, None, 0);
@@ -283,6 +312,7 @@ impl Host {
         self.raft = None;
         self.forget_wake();
         self.disk.reset();
+        self.archive.lose();
         self.start += 1;
         if core::mem::take(&mut self.is_rotten) {
             self.is_frozen = false;
@@ -328,7 +358,7 @@ impl Host {
 
     /// Bytes that a copy of it copies.
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.disk.bytes()
+        size_of::<Self>() + self.disk.bytes() + self.archive.bytes()
     }
 
     /// Whether something of a life is left on the disk to come back with.

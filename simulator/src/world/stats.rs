@@ -52,6 +52,14 @@ counts! {
     PieceStored = "snapshot pieces stored";
     /// A host compacted its log.
     Compaction = "compactions";
+    /// A leader did not compact, because a member would have been outrun.
+    CompactionHeld = "compactions held back";
+    /// A driver lent older entries.
+    Loan = "older entries lent";
+    /// A driver did not have the older entries that a member needs.
+    LoanDeclined = "older entries not there to be lent";
+    /// Too much waited for its commit.
+    ProposalHeld = "proposals refused for what is uncommitted";
     /// A configuration with two majorities came into force.
     Joint = "joint configurations entered";
     /// A configuration was taken back with its entry.

@@ -4,6 +4,7 @@
 //! quiet stretches in which only few things go wrong. So each seed draws which classes of fault it
 //! has at all, and how hard each strikes (swarm testing, `[Groce12]`).
 
+mod flow;
 mod lease_trial;
 
 use core::fmt;
@@ -13,6 +14,8 @@ use clocks::Duration;
 use crate::world::memory::WINDOW_BYTES_MAX;
 use crate::world::random::{Random, Stream};
 use crate::world::witness::draw_witnesses;
+
+pub use flow::Flow;
 
 /// The most hosts of a world, and the most members of a configuration.
 pub const HOSTS_MAX: usize = 7;
@@ -104,6 +107,8 @@ pub struct Swarm {
     pub falls_apart: bool,
     /// Frames damaged on their way.
     pub corruption: u64,
+    /// What may be under way, and what is kept for who lags behind.
+    pub flow: Flow,
     /// Hosts that are let in as witnesses, a bit each: the same in all lives of a host.
     pub witnesses: u64,
     /// Whoever reads asks a host that believes to lead.
@@ -232,6 +237,7 @@ impl Swarm {
             has_frozen_minority: false,
             falls_apart: false,
             corruption: 0,
+            flow: Flow::default(),
             witnesses: 0,
             reads_at_leaders: false,
         }
@@ -301,6 +307,7 @@ impl Swarm {
             has_frozen_minority: random.chance(500),
             falls_apart: random.chance(250),
             corruption: random.pick(&[0, 0, 5, 50]),
+            flow: Flow::default(),
             lease_drift_ppm: None,
             reads_at_leaders: false,
             witnesses: 0,
@@ -313,6 +320,7 @@ impl Swarm {
             swarm.weights.clock_drift = random.pick(&[0, 2, 6]);
         }
         swarm.lease_drift_ppm = swarm.lease_allowed();
+        swarm.flow = Flow::draw(random);
         swarm.witnesses = draw_witnesses(random);
         swarm
     }
@@ -480,6 +488,7 @@ impl fmt::Display for Swarm {
             self.window_bytes,
             self.frame_bytes,
         )?;
+        writeln!(f, "{}", self.flow)?;
         write!(
             f,
             "  faults   every {} clock_rate={}ppm {:?}",

@@ -132,6 +132,9 @@ impl World {
                 }
                 Err(error) => {
                     clients.on_refused(asked);
+                    if matches!(error, ProposeError::Uncommitted { .. }) {
+                        self.stats.add(Count::ProposalHeld);
+                    }
                     self.trace.say(now, number, || format!("refused: {error}"));
                     break;
                 }

@@ -11,7 +11,8 @@ use std::error::Error;
 use clocks::{Duration, Instant};
 use minimal::{FRAME_BYTES_MAX, address, hello, node_at, read_hello, start};
 use quorum::NodeId;
-use raft_core::{Change, Committed, Ready, wire};
+use raft_core::error::FrameError;
+use raft_core::{Change, Committed, Ready};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::{net::UdpSocket, time};
 
@@ -35,9 +36,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 let (now, from) = (Instant::ZERO.saturating_add(elapsed(origin)), node_at(from));
                 if let Some(identity) = read_hello(from, &frame[..len]) {
                     let _ = raft.reconfigure(&[Change::AddVoter(identity)]); // only the leader's succeeds
-                } else if let Ok(message) = wire::decode(&frame[..len]) {
-                    // This example never compacts, so no snapshot ever comes.
-                    let _ = raft.handle_message(now, from, message)?;
+                } else if let Err(FrameError::Faulted(fault)) = raft.handle_frame(now, from, &frame[..len]) {
+                    // What is no frame is ignored. This example never compacts, so no snapshot ever comes.
+                    return Err(fault.into());
                 }
             }
             line = lines.next_line(), if is_typing => match line? {
@@ -59,13 +60,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let ticket = write.into_ticket();
             raft.handle_persisted(now, ticket)?;
         }
-        while let Some(transmit) = raft.poll_transmit(now, Ready::All) {
-            let _ = socket
-                .send_to(
-                    wire::encode(&transmit.message, &mut frame)?,
-                    address(transmit.to),
-                )
-                .await;
+        while let Some(frame) = raft.poll_frame(now, Ready::All, &mut frame)? {
+            let _ = socket.send_to(frame.bytes, address(frame.to)).await;
         }
         while let Some(Committed::Command(entry)) = raft.poll_committed() {
             println!(

@@ -13,7 +13,8 @@ use std::{error::Error, net::UdpSocket, sync::mpsc, thread, time};
 use clocks::{Duration, Instant};
 use minimal::{FRAME_BYTES_MAX, address, hello, node_at, read_hello, start};
 use quorum::NodeId;
-use raft_core::{Change, Committed, Ready, wire};
+use raft_core::error::FrameError;
+use raft_core::{Change, Committed, Ready};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (mut raft, mut journal) = start()?;
@@ -44,9 +45,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             let from = node_at(from);
             if let Some(identity) = read_hello(from, &frame[..len]) {
                 let _ = raft.reconfigure(&[Change::AddVoter(identity)]); // only the leader's succeeds
-            } else if let Ok(message) = wire::decode(&frame[..len]) {
-                // This example never compacts, so no snapshot ever comes.
-                let _ = raft.handle_message(now, from, message)?;
+            } else if let Err(FrameError::Faulted(fault)) =
+                raft.handle_frame(now, from, &frame[..len])
+            {
+                // What is no frame is ignored. This example never compacts, so no snapshot ever comes.
+                return Err(fault.into());
             }
         }
         while let Ok(line) = typed.try_recv() {
@@ -67,11 +70,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             let ticket = write.into_ticket();
             raft.handle_persisted(now, ticket)?;
         }
-        while let Some(transmit) = raft.poll_transmit(now, Ready::All) {
-            let _ = socket.send_to(
-                wire::encode(&transmit.message, &mut frame)?,
-                address(transmit.to),
-            );
+        while let Some(frame) = raft.poll_frame(now, Ready::All, &mut frame)? {
+            let _ = socket.send_to(frame.bytes, address(frame.to));
         }
         while let Some(Committed::Command(entry)) = raft.poll_committed() {
             println!(

@@ -1,19 +1,23 @@
 //! What may be said, and what two messages say of each other.
 
 use super::*;
-use crate::model::{History, check_sent};
+use crate::model::{Compacted, History, check_sent};
 use raft_core::{Chunk, ChunkData, PreVote, Reject, Snapshot};
 
 const TO: NodeId = NodeId::new(2);
 
 #[track_caller]
 fn may(state: &Abstract, body: Body<'_>) {
-    assert_eq!(check_sent(state, TO, &message(state.term, body)), Ok(()));
+    assert_eq!(
+        check_sent(state, &Compacted::default(), TO, &message(state.term, body)),
+        Ok(())
+    );
 }
 
 #[track_caller]
 fn may_not(state: &Abstract, body: Body<'_>, why: &str) {
-    let what = check_sent(state, TO, &message(state.term, body)).expect_err("is refused");
+    let what = check_sent(state, &Compacted::default(), TO, &message(state.term, body))
+        .expect_err("is refused");
     assert!(what.contains(why), "{what}");
 }
 
@@ -23,15 +27,20 @@ fn nobody_speaks_of_a_term_that_is_not_durable() {
     may_not(&state, vote_reply(false), "§3.8");
     let other = message(1, vote_reply(false));
     assert!(
-        check_sent(&follower(), TO, &other).is_err(),
+        check_sent(&follower(), &Compacted::default(), TO, &other).is_err(),
         "of another term"
     );
     let stranger = Message {
         incarnation: Incarnation::new(8),
         ..message(2, vote_reply(false))
     };
-    assert!(check_sent(&follower(), TO, &stranger).is_err());
-    let own = check_sent(&follower(), NodeId::new(1), &message(2, vote_reply(false)));
+    assert!(check_sent(&follower(), &Compacted::default(), TO, &stranger).is_err());
+    let own = check_sent(
+        &follower(),
+        &Compacted::default(),
+        NodeId::new(1),
+        &message(2, vote_reply(false)),
+    );
     assert!(own.is_err());
 }
 
@@ -187,4 +196,24 @@ fn only_what_was_sent_arrives_and_only_what_was_asked_is_granted() {
     assert_eq!(history.send(&asking, one, &request(3)), Ok(()));
     assert_eq!(history.receive(&follower(), TO, &request(3)), Ok(()));
     assert_eq!(history.send(&follower(), TO, &grant), Ok(()));
+}
+
+/// A leader may send what it has compacted: that very log, not another.
+#[test]
+fn compacted_entries_are_sent_as_they_were() {
+    let whole = leader();
+    let mut compacted = Compacted::default();
+    compacted.keep(&whole, 2);
+    let mut short = with_log(whole, &[command(2)]);
+    short.log.base = Id { term: 1, index: 2 };
+    let check = |compacted: &Compacted, prev, terms: &[u64]| {
+        let bytes = encoded(terms);
+        let message = message(2, append(prev, 1, &bytes));
+        check_sent(&short, compacted, TO, &message)
+    };
+    assert_eq!(check(&compacted, id(0, 0), &[1, 1, 2]), Ok(()));
+    assert_eq!(check(&compacted, id(1, 1), &[1]), Ok(()));
+    assert!(check(&compacted, id(1, 1), &[2]).is_err());
+    assert!(check(&compacted, id(1, 2), &[1]).is_err());
+    assert!(check(&Compacted::default(), id(1, 1), &[1]).is_err());
 }

@@ -15,8 +15,10 @@ use quorum::NodeId;
 
 use super::group::{Action, NONE, RaftSpace, State};
 use super::names::NODES_MAX;
+use super::node::View;
 use super::pace::Pace;
 use super::profile::Time;
+use super::sabotage::Sabotage;
 use super::step::{Acting, Input};
 use crate::model;
 use crate::search::space::{Space, Step};
@@ -24,6 +26,9 @@ use crate::search::space::{Space, Step};
 /// What a slow and a fast clock show of a unit of time.
 const SLOW: Duration = Duration::from_millis(800);
 const FAST: Duration = Duration::from_millis(1200);
+
+/// Slower than declared.
+const SLOWER: Duration = Duration::from_millis(600);
 
 /// Settings of nodes with such clocks.
 pub(super) const PACE: Pace = Pace {
@@ -44,7 +49,7 @@ impl RaftSpace {
     /// Gives each clock its rate: in all ways. Says whether that is what has to happen.
     pub(super) fn wind(&mut self, state: &State, steps: &mut Vec<Step<State, Action>>) -> bool {
         let past = self.pasts.get(state.past);
-        if self.nodes.profile.time != Time::Clocks || past.fast.is_some() {
+        if !self.nodes.profile.has_clocks() || past.fast.is_some() {
             return false;
         }
         for fast in 0..1_u8 << self.count {
@@ -65,6 +70,12 @@ impl RaftSpace {
         let Some(fast) = self.pasts.get(state.past).fast else {
             return;
         };
+        let views = state.nodes[..self.count].iter();
+        let mut views = views.map(|id| self.nodes.locals.view(*id));
+        let is_late = |view: &View| self.looks(view) && !view.is_leader;
+        if self.nodes.profile.time == Time::Clocks && views.any(is_late) {
+            return;
+        }
         let mut after = *state;
         for (place, local) in after.nodes.iter_mut().enumerate() {
             if *local == NONE {
@@ -85,6 +96,12 @@ impl RaftSpace {
             let input = Input::Pass(true);
             steps.push(self.whole(Action { place: 0, input }, after));
         }
+    }
+
+    /// Whether a node has a reason to look at the clock. Where nobody asks again, whoever asks for votes
+    /// goes on waiting.
+    pub(super) fn looks(&self, view: &View) -> bool {
+        view.is_due && (self.nodes.profile.asks_again() || !view.is_asking)
     }
 
     /// A step of no single node.
@@ -108,7 +125,12 @@ impl Acting<'_> {
     }
 
     pub(super) fn pass_unit(&mut self, is_fast: bool) {
-        let unit = if is_fast { FAST } else { SLOW };
+        let is_slower = self.nodes.sabotage == Sabotage::ClocksSlower;
+        let unit = match is_fast {
+            true => FAST,
+            false if is_slower => SLOWER,
+            false => SLOW,
+        };
         self.see(self.local.now.saturating_add(unit));
     }
 

@@ -103,11 +103,13 @@ impl Acting<'_> {
             if let Some(law) = judge::release(&message, place, to, disk) {
                 self.broken = self.broken.or(Some(law));
             }
-            if let Body::Append(append) = &message.body
-                && append.round.value() > u64::from(nodes.profile.rounds)
-            {
-                self.is_beyond = true;
-            }
+            let round = match &message.body {
+                Body::Append(append) => append.round.value(),
+                Body::Chunk(chunk) => chunk.round.value(),
+                _ => 0,
+            };
+            self.is_beyond |= round > u64::from(nodes.profile.rounds);
+            let message = nodes.sabotage.tamper(shorten(message, &nodes.profile));
             if let Body::Vote(Vote {
                 is_transfer: true, ..
             }) = message.body
@@ -115,20 +117,8 @@ impl Acting<'_> {
             {
                 self.broken = self.broken.or(Some("transfer"));
             }
-            let message = nodes.sabotage.tamper(shorten(message, &nodes.profile));
             let mut bytes = [0; 1100];
-            let len = match message.body {
-                Body::Chunk(chunk) => {
-                    let wanted = match chunk.data {
-                        ChunkData::Wanted(len) => len as usize,
-                        ChunkData::Received(data) => data.len(),
-                        ChunkData::Hollow => 0,
-                    };
-                    // One byte is a piece.
-                    wire::encode_chunk(&message, &[7][..wanted.min(1)], &mut bytes)
-                }
-                _ => wire::encode(&message, &mut bytes),
-            };
+            let len = wire::encode(&in_pieces(message), &mut bytes);
             let Ok(len) = len.map(<[u8]>::len) else {
                 self.broken = self.broken.or(Some("wire"));
                 continue;
@@ -171,6 +161,20 @@ impl Acting<'_> {
                 self.break_law("invariants");
             }
         }
+    }
+}
+
+/// A piece of a snapshot with its bytes: one in each.
+fn in_pieces(message: Message<'_>) -> Message<'_> {
+    let Body::Chunk(mut chunk) = message.body else {
+        return message;
+    };
+    if let ChunkData::Wanted(len) = chunk.data {
+        chunk.data = ChunkData::Received(&[7][..(len as usize).min(1)]);
+    }
+    Message {
+        body: Body::Chunk(chunk),
+        ..message
     }
 }
 

@@ -6,7 +6,7 @@ use super::names::{NODES_MAX, renamings};
 use super::node::{Locals, standing_of, weigh};
 use super::pace::Pace;
 use super::prefix::Prefixes;
-use super::profile::{Menu, Profile, Time};
+use super::profile::{Menu, Profile};
 use super::sabotage::Sabotage;
 use super::shape::Beginning;
 use super::step::{Input, Nodes};
@@ -97,7 +97,7 @@ impl RaftSpace {
         let nodes = Nodes::new(
             profile,
             sabotage,
-            Locals::new(&renamings, seed, profile.time == Time::Clocks),
+            Locals::new(&renamings, seed, profile.has_clocks()),
             Disks::new(&renamings, seed, pace),
             Frames::new(&renamings, seed),
             Prefixes::new(&renamings, seed, formed.term),

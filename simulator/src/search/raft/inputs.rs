@@ -2,7 +2,6 @@
 
 use super::ghost::Counter;
 use super::group::{RaftSpace, State};
-use super::profile::Time;
 use super::step::Input;
 
 impl RaftSpace {
@@ -26,8 +25,8 @@ impl RaftSpace {
     fn times(&self, state: &State, place: usize, inputs: &mut Vec<(Input, Option<Counter>)>) {
         let profile = &self.nodes.profile;
         let view = self.nodes.locals.view(state.nodes[place]);
-        if profile.time == Time::Clocks {
-            return inputs.extend(view.is_due.then_some((Input::Look, None)));
+        if profile.has_clocks() {
+            return inputs.extend(self.looks(view).then_some((Input::Look, None)));
         }
         inputs.push((Input::Wait, None));
         // Who waits for a read asks again when it is not impatient.

@@ -41,7 +41,7 @@ impl Pace {
                 ..usual
             },
             Time::Abstract => usual,
-            Time::Clocks => clockwork::PACE,
+            Time::Clocks | Time::LateClocks => clockwork::PACE,
         }
     }
 

@@ -46,7 +46,11 @@ impl Prefixes {
         let id = *self.known.entry((before, one, other)).or_insert(next);
         if id == next {
             let term = entry.id.term.value();
-            let sum = fold(u64::from(self.sums[before as usize]), u64::from(term)) as u32;
+            let mut sum = fold(u64::from(self.sums[before as usize]), u64::from(term));
+            if self.renamings.len() == 1 {
+                sum = fold(sum, one);
+            }
+            let sum = sum as u32;
             self.of_sum.insert(sum, id);
             self.sums.push(sum);
             self.terms.push(term);
@@ -65,7 +69,9 @@ impl Prefixes {
         self.terms[prefix as usize]
     }
 
-    /// A checksum that tells prefixes apart and does not depend on names.
+    /// A checksum of a prefix. Where groups that are renamings of each other count once it must not
+    /// depend on names, and tells prefixes apart by their terms alone: that is enough as long as a
+    /// leader has no choice between entries.
     pub(super) fn sum(&self, prefix: u32) -> u32 {
         self.sums[prefix as usize]
     }

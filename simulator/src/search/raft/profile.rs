@@ -28,8 +28,11 @@ pub enum Menu {
 pub enum Time {
     /// For each node alone, to its next deadline or past all: nothing is said of how long.
     Abstract,
-    /// On clocks that run step by step, a fifth too slow or too fast, with leases.
+    /// On clocks that run step by step, a fifth too slow or too fast, with leases. Whoever has a
+    /// deadline and does not lead looks at the clock then.
     Clocks,
+    /// The same, but anybody may look late.
+    LateClocks,
 }
 
 /// A world to explore. Terms and entries are counted from the beginning, where a formed group
@@ -194,7 +197,7 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
         Profile {
             name: "reads",
             purpose: "a read is answered as of a commit at least as late as any before it",
-            terms: pick(1, 2),
+            terms: 2,
             reads: pick(1, 2) as u8,
             rounds: 2,
             frames: 2,
@@ -204,23 +207,66 @@ pub fn profiles(scale: u8) -> Vec<Profile> {
             ..BASE
         },
         Profile {
+            name: "earlier-lives",
+            purpose: "answers to what a node asked before it crashed",
+            terms: 1,
+            proposals: 1,
+            reads: 2,
+            crashes: 1,
+            rounds: 2,
+            frames: pick(1, 2) as usize,
+            heartbeats: false,
+            swift_elections: true,
+            impatient: true,
+            ..BASE
+        },
+        Profile {
             name: "transfer",
             purpose: "a successor that is level is told to stand, and nobody else is",
             terms: 2,
             transfers: 1,
             proposals: 1,
-            frames: pick(1, 2) as usize,
+            frames: 1,
             swift_elections: true,
+            impatient: !is_large,
             ..BASE
         },
         Profile {
             name: "membership",
             purpose: "learners, newcomers and leavers, one change after the other",
             joiners: 1,
-            terms: pick(1, 2),
+            terms: 2,
             changes: 2,
+            proposals: pick(0, 1) as u8,
             menu: Menu::Each,
             frames: 1,
+            swift_elections: true,
+            impatient: true,
+            ..BASE
+        },
+        Profile {
+            name: "compacted-changes",
+            purpose: "snapshots that stand for configurations, one change of the membership",
+            joiners: 1,
+            terms: pick(1, 2),
+            changes: 1,
+            compactions: 1,
+            menu: Menu::Each,
+            frames: 1,
+            swift_elections: true,
+            impatient: true,
+            is_symmetric: false,
+            ..BASE
+        },
+        Profile {
+            name: "pieces",
+            purpose: "snapshots in two pieces, and a later one under way with an earlier",
+            terms: 1,
+            proposals: pick(0, 1) as u8,
+            compactions: pick(1, 2) as u8,
+            pieces: 2,
+            rounds: 2,
+            frames: pick(1, 2) as usize,
             swift_elections: true,
             impatient: true,
             ..BASE
@@ -282,6 +328,11 @@ impl Profile {
         self.reduction != Reduction::None
     }
 
+    /// Whether clocks run step by step.
+    pub(super) fn has_clocks(&self) -> bool {
+        matches!(self.time, Time::Clocks | Time::LateClocks)
+    }
+
     /// Whether a leader makes contact again, and who asks for votes asks again.
     pub(super) fn asks_again(&self) -> bool {
         self.rounds > 1 && self.heartbeats
@@ -306,6 +357,10 @@ impl Profile {
             "reads" => self.reads = value,
             "transfers" => self.transfers = value,
             "campaigns" => self.campaigns = value,
+            "time" => {
+                let all = [Time::Abstract, Time::Clocks, Time::LateClocks];
+                self.time = *all.get(usize::from(value))?;
+            }
             "reduced" => {
                 let all = [Reduction::None, Reduction::Sound, Reduction::Rash];
                 self.reduction = *all.get(usize::from(value))?;
@@ -341,8 +396,10 @@ impl Profile {
                 words.push_str(&format!(", {what} {count}"));
             }
         }
-        if self.time == Time::Clocks {
-            words.push_str(", clocks 20 % slow or fast");
+        match self.time {
+            Time::Abstract => {}
+            Time::Clocks => words.push_str(", clocks 20 % slow or fast"),
+            Time::LateClocks => words.push_str(", clocks 20 % slow or fast, looked at late"),
         }
         if self.menu == Menu::Each {
             words.push_str(", one change at a time");

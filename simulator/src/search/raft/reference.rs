@@ -10,7 +10,9 @@ use raft_core::Message;
 use super::disks::Disk;
 use super::node::Machine;
 use super::step::Acting;
-use crate::model::{Abstract, Id, Input, Written, check_restart, check_sent, check_step};
+use crate::model::{
+    Abstract, Compacted, Id, Input, Written, check_restart, check_sent, check_step,
+};
 
 /// The law that the model stands for.
 pub(super) const LAW: &str = "reference";
@@ -37,7 +39,7 @@ impl Reference {
 
     /// A message leaves the machine.
     pub(super) fn sends(&mut self, to: NodeId, message: &Message<'_>) {
-        let found = check_sent(&self.state, to, message);
+        let found = check_sent(&self.state, &Compacted::default(), to, message);
         self.note(found);
     }
 

@@ -1,6 +1,6 @@
 //! Rules broken on purpose, outside of the protocol code, to see that the search notices.
 
-use raft_core::{Ack, Body, Message, PreVoteReply, VoteReply};
+use raft_core::{Ack, Body, Message, PreVoteReply, ReadReply, VoteReply};
 
 /// A seeded fault of the harness.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -22,13 +22,19 @@ pub enum Sabotage {
     PreVotesRefused,
     /// Pre-votes are always granted: whoever is lonely disturbs the others.
     PreVotesGranted,
+    /// A leader answers a question for an index to read at with the one before.
+    ReadsStale,
+    /// Slow clocks are twice as slow as was declared.
+    ClocksSlower,
+    /// Requests for votes say that the leader wants them.
+    SuccessorsUnnamed,
     /// Whoever is refused a pre-vote stands for election at once: unsafe for nobody, and wrong.
     RefusalsStir,
 }
 
 impl Sabotage {
     /// All of them, by name.
-    pub const ALL: [(&'static str, Sabotage); 9] = [
+    pub const ALL: [(&'static str, Sabotage); 12] = [
         ("none", Sabotage::None),
         ("refusals-granted", Sabotage::RefusalsGranted),
         ("votes-forgotten", Sabotage::VotesForgotten),
@@ -38,6 +44,9 @@ impl Sabotage {
         ("pre-votes-refused", Sabotage::PreVotesRefused),
         ("pre-votes-granted", Sabotage::PreVotesGranted),
         ("refusals-stir", Sabotage::RefusalsStir),
+        ("reads-stale", Sabotage::ReadsStale),
+        ("clocks-slower", Sabotage::ClocksSlower),
+        ("successors-unnamed", Sabotage::SuccessorsUnnamed),
     ];
 
     /// Whether a message that came in makes its receiver campaign.
@@ -70,6 +79,14 @@ impl Sabotage {
             }),
             (Sabotage::RequestsRaised, Body::Vote(mut vote)) => {
                 vote.last.term = message.term;
+                Body::Vote(vote)
+            }
+            (Sabotage::ReadsStale, Body::ReadReply(reply)) => Body::ReadReply(ReadReply {
+                index: reply.index.previous(),
+                ..reply
+            }),
+            (Sabotage::SuccessorsUnnamed, Body::Vote(mut vote)) => {
+                vote.is_transfer = true;
                 Body::Vote(vote)
             }
             (_, body) => body,

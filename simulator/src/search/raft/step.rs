@@ -14,7 +14,7 @@ use super::names::name;
 use super::node::{Local, Locals};
 use super::pace::Pace;
 use super::prefix::Prefixes;
-use super::profile::{Profile, Time};
+use super::profile::Profile;
 use super::reading::Ended;
 use super::reference::{LAW, Reference};
 use super::sabotage::Sabotage;
@@ -186,7 +186,7 @@ impl Nodes {
         if acting.nodes.profile.impatient {
             acting.calm();
         }
-        if acting.nodes.profile.time == Time::Clocks {
+        if acting.nodes.profile.has_clocks() {
             // The leader of the past is forgotten, and whoever likes may stand.
             acting.see(Instant::ZERO.saturating_add(acting.nodes.pace.long));
         }

@@ -199,6 +199,31 @@ fn slow_disks_are_reduced_soundly() {
 }
 
 #[test]
+fn reads_are_reduced_soundly() {
+    let counts = check(small("reads", &[("terms", 1), ("frames", 1)]));
+    assert!(counts.0 > counts.1, "{counts:?}");
+}
+
+#[test]
+fn answers_to_earlier_lives_are_reduced_soundly() {
+    let bounds = [("frames", 1), ("proposals", 0), ("reads", 1)];
+    let counts = check(small("earlier-lives", &bounds));
+    assert!(counts.0 > counts.1, "{counts:?}");
+}
+
+#[test]
+fn orders_to_stand_are_reduced_soundly() {
+    let counts = check(small("transfer", &[("proposals", 0)]));
+    assert!(counts.0 > counts.1, "{counts:?}");
+}
+
+#[test]
+fn clocks_are_reduced_soundly() {
+    let counts = check(small("leases", &[("members", 2), ("terms", 1)]));
+    assert!(counts.0 > counts.1, "{counts:?}");
+}
+
+#[test]
 fn renamed_groups_go_on_alike() {
     let mut profile = small("elections", &[("crashes", 0)]);
     profile.reduction = Reduction::None;
