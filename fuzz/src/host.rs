@@ -409,7 +409,9 @@ impl Rules {
             | Body::Chunk(_)
             | Body::ReadRequest(_)
             | Body::ReadReply(_)
-            | Body::TimeoutNow => {}
+            | Body::TimeoutNow
+            | Body::Quiet(_)
+            | Body::QuietReply(_) => {}
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use raft_core::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, EntryId, Incarnation, LogIndex,
-    Message, PreVote, PreVoteReply, ReadReply, ReadRequest, Reject, Round, Snapshot, Term, Vote,
-    VoteReply,
+    Message, PreVote, PreVoteReply, Quiet, QuietReply, ReadReply, ReadRequest, Reject, Round,
+    Snapshot, Term, Vote, VoteReply,
 };
 
 use crate::bytes::Bytes;
@@ -41,7 +41,7 @@ pub(crate) fn invent<'p>(
     };
     let message_term = term(bytes, raft.term());
     let round = |bytes: &mut Bytes<'_>| Round::new(bytes.number(1));
-    let body = match bytes.below(13) {
+    let body = match bytes.below(15) {
         0 => Body::PreVote(PreVote {
             last: id(bytes),
             attempt: bytes.number(1) as u32,
@@ -67,6 +67,14 @@ pub(crate) fn invent<'p>(
             index: near(bytes),
         }),
         12 => Body::TimeoutNow,
+        13 => Body::Quiet(Quiet {
+            commit: near(bytes),
+            round: round(bytes),
+        }),
+        14 => Body::QuietReply(QuietReply {
+            round: round(bytes),
+            is_quiet: bytes.one_in(2),
+        }),
         4 | 5 => {
             let (verified, round) = (near(bytes), round(bytes));
             let flags = bytes.u8();

@@ -28,7 +28,7 @@ pub fn wire_decode(data: &[u8]) {
             after[32..36].fill(0);
             entries(append.entries);
         }
-        Body::Ack(_) | Body::Chunk(_) => {}
+        Body::Ack(_) | Body::Chunk(_) | Body::Quiet(_) | Body::QuietReply(_) => {}
         // The specification says that these two bytes are not looked at.
         Body::PreVote(_)
         | Body::PreVoteReply(_)

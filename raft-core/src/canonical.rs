@@ -368,8 +368,18 @@ impl Form<'_> {
                 self.index(reply.index);
             }
             Body::TimeoutNow => self.put(10),
-            Body::Hollow(hollow) => {
+            Body::Quiet(quiet) => {
                 self.put(11);
+                self.index(quiet.commit);
+                self.round(quiet.round);
+            }
+            Body::QuietReply(reply) => {
+                self.put(12);
+                self.round(reply.round);
+                self.flag(reply.is_quiet);
+            }
+            Body::Hollow(hollow) => {
+                self.put(13);
                 self.entry_id(hollow.prev);
                 self.index(hollow.commit);
                 self.round(hollow.round);

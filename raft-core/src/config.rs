@@ -5,6 +5,7 @@
 //! here: it is drawn from the founder's `Config` and travels in the replicated configuration.
 
 use core::fmt;
+use core::num::NonZeroU8;
 
 use clocks::Duration;
 use quorum::NodeId;
@@ -29,7 +30,13 @@ pub struct Config {
     pub(crate) lends: bool,
     pub(crate) hold_longest: Duration,
     pub(crate) hold_percent: u8,
+    /// In heartbeats.
+    pub(crate) quiet_after: Option<NonZeroU8>,
+    pub(crate) priority: u8,
 }
+
+/// The highest priority in elections, and the usual one.
+pub const PRIORITY_MAX: u8 = 3;
 
 impl Config {
     /// Starts from defaults that suit servers on one network: elections after 500 to 1,000 ms,
@@ -53,8 +60,21 @@ impl Config {
                 lends: false,
                 hold_longest: Duration::ZERO,
                 hold_percent: 0,
+                quiet_after: None,
+                priority: PRIORITY_MAX,
             },
+            quiet_after: None,
         }
+    }
+
+    /// By how much its election timeouts are longer than those of the highest priority: each step
+    /// has a range of its own.
+    pub(crate) fn lag(&self) -> Duration {
+        let steps = PRIORITY_MAX.saturating_sub(self.priority);
+        let range = self
+            .election_timeout_max
+            .saturating_sub(self.election_timeout_min);
+        range.saturating_mul(u64::from(steps))
     }
 
     /// The node's name.
@@ -73,6 +93,7 @@ impl Config {
 #[must_use]
 pub struct ConfigBuilder {
     config: Config,
+    quiet_after: Option<Duration>,
 }
 
 impl ConfigBuilder {
@@ -177,12 +198,42 @@ impl ConfigBuilder {
         self
     }
 
+    /// Lets a group that has been idle for so long stop its heartbeats by agreement: at least the
+    /// longest election timeout, at most 255 heartbeats, and rounded up to whole ones. While it is quiet nobody has a timer
+    /// ([`poll_timeout`](crate::Raft::poll_timeout) is `None`), and nobody notices if the leader
+    /// dies: whoever uses the group calls [`wake`](crate::Raft::wake) when it gets no answer.
+    /// Proposals, reads, transfers and changes of the membership wake the group by themselves.
+    ///
+    /// Every member decides for itself whether it may be quiet, its leader when. A member without
+    /// this setting keeps its group awake, as long as the leader hears it. Without this call a node is
+    /// never quiet.
+    pub const fn quiet_after(mut self, idle: Duration) -> Self {
+        self.quiet_after = Some(idle);
+        self
+    }
+
+    /// How much this node is preferred as leader: from 0 to [`PRIORITY_MAX`], which is what a node
+    /// has without this call. For each step below that its election timeout is longer by the whole
+    /// range of [`election_timeout`](ConfigBuilder::election_timeout), so at most
+    /// `min + 4 * (max - min)`.
+    ///
+    /// Of members that heard the last leader at the same time, those of the highest priority among
+    /// the living campaign first, and win if their logs allow it. More is not promised: a member
+    /// with a shorter log, or one that is cut off, does not lead for its priority, a node of
+    /// priority 0 leads if no other can, and no leader gives way to a higher priority by itself: the
+    /// application may [`transfer`](crate::Raft::transfer). Safety, leases and the time after which
+    /// a leader without a quorum gives way do not depend on it.
+    pub const fn priority(mut self, priority: u8) -> Self {
+        self.config.priority = priority;
+        self
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
     ///
     /// Each [`ConfigError`] names the setting and the rule it breaks; it is the caller's mistake.
-    pub fn build(self) -> Result<Config, ConfigError> {
+    pub fn build(mut self) -> Result<Config, ConfigError> {
         let c = &self.config;
         if c.heartbeat_interval == Duration::ZERO {
             return Err(ConfigError::HeartbeatIntervalZero);
@@ -212,6 +263,15 @@ impl ConfigBuilder {
         if c.lease_drift_ppm.is_some_and(|drift| drift >= 1_000_000) {
             return Err(ConfigError::DriftTooLarge);
         }
+        if self
+            .quiet_after
+            .is_some_and(|idle| idle < c.election_timeout_max)
+        {
+            return Err(ConfigError::QuietTooSoon);
+        }
+        if c.priority > PRIORITY_MAX {
+            return Err(ConfigError::PriorityTooHigh);
+        }
         let needed = u32::try_from(c.frame_bytes_max).unwrap_or(u32::MAX);
         if c.in_flight.messages == 0 || c.in_flight.bytes < needed {
             return Err(ConfigError::InFlightTooSmall { needed });
@@ -219,8 +279,18 @@ impl ConfigBuilder {
         if c.hold_percent > 100 {
             return Err(ConfigError::HoldPercentTooLarge);
         }
+        if let Some(idle) = self.quiet_after {
+            let beats = heartbeats(idle, self.config.heartbeat_interval);
+            self.config.quiet_after = Some(beats.ok_or(ConfigError::QuietTooLate)?);
+        }
         Ok(self.config)
     }
+}
+
+/// How many intervals pass in `time`, the last of them whole: from 1 to 255.
+fn heartbeats(time: Duration, interval: Duration) -> Option<NonZeroU8> {
+    let beats = time.as_micros().div_ceil(interval.as_micros().max(1));
+    NonZeroU8::new(u8::try_from(beats).ok()?)
 }
 
 /// Why settings were refused.
@@ -253,6 +323,13 @@ pub enum ConfigError {
     },
     /// Compaction is to be held until more than the whole window is used.
     HoldPercentTooLarge,
+    /// The idle time before a group goes quiet is below the longest election timeout: it would
+    /// sleep before it knows who is there.
+    QuietTooSoon,
+    /// The idle time before a group goes quiet is longer than 255 heartbeats.
+    QuietTooLate,
+    /// The priority is above [`PRIORITY_MAX`].
+    PriorityTooHigh,
 }
 
 impl fmt::Display for ConfigError {
@@ -272,6 +349,15 @@ impl fmt::Display for ConfigError {
             }
             ConfigError::DriftTooLarge => {
                 f.write_str("the drift for leases must be below 1,000,000 millionths")
+            }
+            ConfigError::QuietTooSoon => {
+                f.write_str("a group may go quiet after the longest election timeout, not before")
+            }
+            ConfigError::QuietTooLate => {
+                f.write_str("a group goes quiet after at most 255 heartbeats")
+            }
+            ConfigError::PriorityTooHigh => {
+                write!(f, "the priority must be at most {PRIORITY_MAX}")
             }
             ConfigError::HoldPercentTooLarge => {
                 f.write_str("a window is never used to more than 100 percent")

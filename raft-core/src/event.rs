@@ -70,6 +70,11 @@ pub enum Event {
         /// Who was to lead.
         to: NodeId,
     },
+    /// The node went quiet by agreement, or woke: see [`quiet_after`](crate::ConfigBuilder::quiet_after).
+    QuietChanged {
+        /// Whether it is quiet now.
+        is_quiet: bool,
+    },
     /// The node has stopped for good.
     Faulted(Fault),
 }
@@ -105,7 +110,7 @@ pub enum DropReason {
     IsNoWitness,
 }
 
-const KINDS: usize = 13;
+const KINDS: usize = 14;
 
 /// Which event waits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -122,6 +127,7 @@ enum Kind {
     PersistFailed,
     SnapshotFrameTooSmall,
     TransferFailed,
+    QuietChanged,
     Faulted,
 }
 
@@ -141,6 +147,7 @@ pub(crate) struct Events {
     dropped: Option<(NodeId, DropReason)>,
     dropped_count: u32,
     transfer_to: Option<NodeId>,
+    is_quiet: bool,
     fault: Option<Fault>,
 }
 
@@ -190,6 +197,10 @@ impl Events {
             Event::TransferFailed { to } => {
                 self.transfer_to = Some(to);
                 Kind::TransferFailed
+            }
+            Event::QuietChanged { is_quiet } => {
+                self.is_quiet = is_quiet;
+                Kind::QuietChanged
             }
             Event::Faulted(fault) => {
                 self.fault = Some(fault);
@@ -244,6 +255,9 @@ impl Events {
             Kind::TransferFailed => Some(Event::TransferFailed {
                 to: self.transfer_to.take()?,
             }),
+            Kind::QuietChanged => Some(Event::QuietChanged {
+                is_quiet: take(&mut self.is_quiet),
+            }),
             Kind::Faulted => self.fault.take().map(Event::Faulted),
         }
     }
@@ -282,6 +296,7 @@ mod tests {
         Event::PersistFailed,
         Event::SnapshotFrameTooSmall,
         Event::TransferFailed { to: NodeId::new(8) },
+        Event::QuietChanged { is_quiet: true },
     ];
 
     #[test]

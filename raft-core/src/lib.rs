@@ -26,7 +26,7 @@ mod types;
 mod window;
 pub mod wire;
 
-pub use config::{Config, ConfigBuilder};
+pub use config::{Config, ConfigBuilder, PRIORITY_MAX};
 pub use configuration::{Change, Seat, Standing};
 pub use durable::{HardState, RECORD_HEADER_BYTES_MAX, Snapshot, Ticket, Write};
 pub use entry::{ENTRY_HEADER_BYTES, Entries, Entry, EntryIter, EntryKind, PAYLOAD_BYTES_MAX};
@@ -36,8 +36,8 @@ pub use flight::InFlight;
 pub use hollow::{HollowEntries, HollowIter, HollowRun};
 pub use lend::Fetch;
 pub use message::{
-    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Hollow, Message, PreVote, PreVoteReply,
-    ReadReply, ReadRequest, Reject, Transmit, Vote, VoteReply,
+    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Hollow, Message, PreVote, PreVoteReply, Quiet,
+    QuietReply, ReadReply, ReadRequest, Reject, Transmit, Vote, VoteReply,
 };
 pub use node::RoleName as Role;
 pub use node::outlet::{Outgoing, Wanted};

@@ -46,6 +46,10 @@ pub enum Body<'a> {
     Hollow(Hollow<'a>),
     /// Stand for election at once: the leader hands over its office, `[Ongaro14 §3.10]`.
     TimeoutNow,
+    /// Let us be silent: nothing is to be done, and you have everything.
+    Quiet(Quiet),
+    /// The answer to that; also what a node says that is awake while others may not be.
+    QuietReply(QuietReply),
 }
 
 /// Asks whether a campaign would succeed, without changing anything.
@@ -208,6 +212,28 @@ pub struct ReadReply {
     pub number: u64,
     /// A state that contains this entry's effect is recent enough.
     pub index: LogIndex,
+}
+
+/// Asks a follower to agree that the group is quiet until somebody wakes it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Quiet {
+    /// What is committed, and all that there is.
+    pub commit: LogIndex,
+    /// Names the attempt: a round of the leader, which no append has before the group wakes.
+    pub round: Round,
+}
+
+/// Answers a [`Quiet`]. Promises nothing and acknowledges no round.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct QuietReply {
+    /// The attempt; zero from a node that has not been asked.
+    pub round: Round,
+    /// Whether the sender is quiet now; otherwise it wants the leader to be awake too.
+    pub is_quiet: bool,
 }
 
 /// A message and where it goes.

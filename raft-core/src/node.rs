@@ -2,7 +2,7 @@
 //!
 //! - by phase of a call: [`handle`], [`timeout`], [`poll`], [`command`], [`restore`];
 //! - by concern: [`election`], [`flow`], [`follow`], [`hold`], [`lead`], [`lend`],
-//!   [`membership`], [`read`], [`snapshot`], [`transfer`], [`witness`].
+//!   [`membership`], [`quiet`], [`read`], [`snapshot`], [`transfer`], [`witness`].
 //!
 //! The member table is the last field and may be of any capacity behind a reference, so one
 //! instance of the code serves groups of every size.
@@ -20,6 +20,7 @@ mod lend;
 mod membership;
 pub(crate) mod outlet;
 pub(crate) mod poll;
+mod quiet;
 mod read;
 pub(crate) mod restore;
 mod rounds;
@@ -96,6 +97,8 @@ pub(crate) struct Owed {
     pub(crate) repeat: bool,
     /// The room that the leader was told of.
     pub(crate) room_sent: u32,
+    /// The latest round in which the leader asked for silence.
+    pub(crate) quiet_round: Round,
 }
 
 /// What belongs to a term of office.
@@ -117,6 +120,12 @@ pub(crate) struct Office {
     pub(crate) has_sent_timeout_now: bool,
     /// When the first piece of the snapshot before the window was sent, see [`hold`].
     pub(crate) sending_since: Option<Instant>,
+    /// What had happened at the latest heartbeat, see [`Node::activity`].
+    pub(crate) seen: u32,
+    /// So many heartbeats in a row nothing has happened.
+    pub(crate) idle_beats: u8,
+    /// The latest round asks whether the group may be quiet.
+    pub(crate) is_asking: bool,
 }
 
 impl Office {
@@ -130,6 +139,9 @@ impl Office {
             transfer: None,
             has_sent_timeout_now: false,
             sending_since: None,
+            seen: 0,
+            idle_beats: 0,
+            is_asking: false,
         };
         office.open_round(now);
         office
@@ -246,6 +258,8 @@ pub(crate) struct Node<S: ?Sized = Slots> {
     pub(crate) dirty_since: Option<Instant>,
     /// That time is the last one seen when a command came, which is not told the time.
     pub(crate) is_dirty_untimed: bool,
+    /// Silent by agreement: no timer runs.
+    pub(crate) is_quiet: bool,
     /// The write in progress takes too long.
     pub(crate) is_stalled: bool,
     pub(crate) current: Current,
@@ -338,13 +352,15 @@ impl Node {
         }
     }
 
-    /// The clock on the medium starts now for what a command left to write.
+    /// The clock on the medium starts now for what a command left to write, and so does the office
+    /// of a leader that it woke.
     #[inline(never)]
     fn time_dirty(&mut self) {
         self.is_dirty_untimed = false;
         if let Some(since) = &mut self.dirty_since {
             *since = self.now;
         }
+        self.stir_timed();
     }
 
     #[inline(never)]
@@ -360,6 +376,7 @@ impl Node {
     /// here, never what a peer sent.
     pub(crate) fn fail(&mut self, fault: Fault) -> Fault {
         let fault = *self.fault.get_or_insert(fault);
+        self.mark_awake();
         self.events.push(Event::Faulted(fault));
         for timer in [
             Timer::Election,

@@ -42,8 +42,9 @@ pub use questions::Status;
 ///   [`handle_persist_failed`](Raft::handle_persist_failed),
 ///   [`handle_stored`](Raft::handle_stored), [`handle_unreachable`](Raft::handle_unreachable).
 /// - *The application wants*: [`propose`](Raft::propose), [`reconfigure`](Raft::reconfigure),
-///   [`compact`](Raft::compact), [`campaign`](Raft::campaign), [`read`](Raft::read),
-///   [`transfer`](Raft::transfer), [`lend`](Raft::lend), [`decline`](Raft::decline).
+///   [`compact`](Raft::compact), [`campaign`](Raft::campaign), [`wake`](Raft::wake),
+///   [`read`](Raft::read), [`transfer`](Raft::transfer), [`lend`](Raft::lend),
+///   [`decline`](Raft::decline).
 /// - *The machine wants, once* (drive with `while let`): [`poll_transmit`](Raft::poll_transmit) or
 ///   [`poll_frame`](Raft::poll_frame),
 ///   [`poll_committed`](Raft::poll_committed), [`poll_read`](Raft::poll_read),
@@ -288,6 +289,19 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     /// stickiness period after hearing from a leader it is a no-op.
     pub fn campaign(&mut self, now: Instant) -> Result<(), CampaignError> {
         self.parts().0.campaign(now)
+    }
+
+    /// Wakes a group that may be quiet, from any member: after a long silence, when it gives no
+    /// answer, or when this node was away. A leader makes contact with everyone; whoever follows
+    /// tells the leader, and campaigns if nothing comes of it within its election timeout. A
+    /// learner tells everyone who votes; call again if that frame may be lost.
+    ///
+    /// # Errors
+    ///
+    /// [`HandleError::Faulted`] only. Where nobody is quiet it costs a message and changes nothing.
+    pub fn wake(&mut self, now: Instant) -> Result<(), HandleError> {
+        let node = self.parts().0;
+        node.wake(now).map_err(|fault| node.fail(fault).into())
     }
 
     /// Begins a read that sees everything acknowledged before this call (it is linearizable),

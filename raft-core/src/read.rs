@@ -322,6 +322,11 @@ impl Reads {
         Some(outcome)
     }
 
+    /// How many tickets were given.
+    pub(crate) const fn issued(&self) -> u64 {
+        self.next
+    }
+
     /// How many tickets have no outcome yet, or one that was not fetched.
     pub(crate) fn count(&self) -> u64 {
         let counts = self.batches.iter().map(|batch| u64::from(batch.count));

@@ -14,11 +14,34 @@ pub(crate) struct Replies {
     pub(crate) vote: bool,
     /// The verdict on a pre-vote: attempt and whether granted.
     pub(crate) pre_vote: Option<(u32, bool)>,
+    /// A word about silence: to members only.
+    pub(crate) quiet: Option<QuietWord>,
+}
+
+/// What is to be said about silence.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum QuietWord {
+    /// By a leader: let us be silent.
+    Ask,
+    /// To the leader: so we are.
+    Agree,
+    /// By whoever follows: I am awake.
+    Awake,
+    /// Nothing any more: it has agreed to the attempt under way.
+    Agreed,
 }
 
 impl Replies {
     pub(crate) const fn is_owed(&self) -> bool {
         self.vote || self.pre_vote.is_some()
+    }
+
+    /// Whether something is to be said about silence.
+    pub(crate) const fn has_quiet_word(&self) -> bool {
+        matches!(
+            self.quiet,
+            Some(QuietWord::Ask | QuietWord::Agree | QuietWord::Awake)
+        )
     }
 }
 

@@ -173,6 +173,7 @@ impl StatusReader<'_> {
 
 const ROLE_MASK: u32 = 3;
 const HAS_LEADER: u32 = 4;
+const IS_QUIET: u32 = 8;
 
 fn to_words(status: &Status) -> Words {
     let role = match status.role {
@@ -186,11 +187,12 @@ fn to_words(status: &Status) -> Words {
     } else {
         0
     };
+    let is_quiet = if status.is_quiet { IS_QUIET } else { 0 };
     let [leader_low, leader_high] = halves(status.leader.map_or(0, NodeId::value));
     let [commit_low, commit_high] = halves(status.commit.value());
     let term = status.term.value();
     [
-        role | has_leader,
+        role | has_leader | is_quiet,
         term,
         leader_low,
         leader_high,
@@ -220,6 +222,7 @@ fn from_words(words: Words) -> Status {
         term: Term::new(term),
         leader: (flags & HAS_LEADER != 0).then_some(leader),
         commit: LogIndex::new(joined(commit_low, commit_high)),
+        is_quiet: flags & IS_QUIET != 0,
     }
 }
 
@@ -258,6 +261,7 @@ mod tests {
                         term,
                         leader,
                         commit,
+                        is_quiet: value == 1,
                     };
                     writer.publish(&status);
                     assert_eq!(reader.read(), Some(status));

@@ -8,7 +8,7 @@
 //! ```text
 //! 0      version (high 4 bits: 1) and kind (low 4 bits)
 //! 1      flags, meaning per kind; unknown flags are refused
-//! 2..4   round, bits 32 to 47 (append, ack, chunk; else zero)
+//! 2..4   round, bits 32 to 47 (append, ack, chunk, quiet and its reply; else zero)
 //! 4..8   incarnation of the sender
 //! 8..16  group
 //! 16..20 term
@@ -51,10 +51,13 @@ const KIND_CHUNK: u8 = 7;
 const KIND_READ_REQUEST: u8 = 8;
 const KIND_READ_REPLY: u8 = 9;
 const KIND_TIMEOUT_NOW: u8 = 10;
-const KIND_HOLLOW: u8 = 11;
+const KIND_QUIET: u8 = 11;
+const KIND_QUIET_REPLY: u8 = 12;
+const KIND_HOLLOW: u8 = 13;
 
 const FLAG_GRANTED: u8 = 1;
 const FLAG_TRANSFER: u8 = 1;
+const FLAG_QUIET: u8 = 1;
 const FLAG_REJECT: u8 = 1;
 const FLAG_CHUNK: u8 = 2;
 const FLAG_HOLLOW: u8 = 1;

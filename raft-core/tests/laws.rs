@@ -253,6 +253,9 @@ fn any_said() -> impl Strategy<Value = Said> {
         id.clone().prop_map(|last| Said::Vote { last }),
         id.clone().prop_map(|last| Said::SuccessorVote { last }),
         Just(Said::TimeoutNow),
+        (0_u64..4, 0_u64..8).prop_map(|(commit, round)| Said::Quiet { commit, round }),
+        (0_u64..8).prop_map(|round| Said::Agree { round }),
+        (0_u64..8).prop_map(|round| Said::Awake { round }),
         (0_u64..2, 0_u64..3).prop_map(|(nonce, number)| Said::ReadRequest { nonce, number }),
         (0_u64..2, 0_u64..3, any::<u64>()).prop_map(|(nonce, number, index)| Said::ReadReply {
             nonce,

@@ -7,8 +7,8 @@ use quorum::NodeId;
 use raft_core::error::Fault;
 use raft_core::{
     Ack, Change, ChunkAck, Config, DropReason, EntryId, Event, GroupId, HardState, Identity,
-    Incarnation, LogIndex, PreVote, PreVoteReply, ReadReply, ReadRequest, Reject, Role, Round,
-    Seat, Snapshot, Standing, Status, Term, Vote, VoteReply,
+    Incarnation, LogIndex, PreVote, PreVoteReply, Quiet, QuietReply, ReadReply, ReadRequest,
+    Reject, Role, Round, Seat, Snapshot, Standing, Status, Term, Vote, VoteReply,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -57,6 +57,7 @@ fn numbers_and_facts_return() {
             term,
             leader: Some(NodeId::new(2)),
             commit,
+            is_quiet: true,
         });
     }
 }
@@ -86,6 +87,10 @@ fn messages_return() {
         index,
     });
     assert_returns(VoteReply { is_granted: false });
+    let commit = index;
+    assert_returns(Quiet { commit, round });
+    let is_quiet = true;
+    assert_returns(QuietReply { round, is_quiet });
     let reject = Some(Reject {
         prev: index,
         hint: entry_id(),
@@ -133,6 +138,7 @@ fn events_return() {
         reason: DropReason::SecondLeader,
         count: 6,
     });
+    assert_returns(Event::QuietChanged { is_quiet: true });
     assert_returns(Event::Faulted(Fault::WindowDamaged));
 }
 

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use raft_core::wire::{self, DecodeError, EncodeError};
 use raft_core::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, EntryId, GroupId, Hollow,
-    HollowEntries, Incarnation, LogIndex, Message, PreVote, PreVoteReply, ReadReply, ReadRequest,
-    Reject, Round, Snapshot, Term, Vote, VoteReply,
+    HollowEntries, Incarnation, LogIndex, Message, PreVote, PreVoteReply, Quiet, QuietReply,
+    ReadReply, ReadRequest, Reject, Round, Snapshot, Term, Vote, VoteReply,
 };
 
 /// A message together with the bytes that its body borrows.
@@ -152,6 +152,12 @@ fn body() -> impl Strategy<Value = OwnedBody> {
             })
             .prop_map(|reply| OwnedBody::Plain(Body::ReadReply(reply))),
         Just(OwnedBody::Plain(Body::TimeoutNow)),
+        (index(), round())
+            .prop_map(|(commit, round)| Quiet { commit, round })
+            .prop_map(|quiet| OwnedBody::Plain(Body::Quiet(quiet))),
+        (round(), any::<bool>())
+            .prop_map(|(round, is_quiet)| QuietReply { round, is_quiet })
+            .prop_map(|reply| OwnedBody::Plain(Body::QuietReply(reply))),
         any::<bool>()
             .prop_map(|is_granted| VoteReply { is_granted })
             .prop_map(|reply| OwnedBody::Plain(Body::VoteReply(reply))),
@@ -236,7 +242,7 @@ proptest! {
 
     #[test]
     fn unknown_kinds_are_refused(owned in message(), kind in 0..16_u8) {
-        prop_assume!(!(1..=11).contains(&kind));
+        prop_assume!(!(1..=13).contains(&kind));
         let mut frame = owned.encoded();
         frame[0] = (wire::VERSION << 4) | kind;
         prop_assert_eq!(wire::decode(&frame), Err(DecodeError::UnknownKind(frame[0])));
@@ -245,14 +251,19 @@ proptest! {
     #[test]
     fn unknown_flags_are_refused(owned in message(), flags in any::<u8>()) {
         let known: u8 = match owned.message().body {
-            Body::PreVoteReply(_) | Body::Vote(_) | Body::VoteReply(_) | Body::Chunk(_) => 1,
+            Body::PreVoteReply(_)
+            | Body::Vote(_)
+            | Body::VoteReply(_)
+            | Body::Chunk(_)
+            | Body::QuietReply(_) => 1,
             Body::Ack(_) => 3,
             Body::PreVote(_)
             | Body::Append(_)
             | Body::Hollow(_)
             | Body::ReadRequest(_)
             | Body::ReadReply(_)
-            | Body::TimeoutNow => 0,
+            | Body::TimeoutNow
+            | Body::Quiet(_) => 0,
         };
         prop_assume!(flags & !known != 0);
         let mut frame = owned.encoded();

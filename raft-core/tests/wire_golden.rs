@@ -9,8 +9,8 @@ use quorum::NodeId;
 use raft_core::{
     Ack, Append, Body, Change, Chunk, ChunkAck, ChunkData, Config, Entries, EntryId, EntryKind,
     GroupId, Hollow, HollowEntries, Identity, Incarnation, LogIndex, Message, PreVote,
-    PreVoteReply, RECORD_HEADER_BYTES_MAX, Raft, ReadReply, ReadRequest, Recovered, Reject, Round,
-    Snapshot, Standing, Term, Vote, VoteReply, wire,
+    PreVoteReply, Quiet, QuietReply, RECORD_HEADER_BYTES_MAX, Raft, ReadReply, ReadRequest,
+    Recovered, Reject, Round, Snapshot, Standing, Term, Vote, VoteReply, wire,
 };
 
 const DOCUMENT: &str = include_str!("../../docs/WIRE.md");
@@ -129,6 +129,20 @@ fn messages() -> Vec<(&'static str, Body<'static>)> {
             }),
         ),
         ("timeout-now", Body::TimeoutNow),
+        (
+            "quiet",
+            Body::Quiet(Quiet {
+                commit: LogIndex::new(1000),
+                round: Round::new(0x0001_0000_0007),
+            }),
+        ),
+        (
+            "quiet-reply",
+            Body::QuietReply(QuietReply {
+                round: Round::new(0x0001_0000_0007),
+                is_quiet: true,
+            }),
+        ),
         (
             "vote-reply",
             Body::VoteReply(VoteReply { is_granted: true }),

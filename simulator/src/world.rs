@@ -18,6 +18,7 @@ pub mod host;
 pub mod memory;
 pub mod network;
 pub mod queue;
+mod quiet;
 pub mod random;
 mod reads;
 pub mod reuse;

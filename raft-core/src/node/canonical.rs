@@ -18,6 +18,7 @@ impl Node {
         form.deadline(self.sticky_until, self.now);
         form.flag(self.dirty_since.is_some());
         form.flag(self.is_stalled);
+        form.flag(self.is_quiet);
         form.option(self.leader, Form::node);
         form.option(self.fault, |form, fault| form.put(fault as u64));
         self.canonical_members(form);
@@ -59,6 +60,10 @@ impl Node {
         form.flag(config.lends);
         form.time(config.hold_longest);
         form.put(u64::from(config.hold_percent));
+        form.option(config.quiet_after, |form, beats| {
+            form.put(u64::from(beats.get()))
+        });
+        form.put(u64::from(config.priority));
     }
 
     fn canonical_log(&self, memory: &[u8], form: &mut Form<'_>) {
@@ -186,6 +191,11 @@ impl Node {
             let end = since.saturating_add(self.config.hold_longest);
             form.time(end.saturating_since(self.now));
         });
+        if let Some(after) = self.config.quiet_after {
+            form.flag(office.seen == self.activity());
+            form.put(u64::from(office.idle_beats.min(after.get())));
+            form.flag(office.is_asking);
+        }
         for timer in [Timer::Heartbeat, Timer::Quorum, Timer::Transfer] {
             form.option(self.timers.deadline(timer), |form, deadline| {
                 form.time(deadline.saturating_since(self.now));
@@ -279,6 +289,7 @@ impl Replies {
             form.put(u64::from(form.names.attempt(to, attempt)));
             form.flag(is_granted);
         });
+        form.put(self.quiet.map_or(0, |word| 1 + word as u64));
     }
 }
 
@@ -307,6 +318,7 @@ impl Owed {
             form.put(chunk.stored);
         });
         form.flag(self.repeat);
+        form.round(self.quiet_round);
         form.room(self.room_sent);
     }
 }

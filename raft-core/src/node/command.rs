@@ -38,6 +38,9 @@ impl Node {
             .map_err(|_| ProposeError::Full)?;
         self.mark_dirty_untimed();
         self.append_due = self.peers();
+        if self.is_quiet {
+            self.stir_untimed();
+        }
         Ok(self.window.last())
     }
 

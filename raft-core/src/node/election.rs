@@ -32,6 +32,7 @@ impl Node {
         self.sticky_until = self.now.saturating_add(self.current.stickiness);
         self.election_base = self.now;
         if !self.timers.is_set(Timer::Election) {
+            self.mark_awake();
             self.arm_election();
         }
     }
@@ -45,7 +46,8 @@ impl Node {
         let min = self
             .config
             .election_timeout_min
-            .max(self.current.stickiness);
+            .max(self.current.stickiness)
+            .saturating_add(self.config.lag());
         let spread = self
             .config
             .election_timeout_max
@@ -64,6 +66,7 @@ impl Node {
 
     #[inline(never)]
     pub(super) fn become_follower(&mut self) {
+        self.mark_awake();
         self.change_role(Role::Follower(None));
         self.timers.clear(Timer::Heartbeat);
         self.timers.clear(Timer::Quorum);
@@ -87,6 +90,7 @@ impl Node {
             chunk: None,
             repeat: false,
             room_sent: u32::MAX,
+            quiet_round: Round::ZERO,
         }));
         self.set_leader(Some(leader.node));
     }
@@ -261,8 +265,10 @@ impl Node {
         None
     }
 
-    /// Would this node vote for the sender in the term after `term`? Changes nothing else.
+    /// Would this node vote for the sender in the term after `term`? Changes nothing else, but that
+    /// a quiet node wakes, and then waits for its leader before it helps to replace it.
     pub(super) fn consider_pre_vote(&mut self, sender: Identity, term: Term, request: &PreVote) {
+        self.stir_for(sender, request);
         let granted = !self.is_sticky()
             && term >= self.term()
             && request.last.term <= term

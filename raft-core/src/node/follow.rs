@@ -45,7 +45,7 @@ impl Node {
     }
 
     #[inline]
-    fn is_following(&self, leader: Identity) -> bool {
+    pub(super) fn is_following(&self, leader: Identity) -> bool {
         matches!(&self.role, Role::Follower(Some(owed)) if owed.leader == leader)
     }
 

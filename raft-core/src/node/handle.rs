@@ -151,6 +151,8 @@ impl Node {
             Body::ReadRequest(request) => self.on_read_request(sender, request),
             Body::ReadReply(reply) => self.on_read_reply(sender, reply),
             Body::TimeoutNow => self.on_timeout_now(sender),
+            Body::Quiet(quiet) => self.on_quiet(sender, quiet),
+            Body::QuietReply(reply) => self.on_quiet_reply(sender, reply),
             Body::Chunk(chunk) => match self.on_chunk(memory, sender, chunk)? {
                 Ok(piece) => return Ok(Rest::Done(piece)),
                 Err(reason) => Some(reason),
@@ -189,7 +191,10 @@ impl Node {
             }
             Body::PreVoteReply(reply) if reply.is_granted => false,
             // Whoever has heard from a leader does not help to replace it, [Ongaro14 §4.2.3].
-            Body::Vote(vote) if !vote.is_transfer && self.is_sticky() => false,
+            Body::Vote(vote) if !vote.is_transfer && self.is_sticky() => {
+                self.stir_if_quiet();
+                false
+            }
             Body::Vote(_)
             | Body::PreVoteReply(_)
             | Body::VoteReply(_)
@@ -199,7 +204,9 @@ impl Node {
             | Body::Chunk(_)
             | Body::ReadRequest(_)
             | Body::ReadReply(_)
-            | Body::TimeoutNow => {
+            | Body::TimeoutNow
+            | Body::Quiet(_)
+            | Body::QuietReply(_) => {
                 self.enter_term(message.term);
                 true
             }
@@ -220,11 +227,19 @@ impl Node {
                     self.drop_message(sender.node, reason);
                 }
             }
+            // Whoever has been away may be behind: a leader that wakes brings it level.
+            Body::QuietReply(reply) if !reply.is_quiet => {
+                if let Some(reason) = self.on_quiet_reply(sender, reply) {
+                    self.drop_message(sender.node, reason);
+                }
+            }
             Body::VoteReply(_)
             | Body::Ack(_)
             | Body::ReadRequest(_)
             | Body::ReadReply(_)
-            | Body::TimeoutNow => {}
+            | Body::TimeoutNow
+            | Body::Quiet(_)
+            | Body::QuietReply(_) => {}
         }
     }
 

@@ -42,6 +42,7 @@ impl Node {
             "a witness never stands",
         )?;
         self.check_reads()?;
+        self.check_quiet()?;
         self.check_role(last.index)
     }
 

@@ -79,6 +79,9 @@ impl Node {
     }
 
     pub(super) fn on_heartbeat_timeout(&mut self) {
+        if self.ask_for_quiet() {
+            return;
+        }
         let now = self.now;
         match &mut self.role {
             Role::Leader(office) => {
@@ -231,6 +234,7 @@ impl Node {
         }
         if slot_has_news(&self.slots, member, last, self.commit) {
             self.append_due.insert(member);
+            self.stir_if_quiet();
         }
         // The commit cannot pass what the latest news are about.
         if advanced && ack.verified > self.commit {

@@ -287,6 +287,9 @@ impl Node {
             return Ok(None);
         }
         self.mark_dirty_untimed();
+        if self.is_quiet {
+            self.stir_untimed();
+        }
         let id = self.window.last();
         self.adopt_configuration(memory, id.index)?;
         Ok(Some(id))

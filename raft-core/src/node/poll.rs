@@ -102,14 +102,14 @@ impl Node {
                 continue;
             }
             let body = self.vault.reply(&mut slot.replies, to);
-            if !slot.replies.is_owed() && !self.is_owed_by_leader(member) {
+            if !slot.replies.is_owed() && !self.is_owed_more(member) {
                 self.reply_due.remove(member);
             }
             if let Some(body) = body {
                 return Some((to.node, body));
             }
             if ready.has(to.node)
-                && let Some(body) = self.take_owed_by_leader(member)
+                && let Some(body) = self.take_owed_more(member)
             {
                 return Some((to.node, body));
             }
@@ -127,16 +127,23 @@ impl Node {
         self.next_read_request(ready)
     }
 
-    /// Whether a leader owes this member more than entries.
-    fn is_owed_by_leader(&self, member: Member) -> bool {
-        self.is_read_confirmed(member) || self.is_to_be_told(member)
+    /// Whether this member is owed more than votes and entries.
+    fn is_owed_more(&self, member: Member) -> bool {
+        self.is_read_confirmed(member)
+            || self.is_to_be_told(member)
+            || self
+                .slot(member)
+                .is_some_and(|slot| slot.replies.has_quiet_word())
     }
 
-    fn take_owed_by_leader(&mut self, member: Member) -> Option<Body<'static>> {
-        match self.take_read_reply(member) {
-            Some(reply) => Some(Body::ReadReply(reply)),
-            None => self.take_timeout_now(member).then_some(Body::TimeoutNow),
+    fn take_owed_more(&mut self, member: Member) -> Option<Body<'static>> {
+        if let Some(reply) = self.take_read_reply(member) {
+            return Some(Body::ReadReply(reply));
         }
+        if self.take_timeout_now(member) {
+            return Some(Body::TimeoutNow);
+        }
+        self.take_quiet_word(member)
     }
 
     /// The question to the leader for an index to read at.

@@ -61,6 +61,7 @@ impl Node {
             return Err(ReadError::Full);
         }
         self.observe(now);
+        self.stir_if_quiet();
         let lease = self.lease_end().filter(|_| !self.reads.is_full());
         let stage = match lease {
             Some(_) => Stage::Confirmed {
@@ -296,6 +297,7 @@ impl Node {
                 number: request.number,
                 stage: Asking::Gathering,
             });
+            self.mark_busy();
             self.advance_reads();
         }
         None
@@ -395,7 +397,7 @@ impl Node {
 impl Office {
     /// Opens a round without noting when: heartbeats tell often enough since when a member
     /// follows, and reads would push them out of memory.
-    fn open_round_unnoted(&mut self) {
+    pub(super) fn open_round_unnoted(&mut self) {
         self.round = self.round.next();
     }
 }

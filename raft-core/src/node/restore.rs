@@ -235,6 +235,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
         view.mark_heard();
         view.mark_dirty();
         view.events = Events::default();
+        if view.config.quiet_after.is_some() {
+            // The others may be quiet, and ahead of this node.
+            view.mark_awake_words();
+        }
         Ok((self.memory, node))
     }
 }
@@ -328,6 +332,7 @@ fn blank<const N: usize>(
         election_timeout: Duration::ZERO,
         dirty_since: None,
         is_dirty_untimed: false,
+        is_quiet: false,
         is_stalled: false,
         current: Current {
             index: LogIndex::ZERO,

@@ -51,6 +51,7 @@ impl Node {
             return Err(TransferError::NotAVoter(to));
         }
         self.observe(now);
+        self.stir_if_quiet();
         if let Role::Leader(office) = &mut self.role {
             office.transfer = Some(Transfer { to, sent: false });
         }

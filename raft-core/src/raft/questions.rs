@@ -30,6 +30,8 @@ pub struct Status {
     pub leader: Option<NodeId>,
     /// What it knows to be committed.
     pub commit: LogIndex,
+    /// Whether it is quiet by agreement: it waits for nothing, and watches nobody.
+    pub is_quiet: bool,
 }
 
 /// A node that has seen nothing.
@@ -40,6 +42,7 @@ impl Default for Status {
             term: Term::ZERO,
             leader: None,
             commit: LogIndex::ZERO,
+            is_quiet: false,
         }
     }
 }
@@ -55,13 +58,14 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
         self.node.vault.group
     }
 
-    /// Role, term, leader and commit at one glance.
+    /// Role, term, leader, commit and whether it is quiet, at one glance.
     pub fn status(&self) -> Status {
         Status {
             role: self.role(),
             term: self.term(),
             leader: self.leader(),
             commit: self.commit(),
+            is_quiet: self.is_quiet(),
         }
     }
 
@@ -78,6 +82,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     /// Whether this node leads and has committed an entry of its own term.
     pub fn is_established(&self) -> bool {
         self.view().is_established()
+    }
+
+    /// Whether this node is quiet by agreement, see
+    /// [`quiet_after`](crate::ConfigBuilder::quiet_after).
+    pub fn is_quiet(&self) -> bool {
+        self.node.is_quiet
     }
 
     /// The leader of this term, as far as known.

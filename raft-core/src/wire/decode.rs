@@ -4,8 +4,8 @@ use super::*;
 use crate::durable::Snapshot;
 use crate::entry::Entries;
 use crate::message::{
-    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply, ReadReply,
-    ReadRequest, Reject, Vote, VoteReply,
+    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply, Quiet,
+    QuietReply, ReadReply, ReadRequest, Reject, Vote, VoteReply,
 };
 use crate::types::{EntryId, GroupId, Incarnation, LogIndex, Round, Term};
 
@@ -56,6 +56,14 @@ pub fn decode(frame: &[u8]) -> Result<Message<'_>, DecodeError> {
             index: LogIndex::new(reader.u64()?),
         }),
         (KIND_TIMEOUT_NOW, 0) => Body::TimeoutNow,
+        (KIND_QUIET, 0) => Body::Quiet(Quiet {
+            commit: LogIndex::new(reader.u64()?),
+            round: Round::new(round | u64::from(reader.u32()?)),
+        }),
+        (KIND_QUIET_REPLY, 0..=1) => Body::QuietReply(QuietReply {
+            round: Round::new(round | u64::from(reader.u32()?)),
+            is_quiet: flags & FLAG_QUIET != 0,
+        }),
         _ => return Err(DecodeError::UnknownKind(version_kind)),
     };
     if !reader.rest.is_empty() {

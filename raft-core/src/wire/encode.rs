@@ -2,7 +2,9 @@
 
 use super::hollow::put_hollow;
 use super::*;
-use crate::message::{Ack, Append, Body, Chunk, ChunkData, Message, ReadReply, ReadRequest};
+use crate::message::{
+    Ack, Append, Body, Chunk, ChunkData, Message, Quiet, QuietReply, ReadReply, ReadRequest,
+};
 use crate::types::{EntryId, LogIndex, Round};
 
 /// How many bytes [`encode()`] makes of this message.
@@ -14,6 +16,8 @@ pub fn encoded_len(message: &Message<'_>) -> usize {
         Body::VoteReply(_) | Body::TimeoutNow => HEADER_BYTES,
         Body::ReadRequest(_) => HEADER_BYTES + 16,
         Body::ReadReply(_) => HEADER_BYTES + 24,
+        Body::Quiet(_) => HEADER_BYTES + 12,
+        Body::QuietReply(_) => HEADER_BYTES + 4,
         Body::Append(append) => APPEND_HEADER_BYTES + append.entries.len(),
         Body::Hollow(hollow) => APPEND_HEADER_BYTES + hollow.entries.wire_len(),
         Body::Ack(ack) => ack_len(ack),
@@ -156,6 +160,8 @@ pub(crate) fn encode_open<'f>(
         Body::ReadRequest(request) => encode_read_request(message, request, frame),
         Body::ReadReply(reply) => encode_read_reply(message, reply, frame),
         Body::TimeoutNow => fill(message, KIND_TIMEOUT_NOW, 0, none, 20, frame, |_| Some(())),
+        Body::Quiet(quiet) => encode_quiet(message, quiet, frame),
+        Body::QuietReply(reply) => encode_quiet_reply(message, reply, frame),
     }
 }
 
@@ -184,6 +190,32 @@ fn encode_read_reply<'f>(
         put_at(body, 0, reply.nonce.to_le_bytes());
         put_at(body, 8, reply.number.to_le_bytes());
         put_at(body, 16, reply.index.value().to_le_bytes());
+        Some(())
+    })
+}
+
+#[inline(never)]
+fn encode_quiet<'f>(
+    message: &Message<'_>,
+    quiet: &Quiet,
+    frame: &'f mut [u8],
+) -> Result<&'f mut [u8], EncodeError> {
+    fill(message, KIND_QUIET, 0, quiet.round, 32, frame, |body| {
+        put_at(body, 0, quiet.commit.value().to_le_bytes());
+        put_at(body, 8, low_bytes(quiet.round));
+        Some(())
+    })
+}
+
+#[inline(never)]
+fn encode_quiet_reply<'f>(
+    message: &Message<'_>,
+    reply: &QuietReply,
+    frame: &'f mut [u8],
+) -> Result<&'f mut [u8], EncodeError> {
+    let (kind, flags) = (KIND_QUIET_REPLY, u8::from(reply.is_quiet) * FLAG_QUIET);
+    fill(message, kind, flags, reply.round, 24, frame, |body| {
+        put_at(body, 0, low_bytes(reply.round));
         Some(())
     })
 }

@@ -7,7 +7,7 @@ use raft_core::{
     Snapshot, Standing, Term,
 };
 
-use super::{FRAME, Machine, WINDOW, config};
+use super::{FRAME, Machine, WINDOW};
 
 pub const GROUP: u64 = 77;
 pub const STICKINESS_MICROS: u64 = 100_000;
@@ -102,6 +102,9 @@ pub struct Past {
     /// Leases are on, for clocks that are wrong by so many millionths.
     pub lease: Option<u32>,
     pub is_witness: bool,
+    /// It may be quiet after so many milliseconds.
+    pub quiet: Option<u64>,
+    pub priority: u8,
     /// What is set besides.
     pub settings: Option<Settings>,
 }
@@ -126,6 +129,8 @@ impl Past {
             stickiness_micros: STICKINESS_MICROS,
             lease: None,
             is_witness: false,
+            quiet: None,
+            priority: raft_core::PRIORITY_MAX,
             settings: None,
         }
     }
@@ -206,6 +211,16 @@ impl Past {
         self
     }
 
+    pub fn quiet(mut self, millis: u64) -> Past {
+        self.quiet = Some(millis);
+        self
+    }
+
+    pub fn priority(mut self, priority: u8) -> Past {
+        self.priority = priority;
+        self
+    }
+
     pub fn set(mut self, settings: Settings) -> Past {
         self.settings = Some(settings);
         self
@@ -217,9 +232,6 @@ impl Past {
     }
 
     pub fn config(&self) -> raft_core::Config {
-        if self.frame == FRAME && self.lease.is_none() && self.settings.is_none() {
-            return config(self.id);
-        }
         let builder = raft_core::Config::builder(NodeId::new(self.id))
             .election_timeout(
                 clocks::Duration::from_millis(100),
@@ -227,9 +239,14 @@ impl Past {
             )
             .heartbeat_interval(clocks::Duration::from_millis(20))
             .persist_timeout(clocks::Duration::from_millis(1000))
-            .frame_bytes_max(self.frame);
+            .frame_bytes_max(self.frame)
+            .priority(self.priority);
         let builder = match self.lease {
             Some(drift_ppm) => builder.lease(drift_ppm),
+            None => builder,
+        };
+        let builder = match self.quiet {
+            Some(millis) => builder.quiet_after(clocks::Duration::from_millis(millis)),
             None => builder,
         };
         let settings = self.settings.unwrap_or(|builder| builder);

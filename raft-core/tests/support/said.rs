@@ -2,8 +2,8 @@
 
 use raft_core::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, Entry, EntryId, EntryKind, GroupId,
-    Hollow, HollowEntries, HollowRun, Incarnation, LogIndex, Message, PreVote, PreVoteReply,
-    ReadReply, ReadRequest, Reject, Round, Seat, Snapshot, Term, Vote, VoteReply,
+    Hollow, HollowEntries, HollowRun, Incarnation, LogIndex, Message, PreVote, PreVoteReply, Quiet,
+    QuietReply, ReadReply, ReadRequest, Reject, Round, Seat, Snapshot, Term, Vote, VoteReply,
 };
 
 use super::past::{
@@ -59,6 +59,18 @@ pub enum Said {
         index: u64,
     },
     TimeoutNow,
+    Quiet {
+        commit: u64,
+        round: u64,
+    },
+    /// The sender agreed and is quiet.
+    Agree {
+        round: u64,
+    },
+    /// The sender is awake.
+    Awake {
+        round: u64,
+    },
     Hollow {
         prev: (u64, u32),
         commit: u64,
@@ -237,6 +249,18 @@ impl Said {
                 index: LogIndex::new(*index),
             }),
             Said::TimeoutNow => Body::TimeoutNow,
+            Said::Quiet { commit, round } => Body::Quiet(Quiet {
+                commit: LogIndex::new(*commit),
+                round: Round::new(*round),
+            }),
+            Said::Agree { round } => Body::QuietReply(QuietReply {
+                round: Round::new(*round),
+                is_quiet: true,
+            }),
+            Said::Awake { round } => Body::QuietReply(QuietReply {
+                round: Round::new(*round),
+                is_quiet: false,
+            }),
             Said::Hollow {
                 prev,
                 commit,
@@ -342,6 +366,16 @@ impl Said {
                 index: reply.index.value(),
             },
             Body::TimeoutNow => Said::TimeoutNow,
+            Body::Quiet(quiet) => Said::Quiet {
+                commit: quiet.commit.value(),
+                round: quiet.round.value(),
+            },
+            Body::QuietReply(reply) if reply.is_quiet => Said::Agree {
+                round: reply.round.value(),
+            },
+            Body::QuietReply(reply) => Said::Awake {
+                round: reply.round.value(),
+            },
         }
     }
 }

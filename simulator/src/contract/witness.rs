@@ -186,7 +186,9 @@ impl Witness {
             | Body::PreVoteReply(_)
             | Body::ReadRequest(_)
             | Body::ReadReply(_)
-            | Body::TimeoutNow => Ok(()),
+            | Body::TimeoutNow
+            | Body::Quiet(_)
+            | Body::QuietReply(_) => Ok(()),
         }
     }
 

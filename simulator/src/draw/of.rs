@@ -188,6 +188,7 @@ fn cause(decision: &Decision) -> Cause {
         Decision::Propose(_, count, _) => Cause::Asked(format!("propose {count}")),
         Decision::Read(_, count) => Cause::Asked(format!("read {count}")),
         Decision::Campaign(_) => Cause::Asked("campaign".into()),
+        Decision::Rouse(_) => Cause::Asked("wake".into()),
         Decision::Transfer(_, to) => Cause::Asked(format!("transfer to n{}", to + 1)),
         Decision::Reconfigure(..) => {
             let words = decision.to_string();
@@ -278,6 +279,9 @@ fn label(name: &FrameName, words: &str) -> (Kind, String) {
         FrameKind::ReadRequest => (Kind::Ack, "read?".to_owned()),
         FrameKind::ReadReply => (Kind::Append, "read at".to_owned()),
         FrameKind::TimeoutNow => (Kind::Election, "stand now".to_owned()),
+        FrameKind::Quiet => (Kind::Append, "quiet?".to_owned()),
+        FrameKind::QuietReply if words.contains("agreed") => (Kind::Ack, "quiet".to_owned()),
+        FrameKind::QuietReply => (Kind::Ack, "awake".to_owned()),
     }
 }
 

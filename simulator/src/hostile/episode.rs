@@ -446,7 +446,7 @@ fn must_refuse(
         Body::Ack(_) | Body::ReadRequest(_) => {
             message.term == subject.view.hard.term && subject.is_leader()
         }
-        Body::PreVoteReply(_) => message.term <= subject.view.hard.term,
+        Body::PreVoteReply(_) | Body::QuietReply(_) => message.term <= subject.view.hard.term,
         _ => false,
     };
     let is_member = || {

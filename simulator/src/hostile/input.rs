@@ -5,8 +5,8 @@ use std::fmt;
 use quorum::NodeId;
 use raft_core::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, EntryId, GroupId, Incarnation,
-    LogIndex, Message, PreVote, PreVoteReply, ReadReply, ReadRequest, Reject, Round, Snapshot,
-    Term, Vote, VoteReply,
+    LogIndex, Message, PreVote, PreVoteReply, Quiet, QuietReply, ReadReply, ReadRequest, Reject,
+    Round, Snapshot, Term, Vote, VoteReply,
 };
 
 use super::draw::Draw;
@@ -134,6 +134,14 @@ pub fn message<'p>(
             nonce: u64::from(draw.below(3)),
             number: draw.wild(1),
             index: index(draw, subject),
+        }),
+        4 if draw.one_in(8) => Body::Quiet(Quiet {
+            commit: index(draw, subject),
+            round: Round::new(draw.wild(subject.heard.round.value())),
+        }),
+        4 if draw.one_in(8) => Body::QuietReply(QuietReply {
+            round: Round::new(draw.wild(subject.heard.round.value())),
+            is_quiet: !draw.one_in(3),
         }),
         4 => Body::Ack(ack(draw, subject)),
         5 => Body::Chunk(chunk(draw, subject, term, parts)),

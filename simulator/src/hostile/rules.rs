@@ -153,7 +153,9 @@ pub fn covered(before: LogIndex, after: LogIndex, body: &Body<'_>) -> Result<(),
         | Body::Vote(_)
         | Body::ReadRequest(_)
         | Body::ReadReply(_)
-        | Body::TimeoutNow => before,
+        | Body::TimeoutNow
+        | Body::Quiet(_)
+        | Body::QuietReply(_) => before,
     };
     check(after <= bound.max(before), Rule::Covered, || {
         format!("the commit rose from {before} to {after} by {body:?}")
@@ -197,10 +199,12 @@ pub fn said(stored: &Stored, transmit: &Transmit<'_>) -> Result<(), Broken> {
             let end = chunk.offset.checked_add(u64::from(len));
             stored.role == Role::Leader && end.is_some_and(|end| end <= stored.snapshot)
         }
-        Body::Append(_) | Body::Hollow(_) | Body::ReadReply(_) | Body::TimeoutNow => {
-            stored.role == Role::Leader
-        }
-        Body::ReadRequest(_) => stored.role == Role::Follower,
+        Body::Append(_)
+        | Body::Hollow(_)
+        | Body::ReadReply(_)
+        | Body::TimeoutNow
+        | Body::Quiet(_) => stored.role == Role::Leader,
+        Body::ReadRequest(_) | Body::QuietReply(_) => stored.role == Role::Follower,
         Body::PreVote(_) | Body::PreVoteReply(_) => true,
     };
     let is_own =

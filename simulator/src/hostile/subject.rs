@@ -32,6 +32,7 @@ pub fn config(id: u64) -> Config {
         .heartbeat_interval(Duration::from_millis(20))
         .persist_timeout(Duration::from_millis(1000))
         .frame_bytes_max(FRAME)
+        .quiet_after(Duration::from_millis(200))
         .build();
     built.unwrap_or_else(|error| panic!("the settings are sound: {error}"))
 }
@@ -314,7 +315,9 @@ impl Subject {
                 | Body::PreVoteReply(_)
                 | Body::ReadRequest(_)
                 | Body::ReadReply(_)
-                | Body::TimeoutNow => {}
+                | Body::TimeoutNow
+                | Body::Quiet(_)
+                | Body::QuietReply(_) => {}
             }
             if self.is_watched {
                 frame(&transmit.message)?;

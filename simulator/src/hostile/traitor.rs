@@ -166,6 +166,16 @@ fn other<'m>(
             Body::ReadReply(reply)
         }
         Body::TimeoutNow => Body::TimeoutNow,
+        Body::Quiet(mut quiet) => {
+            quiet.commit = index(draw, quiet.commit);
+            quiet.round = Round::new(draw.number(quiet.round.value()));
+            Body::Quiet(quiet)
+        }
+        Body::QuietReply(mut reply) => {
+            reply.is_quiet ^= !draw.is_tame();
+            reply.round = Round::new(draw.number(reply.round.value()));
+            Body::QuietReply(reply)
+        }
     };
     Message {
         term,

@@ -165,6 +165,8 @@ pub struct Abstract {
     pub matched: BTreeMap<Identity, u64>,
     /// On a follower: up to where its log is the leader's.
     pub verified: Option<u64>,
+    /// It is silent by agreement.
+    pub is_quiet: bool,
     /// What survives a crash.
     pub durable: Durable,
 }
@@ -201,6 +203,7 @@ impl Abstract {
             delivered: raft.delivered().value(),
             grants: raft.grants().collect(),
             matched: matched.collect(),
+            is_quiet: raft.is_quiet(),
             verified: raft.verified().map(|index| index.value()),
             durable: Durable {
                 term: u64::from(durable.term.value()),

@@ -39,7 +39,9 @@ fn higher_term_is_taken(step: &Step<'_>) -> Result<(), String> {
         | Body::VoteReply(_)
         | Body::ReadRequest(_)
         | Body::ReadReply(_)
-        | Body::TimeoutNow => true,
+        | Body::TimeoutNow
+        | Body::Quiet(_)
+        | Body::QuietReply(_) => true,
         Body::PreVoteReply(reply) => !reply.is_granted,
         Body::PreVote(_) | Body::Vote(_) => false,
     };

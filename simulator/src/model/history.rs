@@ -31,6 +31,8 @@ pub struct History {
     told: BTreeSet<(Identity, u64)>,
     /// The leaders by term.
     offices: BTreeMap<u64, Office>,
+    /// Who agreed to be silent, as the leader of the term was told, in its latest attempt.
+    agreed: BTreeMap<u64, (u64, BTreeSet<Identity>)>,
 }
 
 /// The same for the same message between the same nodes. Both are as decoded from a frame.
@@ -78,6 +80,17 @@ impl History {
     pub fn note(&mut self, state: &Abstract) -> Result<(), String> {
         if state.role != Role::Leader {
             return Ok(());
+        }
+        if state.is_quiet {
+            let agreed = self.agreed.get(&state.term).map(|(_, members)| members);
+            let is_in =
+                |member| member == state.me || agreed.is_some_and(|all| all.contains(&member));
+            must(state.configuration.is_quorum(is_in), || {
+                format!("quiet: a leader is silent, {agreed:?} agreed")
+            })?;
+            must(state.commit == state.last().index, || {
+                "quiet: a leader is silent and has work".into()
+            })?;
         }
         let Some(office) = self.offices.get_mut(&state.term) else {
             let office = Office {
@@ -135,15 +148,19 @@ impl History {
                 })
             }
             Body::Ack(ack) => self.acknowledge(term, state, ack.verified.value()),
+            Body::Append(_) | Body::Hollow(_) | Body::Chunk(_) => {
+                // Whoever hears of it is awake again.
+                self.agreed.remove(&term);
+                Ok(())
+            }
             Body::VoteReply(_)
             | Body::PreVote(_)
             | Body::PreVoteReply(_)
-            | Body::Append(_)
-            | Body::Hollow(_)
-            | Body::Chunk(_)
             | Body::ReadRequest(_)
             | Body::ReadReply(_)
-            | Body::TimeoutNow => Ok(()),
+            | Body::TimeoutNow
+            | Body::Quiet(_)
+            | Body::QuietReply(_) => Ok(()),
         }
     }
 
@@ -201,6 +218,18 @@ impl History {
             && Id::from(request.last) >= state.last()
         {
             self.pre_votes.insert((state.me, from, request.attempt));
+        }
+        if let Body::QuietReply(reply) = &message.body
+            && u64::from(message.term.value()) == state.term
+            && state.role == Role::Leader
+            && reply.is_quiet
+        {
+            let sender = Identity::new(from, message.incarnation);
+            let (round, members) = self.agreed.entry(state.term).or_default();
+            if *round != reply.round.value() {
+                (*round, *members) = (reply.round.value(), BTreeSet::new());
+            }
+            members.insert(sender);
         }
         if let Body::TimeoutNow = &message.body {
             self.told

@@ -181,6 +181,31 @@ pub fn check_sent(
                 format!("§6.4: a read is answered as of {}", reply.index)
             })
         }
+        Body::Quiet(quiet) => {
+            must(state.role == Role::Leader, || {
+                format!("quiet: {:?} asks for silence", state.role)
+            })?;
+            must(
+                quiet.commit.value() == state.commit && state.commit == last.index,
+                || format!("quiet: up to {last:?} there is work, {quiet:?}"),
+            )?;
+            let mut members = state.matched.iter();
+            let is_level =
+                members.any(|(member, matched)| member.node == to && *matched == last.index);
+            must(is_level, || format!("quiet: node {to} is not level"))
+        }
+        Body::QuietReply(reply) if reply.is_quiet => {
+            must(is_followed && state.is_quiet, || {
+                format!("quiet: an awake node agrees with node {to}")
+            })?;
+            must(
+                state.commit == last.index && state.durable.index == last.index,
+                || "quiet: who has something to do agrees".into(),
+            )
+        }
+        Body::QuietReply(_) => must(state.role != Role::Leader, || {
+            "quiet: a leader says that it is awake".into()
+        }),
         Body::TimeoutNow => {
             must(state.role == Role::Leader, || {
                 format!("§3.10: {:?} tells another to stand", state.role)

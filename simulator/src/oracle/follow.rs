@@ -29,6 +29,10 @@ impl Oracles {
         let Some(raft) = &hosts[host].raft else {
             return Ok(());
         };
+        if raft.is_quiet() {
+            // Nobody has to reach it; when it wakes its time begins anew.
+            self.deaf_leader.on_start(host);
+        }
         let shadow = &mut self.shadows[host];
         let cause = self.commit_rule.take(host);
         if shadow.until_whole > 0 && shadow.view.is_of(raft) {

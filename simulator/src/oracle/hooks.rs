@@ -150,7 +150,8 @@ impl Oracles {
         if let Some(found) = oracle.on_woken(number, told, is_held_up, waits.persist) {
             self.court.judge(Oracle::HungDisk, found)?;
         }
-        if view.role != Role::Leader {
+        let is_quiet = host.raft.as_ref().is_some_and(|raft| raft.is_quiet());
+        if view.role != Role::Leader || is_quiet {
             return Ok(());
         }
         let oracle = &mut self.deaf_leader;
@@ -270,7 +271,9 @@ impl Oracles {
             Body::PreVoteReply(_)
             | Body::VoteReply(_)
             | Body::ReadRequest(_)
-            | Body::ReadReply(_) => Ok(()),
+            | Body::ReadReply(_)
+            | Body::Quiet(_)
+            | Body::QuietReply(_) => Ok(()),
         }
     }
 

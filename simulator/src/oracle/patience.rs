@@ -154,7 +154,9 @@ impl Patience {
             | Body::VoteReply(_)
             | Body::Ack(_)
             | Body::ReadRequest(_)
-            | Body::ReadReply(_) => None,
+            | Body::ReadReply(_)
+            | Body::Quiet(_)
+            | Body::QuietReply(_) => None,
         }
     }
 

@@ -64,7 +64,9 @@ pub(super) fn check(
         | Body::Chunk(_)
         | Body::ReadRequest(_)
         | Body::ReadReply(_)
-        | Body::TimeoutNow => Ok(()),
+        | Body::TimeoutNow
+        | Body::Quiet(_)
+        | Body::QuietReply(_) => Ok(()),
     }
 }
 

@@ -21,7 +21,9 @@ pub(super) fn applies(message: &Message<'_>) -> bool {
         | Body::Chunk(_)
         | Body::ReadRequest(_)
         | Body::ReadReply(_)
-        | Body::TimeoutNow => false,
+        | Body::TimeoutNow
+        | Body::Quiet(_)
+        | Body::QuietReply(_) => false,
     }
 }
 

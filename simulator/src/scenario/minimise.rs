@@ -165,6 +165,7 @@ impl Minimiser {
         self.attempt_without(|d| matches!(d, Decision::Unreachable(..)));
         self.attempt_without(|d| matches!(d, Decision::Clock(..)));
         self.attempt_without(|d| matches!(d, Decision::Campaign(_)));
+        self.attempt_without(|d| matches!(d, Decision::Rouse(_)));
         self.attempt_without(|d| matches!(d, Decision::Transfer(..)));
         self.attempt_without(|d| matches!(d, Decision::Read(..)));
         self.attempt_without(|d| matches!(d, Decision::Freeze(..)));

@@ -108,6 +108,12 @@ pub struct Knobs {
     pub clock_rate: i64,
     /// Leases are on, for clocks that are wrong by so many millionths.
     pub lease: Option<u32>,
+    /// After how long an idle group may be quiet, if it may.
+    pub quiet: Option<clocks::Duration>,
+    /// The hosts that never are, one bit each.
+    pub never_quiet: u64,
+    /// How many steps of priority each host is below the highest.
+    pub lags: [u8; HOSTS_MAX],
     /// What is broken on purpose.
     pub sabotage: Sabotage,
     /// After how many borrows memory rots, if that is what is broken.
@@ -152,6 +158,9 @@ impl Default for Knobs {
             persist_timeout: clocks::Duration::from_millis(2000),
             clock_rate: 0,
             lease: None,
+            quiet: None,
+            never_quiet: 0,
+            lags: [0; HOSTS_MAX],
             sabotage: Sabotage::None,
             rot: crate::world::ROT_AFTER,
             members: 0,
@@ -176,6 +185,9 @@ impl Knobs {
             persist_timeout: swarm.persist_timeout,
             clock_rate: swarm.clock_rate_ppm,
             lease: swarm.lease_drift_ppm,
+            quiet: swarm.quiet_after,
+            never_quiet: swarm.never_quiet,
+            lags: swarm.lags,
             sabotage,
             ..Knobs::default()
         }
@@ -198,6 +210,9 @@ impl Knobs {
             persist_timeout: self.persist_timeout,
             clock_rate_ppm: self.clock_rate,
             lease_drift_ppm: self.lease,
+            quiet_after: self.quiet,
+            never_quiet: self.never_quiet,
+            lags: self.lags,
             // Nothing strikes by itself.
             storm: millis(1 << 40),
             fault_interval: millis(1 << 40),

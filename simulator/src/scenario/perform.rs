@@ -221,6 +221,7 @@ impl Teller {
             }
             Decision::Read(host, count) => world.read_at(host.into(), count.into())?,
             Decision::Campaign(host) => world.campaign(host.into())?,
+            Decision::Rouse(host) => world.rouse(host.into())?,
             Decision::Transfer(host, to) => {
                 let raft = world.hosts[usize::from(host)].raft.as_ref();
                 if !raft.is_some_and(|raft| raft.is_leader()) {

@@ -73,6 +73,17 @@ impl fmt::Display for Knobs {
         if let Some(lease) = self.lease {
             writeln!(f, "lease {lease}")?;
         }
+        if let Some(quiet) = self.quiet {
+            writeln!(f, "quiet {}", time(quiet.as_micros()))?;
+        }
+        if self.never_quiet != 0 {
+            writeln!(f, "never-quiet {}", names(self.never_quiet))?;
+        }
+        if self.lags != standard.lags {
+            f.write_str("lags")?;
+            self.lags.iter().try_for_each(|lag| write!(f, " {lag}"))?;
+            writeln!(f)?;
+        }
         if self.election_timeout != standard.election_timeout {
             let micros = self.election_timeout.as_micros();
             writeln!(f, "election-timeout {}", time(micros))?;
@@ -144,6 +155,7 @@ impl fmt::Display for Decision {
             }
             Decision::Read(host, count) => write!(f, "read n{} {count}", n(host)),
             Decision::Campaign(host) => write!(f, "campaign n{}", n(host)),
+            Decision::Rouse(host) => write!(f, "rouse n{}", n(host)),
             Decision::Transfer(from, to) => write!(f, "transfer {}->{}", n(from), n(to)),
             Decision::Reconfigure(host, all) => {
                 write!(f, "reconfigure n{}", n(host))?;

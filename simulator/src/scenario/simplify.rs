@@ -79,7 +79,7 @@ pub(super) fn knobs(minimiser: &mut Minimiser) {
     let steps = minimiser.best().steps.iter();
     let named = steps.flat_map(|step| step.decision.hosts()).max();
     let hosts = named.map_or(1, |host| host + 1);
-    let all: [fn(&mut Knobs, &Knobs); 9] = [
+    let all: [fn(&mut Knobs, &Knobs); 12] = [
         |knobs, usual| {
             knobs.election_timeout = usual.election_timeout;
             knobs.heartbeat = usual.heartbeat;
@@ -87,6 +87,9 @@ pub(super) fn knobs(minimiser: &mut Minimiser) {
         },
         |knobs, usual| knobs.clock_rate = usual.clock_rate,
         |knobs, usual| knobs.lease = usual.lease,
+        |knobs, usual| knobs.quiet = usual.quiet,
+        |knobs, usual| knobs.never_quiet = usual.never_quiet,
+        |knobs, usual| knobs.lags = usual.lags,
         |knobs, usual| knobs.padding = usual.padding,
         |knobs, usual| knobs.compact = usual.compact,
         |knobs, usual| knobs.window = usual.window,

@@ -88,7 +88,7 @@ impl Scenario {
             }
             "seed" | "hosts" | "window" | "frame" | "compact" | "padding" | "election-timeout"
             | "heartbeat" | "persist-timeout" | "clock-rate" | "lease" | "sabotage" | "rot"
-            | "members" | "auto" => knobs.read(words),
+            | "members" | "auto" | "quiet" | "never-quiet" | "lags" => knobs.read(words),
             _ => {
                 self.steps.push(step(words)?);
                 Ok(())
@@ -116,6 +116,16 @@ impl Knobs {
             "persist-timeout" => self.persist_timeout = words.duration()?,
             "clock-rate" => self.clock_rate = words.number()?,
             "lease" => self.lease = Some(words.number()?),
+            "quiet" => self.quiet = Some(words.duration()?),
+            "never-quiet" => self.never_quiet = words.hosts()?,
+            "lags" => {
+                for lag in self.lags.iter_mut().take(words.0.len()) {
+                    *lag = words.number()?;
+                    if *lag > raft_core::PRIORITY_MAX {
+                        return Err(format!("at most {} steps", raft_core::PRIORITY_MAX));
+                    }
+                }
+            }
             "rot" => self.rot = words.number()?,
             "sabotage" => {
                 let name = words.word()?;
@@ -193,6 +203,7 @@ fn step(words: &mut Words<'_>) -> Result<Step, String> {
         "propose" => words.proposal()?,
         "read" => Decision::Read(words.host()?, words.number()?),
         "campaign" => Decision::Campaign(words.host()?),
+        "rouse" => Decision::Rouse(words.host()?),
         "transfer" => {
             let (from, to) = words.link()?;
             Decision::Transfer(from, to)

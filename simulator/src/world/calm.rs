@@ -44,9 +44,9 @@ impl World {
             return Ok(());
         }
         let Some(liveness) = &mut self.liveness else {
-            self.liveness = Some(Liveness::new(self.now, self.swarm.election_timeout.1));
+            self.liveness = Some(Liveness::new(self.now, self.swarm.longest_wait()));
             self.freeze();
-            return Ok(());
+            return self.rouse_all();
         };
         match liveness.look(self.now, &self.hosts) {
             Recovery::Open => {}

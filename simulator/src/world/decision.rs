@@ -33,13 +33,17 @@ pub enum FrameKind {
     ReadReply,
     /// Tells another to stand for election.
     TimeoutNow,
+    /// Asks a follower to be silent.
+    Quiet,
+    /// The answer, or that somebody is awake.
+    QuietReply,
     /// Entries without payload, or a heartbeat, to a witness.
     Hollow,
 }
 
 impl FrameKind {
     /// All of them, with their words.
-    pub const ALL: [(&'static str, FrameKind); 11] = [
+    pub const ALL: [(&'static str, FrameKind); 13] = [
         ("pre-vote", FrameKind::PreVote),
         ("pre-vote-reply", FrameKind::PreVoteReply),
         ("vote", FrameKind::Vote),
@@ -50,6 +54,8 @@ impl FrameKind {
         ("read-request", FrameKind::ReadRequest),
         ("read-reply", FrameKind::ReadReply),
         ("timeout-now", FrameKind::TimeoutNow),
+        ("quiet", FrameKind::Quiet),
+        ("quiet-reply", FrameKind::QuietReply),
         ("hollow", FrameKind::Hollow),
     ];
 
@@ -104,6 +110,8 @@ impl FrameName {
             Body::ReadRequest(_) => (FrameKind::ReadRequest, (0, 0)),
             Body::ReadReply(_) => (FrameKind::ReadReply, (0, 0)),
             Body::TimeoutNow => (FrameKind::TimeoutNow, (0, 0)),
+            Body::Quiet(_) => (FrameKind::Quiet, (0, 0)),
+            Body::QuietReply(_) => (FrameKind::QuietReply, (0, 0)),
         };
         FrameName {
             kind,
@@ -278,6 +286,8 @@ pub enum Decision {
     Read(u8, u32),
     /// A host is told to start an election.
     Campaign(u8),
+    /// A host is told to wake its group.
+    Rouse(u8),
     /// A host is told to hand its office to another.
     Transfer(u8, u8),
     /// A host is told to change the membership.
@@ -339,6 +349,7 @@ impl Decision {
             | Decision::Propose(host, ..)
             | Decision::Read(host, _)
             | Decision::Campaign(host)
+            | Decision::Rouse(host)
             | Decision::Transfer(host, _)
             | Decision::Reconfigure(host, _)
             | Decision::Unreachable(host, _)

@@ -246,9 +246,8 @@ impl World {
                     self.judge(Oracle::Invariants, Err(what))?;
                 }
             }
-            Event::DiskStalled => {
-                self.trace.say(self.now, number, || "disk stalled".into());
-            }
+            Event::DiskStalled => self.trace.say(self.now, number, || "disk stalled".into()),
+            Event::QuietChanged { is_quiet } => self.hear_quiet(number, is_quiet),
             Event::NoRoomToCampaign | Event::WindowFull => {
                 self.trace.say(self.now, number, || format!("{event:?}"));
                 self.hosts[number].needs_room = true;

@@ -4,7 +4,9 @@ pub mod archive;
 
 use clocks::{Duration, Instant};
 use quorum::NodeId;
-use raft_core::{Config, GroupId, Identity, LogIndex, Raft, Recovered, error::RestoreError};
+use raft_core::{
+    Config, GroupId, Identity, LogIndex, PRIORITY_MAX, Raft, Recovered, error::RestoreError,
+};
 
 use crate::world::app::App;
 use crate::world::clock::{HostClock, Moment};
@@ -164,7 +166,12 @@ fn config(number: usize, swarm: &Swarm) -> Config {
         0 => builder,
         _ => builder.lending(),
     };
+    let builder = match swarm.quiet_after {
+        Some(idle) if swarm.never_quiet >> number & 1 == 0 => builder.quiet_after(idle),
+        Some(_) | None => builder,
+    };
     builder
+        .priority(PRIORITY_MAX - swarm.lags[number])
         .build()
         .expect("every option of a swarm is a sound setting")
 }

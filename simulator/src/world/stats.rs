@@ -42,6 +42,10 @@ counts! {
     ReadFailed = "reads that failed";
     /// A leader began to hand over its office.
     Transfer = "transfers begun";
+    /// A leader went quiet with its group.
+    Quiet = "groups gone quiet";
+    /// A quiet host was told to wake its group.
+    Rouse = "quiet hosts told to wake";
     /// A proposal found no room.
     ProposalRefused = "proposals refused for lack of room";
     /// Uncommitted entries gave way.

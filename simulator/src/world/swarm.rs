@@ -79,6 +79,12 @@ pub struct Swarm {
     pub clock_rate_ppm: i64,
     /// Leases are on, for clocks that are wrong by so many millionths.
     pub lease_drift_ppm: Option<u32>,
+    /// After how long an idle group may be quiet, if it may.
+    pub quiet_after: Option<Duration>,
+    /// The hosts that never are, one bit each.
+    pub never_quiet: u64,
+    /// How many steps of priority each host is below the highest.
+    pub lags: [u8; HOSTS_MAX],
     /// The mean time between proposals.
     pub propose_interval: Duration,
     /// Commands proposed at once, at most.
@@ -223,6 +229,9 @@ impl Swarm {
             has_kept_writes: false,
             clock_rate_ppm: 0,
             lease_drift_ppm: None,
+            quiet_after: None,
+            never_quiet: 0,
+            lags: [0; HOSTS_MAX],
             propose_interval: NEVER,
             burst: 1,
             payload_bytes_max: 0,
@@ -310,6 +319,9 @@ impl Swarm {
             flow: Flow::default(),
             lease_drift_ppm: None,
             reads_at_leaders: false,
+            quiet_after: None,
+            never_quiet: 0,
+            lags: [0; HOSTS_MAX],
             witnesses: 0,
         };
         let mut swarm = match random.chance(lease_trial::PERMILLE) {
@@ -321,6 +333,7 @@ impl Swarm {
         }
         swarm.lease_drift_ppm = swarm.lease_allowed();
         swarm.flow = Flow::draw(random);
+        let mut swarm = swarm.with_quiet_and_lags(random);
         swarm.witnesses = draw_witnesses(random);
         swarm
     }
@@ -479,8 +492,11 @@ impl fmt::Display for Swarm {
         )?;
         writeln!(
             f,
-            "  work     propose={} burst={} payload={} compact_after={} snapshot_padding={} window={} frame={}",
+            "  work     propose={} quiet_after={} but {:#b} lags={:?} burst={} payload={} compact_after={} snapshot_padding={} window={} frame={}",
             ms(self.propose_interval),
+            self.quiet_after.map_or("never".into(), ms),
+            self.never_quiet,
+            self.lags,
             self.burst,
             self.payload_bytes_max,
             self.compact_after,

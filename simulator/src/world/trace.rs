@@ -223,6 +223,9 @@ pub fn describe(message: &Message<'_>) -> String {
         Body::ReadRequest(m) => format!("read? {}", m.number),
         Body::ReadReply(m) => format!("read {} at {}", m.number, m.index),
         Body::TimeoutNow => "stand now".into(),
+        Body::Quiet(m) => format!("quiet? commit {} round {}", m.commit, m.round.value()),
+        Body::QuietReply(m) if m.is_quiet => format!("quiet agreed, round {}", m.round.value()),
+        Body::QuietReply(m) => format!("awake, round {}", m.round.value()),
     };
     format!("term {}: {what}", message.term)
 }

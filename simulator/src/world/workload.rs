@@ -29,6 +29,7 @@ impl World {
         let wait = self
             .work_random
             .duration(Duration::ZERO, interval.saturating_mul(2));
+        let wait = wait.saturating_add(self.lull());
         self.queue.push(self.now.plus(wait), Due::Propose);
         let most = if self.is_calm { 1 } else { self.swarm.burst };
         let burst = self.work_random.between(1, most);
@@ -40,6 +41,7 @@ impl World {
         if !self.is_calm && self.work_random.chance(15) {
             self.transfer_somewhere()?;
         }
+        self.rouse_somewhere()?;
         if self.work_random.chance(500) {
             self.read_somewhere()?;
         }

@@ -50,7 +50,7 @@ impl Engine {
                 | Event::DiskStalled
                 | Event::SnapshotFrameTooSmall
                 | Event::TransferFailed { .. } => warn!("{event:?}"),
-                Event::PersistFailed => debug!("{event:?}"),
+                Event::PersistFailed | Event::QuietChanged { .. } => debug!("{event:?}"),
                 Event::Faulted(fault) => error!("{fault}"),
             }
         }

@@ -74,6 +74,7 @@ fn follower() -> Abstract {
         grants: BTreeSet::new(),
         matched: BTreeMap::new(),
         verified: None,
+        is_quiet: false,
         durable: Durable {
             term: 2,
             vote: None,

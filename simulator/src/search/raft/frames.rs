@@ -39,8 +39,8 @@ impl Kind {
             Body::Vote(_) => Kind::Vote,
             Body::VoteReply(_) => Kind::VoteReply,
             Body::TimeoutNow => Kind::TimeoutNow,
-            Body::Append(_) | Body::Hollow(_) | Body::Chunk(_) => Kind::Entries,
-            Body::Ack(_) => Kind::Ack,
+            Body::Append(_) | Body::Hollow(_) | Body::Chunk(_) | Body::Quiet(_) => Kind::Entries,
+            Body::Ack(_) | Body::QuietReply(_) => Kind::Ack,
             Body::ReadRequest(_) => Kind::ReadRequest,
             Body::ReadReply(_) => Kind::ReadReply,
         }
@@ -107,6 +107,8 @@ impl Frames {
                 | Body::Chunk(_)
                 | Body::ReadRequest(_)
                 | Body::ReadReply(_)
+                | Body::Quiet(_)
+                | Body::QuietReply(_)
                 | Body::TimeoutNow
         );
         self.electoral.push(!is_other);

@@ -31,7 +31,9 @@ pub(super) fn release(
         | Body::Chunk(_)
         | Body::ReadRequest(_)
         | Body::ReadReply(_)
-        | Body::TimeoutNow => true,
+        | Body::TimeoutNow
+        | Body::Quiet(_)
+        | Body::QuietReply(_) => true,
     };
     (term > disk.term || !keeps).then_some("persist-before-send")
 }

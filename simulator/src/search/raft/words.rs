@@ -77,6 +77,9 @@ fn deliver(nodes: &Nodes, id: u32) -> String {
         Body::ReadRequest(ask) => format!("read? {}", ask.number),
         Body::ReadReply(reply) => format!("read {} at {}", reply.number, reply.index),
         Body::TimeoutNow => "stand now".into(),
+        Body::Quiet(quiet) => format!("quiet? commit {}", quiet.commit),
+        Body::QuietReply(reply) if reply.is_quiet => "quiet".into(),
+        Body::QuietReply(_) => "awake".into(),
     };
     format!("{from} -> {to} (term {term}): {what}")
 }
