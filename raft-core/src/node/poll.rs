@@ -66,7 +66,7 @@ impl Node {
             return None;
         }
         if !self.reply_due.is_empty() || !self.guests.is_empty() || self.reads.ask_due {
-            let reply = self.next_reply(memory, ready);
+            let reply = self.next_reply(ready);
             if let Some((to, body)) = reply {
                 return out.send_rare(to, self.message(body));
             }
