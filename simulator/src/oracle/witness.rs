@@ -23,10 +23,12 @@ pub(super) fn check_frame(
         Body::Hollow(_) => Some(true),
         Body::Chunk(chunk) => Some(chunk.data == ChunkData::Hollow),
         Body::Append(_) | Body::TimeoutNow => Some(false),
-        Body::PreVote(_) | Body::Vote(_) | Body::ReadReply(_) => None,
-        Body::PreVoteReply(_) | Body::VoteReply(_) | Body::Ack(_) | Body::ReadRequest(_) => {
-            return Ok(());
-        }
+        Body::PreVote(_) | Body::Vote(_) | Body::ReadReply(_) | Body::Quiet(_) => None,
+        Body::PreVoteReply(_)
+        | Body::VoteReply(_)
+        | Body::Ack(_)
+        | Body::ReadRequest(_)
+        | Body::QuietReply(_) => return Ok(()),
     };
     if is_one(witnesses, from) {
         return Err(words!(
