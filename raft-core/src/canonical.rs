@@ -34,6 +34,7 @@ use quorum::NodeId;
 use crate::configuration::{Encoded, Seat};
 use crate::durable::{HardState, Snapshot};
 use crate::entry::{Entries, Entry, EntryKind};
+use crate::hollow::{HollowEntries, HollowRun};
 use crate::message::{Body, ChunkData, Message};
 use crate::types::{EntryId, GroupId, Identity, Incarnation, LogIndex, Round, Term};
 
@@ -272,7 +273,7 @@ impl Form<'_> {
         self.put(entry.kind as u64);
         match entry.kind {
             EntryKind::Configuration => self.configuration(entry.payload),
-            EntryKind::Command | EntryKind::NoOp => self.bytes(entry.payload),
+            EntryKind::Command | EntryKind::NoOp | EntryKind::Hollow => self.bytes(entry.payload),
         }
     }
 
@@ -284,6 +285,18 @@ impl Form<'_> {
         }
         // Bytes behind the last whole entry, and where the entries end.
         self.put(len | 1 << 63);
+    }
+
+    fn hollow(&mut self, entries: &HollowEntries<'_>) {
+        let mut runs = entries.iter();
+        for run in runs.by_ref() {
+            self.term(run.term());
+            match run {
+                HollowRun::Entries { count, .. } => self.put(u64::from(count)),
+                HollowRun::Configuration { payload, .. } => self.configuration(payload),
+            }
+        }
+        self.put(runs.remainder() as u64 | 1 << 63);
     }
 
     fn message(&mut self, from: NodeId, to: NodeId, message: &Message<'_>) {
@@ -342,6 +355,7 @@ impl Form<'_> {
                 match chunk.data {
                     ChunkData::Received(bytes) => self.bytes(bytes),
                     ChunkData::Wanted(len) => self.put(u64::from(len) | 1 << 63),
+                    ChunkData::Hollow => self.put(u64::MAX),
                 }
             }
             Body::ReadRequest(request) => {
@@ -363,6 +377,13 @@ impl Form<'_> {
                 self.put(12);
                 self.round(reply.round);
                 self.flag(reply.is_quiet);
+            }
+            Body::Hollow(hollow) => {
+                self.put(13);
+                self.entry_id(hollow.prev);
+                self.index(hollow.commit);
+                self.round(hollow.round);
+                self.hollow(&hollow.entries);
             }
         }
     }

@@ -5,6 +5,10 @@
 //! consensus), so one configuration can hold the two sets at once: a voter may be in the incoming
 //! set, the outgoing one, or both.
 //!
+//! Some voters may be witnesses, which keep of the log what an election needs and no payload. Every
+//! majority must hold a member that keeps the payloads, or a command could be committed and nobody
+//! have it: a set in which witnesses alone are a majority is no configuration.
+//!
 //! Encoded with postcard, because it is cold:
 //!
 //! ```text
@@ -42,19 +46,40 @@ pub enum Standing {
     Outgoing,
     /// Joint only: a voter of the outgoing set that stays as a learner.
     Demoted,
+    /// Votes and counts, and keeps no payload: it never leads, and nobody can learn from it.
+    Witness,
+    /// Joint only: a witness of the incoming set that was no member before.
+    IncomingWitness,
+    /// Joint only: a witness of the outgoing set that leaves the group afterwards.
+    OutgoingWitness,
 }
 
 impl Standing {
     /// Whether it counts in the new majority.
     pub const fn is_in_incoming(self) -> bool {
-        matches!(self, Standing::Voter | Standing::Incoming)
+        matches!(
+            self,
+            Standing::Voter | Standing::Incoming | Standing::Witness | Standing::IncomingWitness
+        )
     }
 
     /// Whether it counts in the old majority of a joint configuration.
     pub const fn is_in_outgoing(self) -> bool {
         matches!(
             self,
-            Standing::Voter | Standing::Outgoing | Standing::Demoted
+            Standing::Voter
+                | Standing::Outgoing
+                | Standing::Demoted
+                | Standing::Witness
+                | Standing::OutgoingWitness
+        )
+    }
+
+    /// Whether it keeps no payload.
+    pub const fn is_witness(self) -> bool {
+        matches!(
+            self,
+            Standing::Witness | Standing::IncomingWitness | Standing::OutgoingWitness
         )
     }
 
@@ -62,7 +87,11 @@ impl Standing {
     pub const fn is_transitional(self) -> bool {
         matches!(
             self,
-            Standing::Incoming | Standing::Outgoing | Standing::Demoted
+            Standing::Incoming
+                | Standing::Outgoing
+                | Standing::Demoted
+                | Standing::IncomingWitness
+                | Standing::OutgoingWitness
         )
     }
 
@@ -71,7 +100,8 @@ impl Standing {
         match self {
             Standing::Learner | Standing::Demoted => Some(Standing::Learner),
             Standing::Voter | Standing::Incoming => Some(Standing::Voter),
-            Standing::Outgoing => None,
+            Standing::Witness | Standing::IncomingWitness => Some(Standing::Witness),
+            Standing::Outgoing | Standing::OutgoingWitness => None,
         }
     }
 }
@@ -95,6 +125,10 @@ pub enum Change {
     /// Let this node in with a vote at once. Prefer a learner that is promoted when level: a
     /// voter that lags counts in the majority and cannot help it.
     AddVoter(Identity),
+    /// Let this node in with a vote and without the payloads: it keeps of each entry index and
+    /// term, and configurations. A life that was let in so can be nothing else: to make the node
+    /// a full member remove it, and let a new life of it join as a learner.
+    AddWitness(Identity),
     /// Give this learner a vote.
     Promote(NodeId),
     /// Take this voter's vote; it stays as a learner. A leader may demote itself: it leads until
@@ -107,7 +141,9 @@ pub enum Change {
 impl Change {
     pub(crate) const fn node(&self) -> NodeId {
         match self {
-            Change::AddLearner(identity) | Change::AddVoter(identity) => identity.node,
+            Change::AddLearner(identity)
+            | Change::AddVoter(identity)
+            | Change::AddWitness(identity) => identity.node,
             Change::Promote(node) | Change::Demote(node) | Change::Remove(node) => *node,
         }
     }
@@ -140,8 +176,22 @@ impl<'a> Encoder<'a> {
     }
 }
 
-/// An encoded configuration that was checked once: the seats decode, ascend strictly, fit, and
-/// some member votes.
+/// Whether a majority of the voters that `is_in` picks could consist of witnesses alone.
+pub(crate) fn is_witness_quorum(
+    seats: impl Iterator<Item = Seat>,
+    is_in: fn(Standing) -> bool,
+) -> bool {
+    let (mut voters, mut witnesses) = (0_usize, 0_usize);
+    for seat in seats.filter(|seat| is_in(seat.standing)) {
+        voters = voters.saturating_add(1);
+        witnesses = witnesses.saturating_add(usize::from(seat.standing.is_witness()));
+    }
+    // A majority is more than half.
+    witnesses.saturating_mul(2) > voters
+}
+
+/// An encoded configuration that was checked once: the seats decode, ascend strictly, fit, some
+/// member votes, and witnesses alone are no majority of either set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Encoded<'a> {
     pub(crate) stickiness: Duration,
@@ -195,7 +245,12 @@ impl<'a> Encoded<'a> {
             votes |= seat.standing.is_in_incoming();
             rest = after;
         }
-        if votes && rest.is_empty() {
+        let is_kept_by_nobody = |is_in| is_witness_quorum(encoded.seats(), is_in);
+        if votes
+            && rest.is_empty()
+            && !is_kept_by_nobody(Standing::is_in_incoming)
+            && !is_kept_by_nobody(Standing::is_in_outgoing)
+        {
             Ok(encoded)
         } else {
             Err(Refused::Malformed)

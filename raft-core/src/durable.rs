@@ -18,6 +18,8 @@ use core::fmt;
 use quorum::NodeId;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use head::{Beginning, RecordHeader};
+
 use crate::canonical::Form;
 use crate::entry::{Entries, EntryIter};
 use crate::types::{EntryId, GroupId, Identity, LogIndex, Term};
@@ -110,6 +112,8 @@ struct Outstanding {
 pub(crate) struct Vault {
     pub(crate) identity: Identity,
     pub(crate) group: GroupId,
+    /// This life of the node keeps no payloads, and never will.
+    is_witness: bool,
     nonce: u64,
     version: u64,
     hard: HardState,
@@ -143,6 +147,7 @@ impl Vault {
         Vault {
             identity,
             group,
+            is_witness: false,
             nonce,
             version: 0,
             hard,
@@ -160,6 +165,23 @@ impl Vault {
         self.log_durable = Durable(index);
         // The medium may hold a torn tail beyond what was read.
         self.truncated = true;
+    }
+
+    #[inline]
+    pub(crate) const fn is_witness(&self) -> bool {
+        self.is_witness
+    }
+
+    /// From now on this life keeps no payloads. The next write says so together with the first
+    /// entry that has none: a record that begins anew counts as a whole or not at all.
+    pub(crate) fn become_witness(&mut self) {
+        self.is_witness = true;
+        self.rebase();
+    }
+
+    /// Restart only: what was read back says so.
+    pub(crate) fn recovered_witness(&mut self, is_witness: bool) {
+        self.is_witness = is_witness;
     }
 
     /// Restart only: the log proves that the term was seen; nobody got a vote in it.
@@ -270,6 +292,7 @@ impl Vault {
     pub(crate) fn canonical(&self, form: &mut Form<'_>) {
         form.identity(self.identity);
         form.group(self.group);
+        form.flag(self.is_witness);
         form.hard(self.hard);
         form.hard(self.hard_durable.0);
         form.index(self.log_durable.0);
@@ -339,22 +362,6 @@ impl Vault {
     }
 }
 
-/// The head of a record, as postcard encodes it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct RecordHeader {
-    pub(crate) version: u8,
-    pub(crate) group: GroupId,
-    pub(crate) identity: Identity,
-    pub(crate) hard: HardState,
-    pub(crate) commit: LogIndex,
-    /// Present when the record begins anew: what stands before the entries, and how many bytes
-    /// of configuration follow this header.
-    pub(crate) beginning: Option<(Snapshot, u16)>,
-    /// The entries in this record follow this index; whatever was stored beyond it is gone.
-    pub(crate) after: LogIndex,
-    pub(crate) entries_len: u32,
-}
-
 /// Everything that memory holds and the medium does not: one unit, to be stored as a whole.
 ///
 /// Lent by `poll_persist`. Store it, take the ticket, and hand that back when the medium has it.
@@ -411,9 +418,10 @@ impl<'a> Write<'a> {
     }
 
     /// The snapshot that stands before the entries, when it changed. A snapshot whose last index
-    /// is zero is the empty beginning of a group or of a new member: no data belongs to it.
+    /// is zero is the empty beginning of a group or of a new member: no data belongs to it. Nor to
+    /// that of a witness.
     pub fn snapshot(&self) -> Option<Snapshot> {
-        self.header.beginning.map(|(snapshot, _)| snapshot)
+        self.header.beginning.map(|beginning| beginning.snapshot)
     }
 
     /// One record: four slices to be stored one after the other. `scratch` receives the header.
@@ -462,14 +470,15 @@ mod tests {
                 vote: Some(identity),
             },
             commit: LogIndex::new(u64::MAX),
-            beginning: Some((
-                Snapshot {
+            beginning: Some(Beginning {
+                snapshot: Snapshot {
                     last,
                     size: u64::MAX,
                     checksum: u32::MAX,
                 },
-                u16::MAX,
-            )),
+                configuration_len: u16::MAX,
+                is_witness: true,
+            }),
             after: LogIndex::new(u64::MAX),
             entries_len: u32::MAX,
         };

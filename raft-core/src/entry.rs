@@ -28,6 +28,8 @@ pub enum EntryKind {
     NoOp,
     /// A configuration; takes effect when it is appended, `[Ongaro14 §4.1]`.
     Configuration,
+    /// On a witness: an entry of any other kind, without its payload.
+    Hollow,
 }
 
 impl EntryKind {
@@ -36,6 +38,7 @@ impl EntryKind {
             EntryKind::Command => 0,
             EntryKind::NoOp => 1,
             EntryKind::Configuration => 2,
+            EntryKind::Hollow => 3,
         }
     }
 
@@ -44,6 +47,7 @@ impl EntryKind {
             0 => Some(EntryKind::Command),
             1 => Some(EntryKind::NoOp),
             2 => Some(EntryKind::Configuration),
+            3 => Some(EntryKind::Hollow),
             _ => None,
         }
     }

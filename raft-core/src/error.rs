@@ -67,6 +67,33 @@ impl fmt::Display for HandleError {
 
 impl core::error::Error for HandleError {}
 
+/// Why a node does not stand for election.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum CampaignError {
+    /// A witness has no payloads to lead with: ask another member.
+    Witness,
+    /// The node has stopped for good.
+    Faulted(Fault),
+}
+
+impl From<Fault> for CampaignError {
+    fn from(fault: Fault) -> Self {
+        CampaignError::Faulted(fault)
+    }
+}
+
+impl fmt::Display for CampaignError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CampaignError::Witness => f.write_str("a witness never leads"),
+            CampaignError::Faulted(fault) => write!(f, "the node has stopped: {fault}"),
+        }
+    }
+}
+
+impl core::error::Error for CampaignError {}
+
 /// Why a frame was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -165,6 +192,8 @@ impl core::error::Error for ProposeError {}
 pub enum ReadError {
     /// There is nobody to ask: wait for an election, then try again.
     NoLeader,
+    /// A witness has no state to read: ask another member.
+    Witness,
     /// Too many different reads wait: fetch their outcomes, and what is committed, then try again.
     Full,
     /// The node has stopped for good.
@@ -175,6 +204,7 @@ impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ReadError::NoLeader => f.write_str("no leader is known"),
+            ReadError::Witness => f.write_str("a witness has no state to read"),
             ReadError::Full => f.write_str("too many reads wait: fetch their outcomes"),
             ReadError::Faulted(fault) => write!(f, "the node has stopped: {fault}"),
         }
@@ -196,6 +226,8 @@ pub enum TransferError {
     ToItself,
     /// The node does not vote in the configuration to come, so it could not lead.
     NotAVoter(NodeId),
+    /// The node is a witness: it never leads.
+    Witness(NodeId),
     /// Another transfer is under way: wait until it has ended.
     UnderWay {
         /// To whom.
@@ -216,6 +248,9 @@ impl fmt::Display for TransferError {
             TransferError::NotLeader { leader: None } => f.write_str("no leader is known"),
             TransferError::ToItself => f.write_str("this node leads already"),
             TransferError::NotAVoter(node) => write!(f, "node {node} does not vote"),
+            TransferError::Witness(node) => {
+                write!(f, "node {node} is a witness and never leads")
+            }
             TransferError::UnderWay { to } => {
                 write!(f, "a transfer to node {to} is under way")
             }
@@ -256,8 +291,14 @@ pub enum ReconfigureError {
     AlreadyVoter(NodeId),
     /// The node to be demoted has no vote.
     AlreadyLearner(NodeId),
+    /// The node to be promoted or demoted is a witness, which lacks the payloads: remove it, and let a new
+    /// life of it join as a learner.
+    Witness(NodeId),
     /// Nobody would be left to vote.
     NoVoters,
+    /// Witnesses alone would be a majority, and could commit what nobody has: of the voters at most
+    /// half can be witnesses.
+    WitnessQuorum,
     /// The old and the new members together are more than the node's table holds.
     TooManyMembers {
         /// How many it holds.
@@ -297,7 +338,16 @@ impl fmt::Display for ReconfigureError {
             ReconfigureError::AlreadyLearner(node) => {
                 write!(f, "node {node} is a learner already")
             }
+            ReconfigureError::Witness(node) => {
+                write!(
+                    f,
+                    "node {node} is a witness: remove it and add a new life of it"
+                )
+            }
             ReconfigureError::NoVoters => f.write_str("nobody would be left to vote"),
+            ReconfigureError::WitnessQuorum => {
+                f.write_str("at most half of the voters can be witnesses")
+            }
             ReconfigureError::TooManyMembers { members_max } => {
                 write!(
                     f,
@@ -448,6 +498,8 @@ pub enum RecoverError {
     NothingToKeep,
     /// The node's own log says that it is no member, or never was one: choose another survivor.
     NotAMember,
+    /// The node is a witness, which kept no payloads: choose another survivor.
+    Witness,
     /// The term cannot grow any more.
     TermsExhausted,
 }
@@ -464,6 +516,7 @@ impl fmt::Display for RecoverError {
             RecoverError::Restore(error) => error.fmt(f),
             RecoverError::NothingToKeep => f.write_str("the node holds no entry and no snapshot"),
             RecoverError::NotAMember => f.write_str("the node's log says that it is no member"),
+            RecoverError::Witness => f.write_str("the node is a witness and holds no payloads"),
             RecoverError::TermsExhausted => f.write_str("the term cannot grow any more"),
         }
     }

@@ -105,6 +105,12 @@ pub enum DropReason {
     Malformed,
     /// A configuration in it has more members than this node can hold.
     TooManyMembers,
+    /// It is for a member that keeps payloads or can lead, and this life of the node is a witness.
+    /// Whoever let it in as another member made a mistake: remove it, and let a new life join.
+    IsWitness,
+    /// It is for a witness, and this life of the node keeps payloads. Whoever let it in as a
+    /// witness made a mistake: remove it, and let a new life join.
+    IsNoWitness,
 }
 
 const KINDS: usize = 15;

@@ -10,6 +10,7 @@ mod entry;
 pub mod error;
 mod event;
 mod flight;
+mod hollow;
 mod lend;
 mod message;
 mod node;
@@ -32,10 +33,11 @@ pub use entry::{ENTRY_HEADER_BYTES, Entries, Entry, EntryIter, EntryKind, PAYLOA
 pub use error::Fault;
 pub use event::{DropReason, Event};
 pub use flight::InFlight;
+pub use hollow::{HollowEntries, HollowIter, HollowRun};
 pub use lend::Fetch;
 pub use message::{
-    Ack, Append, Body, Broadcast, Chunk, ChunkAck, ChunkData, Message, PreVote, PreVoteReply,
-    Quiet, QuietReply, ReadReply, ReadRequest, Reject, Transmit, Vote, VoteReply,
+    Ack, Append, Body, Broadcast, Chunk, ChunkAck, ChunkData, Hollow, Message, PreVote,
+    PreVoteReply, Quiet, QuietReply, ReadReply, ReadRequest, Reject, Transmit, Vote, VoteReply,
 };
 pub use node::RoleName as Role;
 pub use node::outlet::{Outgoing, Wanted};

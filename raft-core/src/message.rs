@@ -5,6 +5,7 @@
 
 use crate::durable::{Durable, HardState, Snapshot};
 use crate::entry::Entries;
+use crate::hollow::HollowEntries;
 use crate::types::{EntryId, GroupId, Identity, Incarnation, LogIndex, Round, Term};
 
 /// A message, lent from the sender's window or from a received frame.
@@ -41,6 +42,8 @@ pub enum Body<'a> {
     ReadRequest(ReadRequest),
     /// The leader's answer to that.
     ReadReply(ReadReply),
+    /// What a witness gets instead of an append.
+    Hollow(Hollow<'a>),
     /// Stand for election at once: the leader hands over its office, `[Ongaro14 §3.10]`.
     TimeoutNow,
     /// Let us be silent: nothing is to be done, and you have everything.
@@ -108,6 +111,19 @@ pub struct Append<'a> {
     pub entries: Entries<'a>,
 }
 
+/// Tells a witness of entries that follow `prev`, or is its heartbeat.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Hollow<'a> {
+    /// The entry that the first of these follows.
+    pub prev: EntryId,
+    /// What the leader knows to be committed, at most the last entry in this message.
+    pub commit: LogIndex,
+    /// The leader's latest round.
+    pub round: Round,
+    /// The entries without their payloads; none in a heartbeat.
+    pub entries: HollowEntries<'a>,
+}
+
 /// Says what a follower has. One message carries progress and refusal, so that neither can
 /// replace the other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -172,6 +188,9 @@ pub enum ChunkData<'a> {
     /// A piece to be sent: the driver supplies this many bytes, from the chunk's offset on, to
     /// [`wire::encode_chunk`](crate::wire::encode_chunk).
     Wanted(u32),
+    /// None at all: the receiver is a witness, for which the end of the snapshot and the
+    /// configuration are all there is.
+    Hollow,
 }
 
 /// Asks the leader for an index to read at, for all reads that a node has gathered.

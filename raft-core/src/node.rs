@@ -2,7 +2,7 @@
 //!
 //! - by phase of a call: [`handle`], [`timeout`], [`poll`], [`command`], [`restore`], [`recover`];
 //! - by concern: [`broadcast`], [`election`], [`flow`], [`follow`], [`hold`], [`lead`], [`lend`],
-//!   [`membership`], [`quiet`], [`read`], [`snapshot`], [`transfer`].
+//!   [`membership`], [`quiet`], [`read`], [`snapshot`], [`transfer`], [`witness`].
 //!
 //! The member table is the last field and may be of any capacity behind a reference, so one
 //! instance of the code serves groups of every size.
@@ -29,6 +29,7 @@ mod rounds;
 mod snapshot;
 mod timeout;
 mod transfer;
+mod witness;
 
 use clocks::{Duration, Instant, Jitter, TimerKey, TimerTable};
 use heapless::Vec;
@@ -173,6 +174,8 @@ pub(crate) struct Current {
     /// How long after hearing from a leader nobody helps to replace it.
     pub(crate) stickiness: Duration,
     pub(crate) me: Option<Member>,
+    /// Members that keep no payloads.
+    pub(crate) witnesses: MemberSet,
     /// This node votes in the configuration before this one.
     pub(crate) was_voter: bool,
     /// A member says that what is committed goes beyond this log and does not name this node.
@@ -312,7 +315,7 @@ impl Node {
     /// was told that it is out cannot win, and is silent until a configuration reaches it.
     pub(crate) fn is_electable(&self) -> bool {
         let votes = self.is_voter() || (self.current.was_voter && self.current.index > self.commit);
-        votes && !self.current.is_removed
+        votes && !self.current.is_removed && !self.is_witness()
     }
 
     /// Every member but this node.

@@ -13,8 +13,8 @@ use crate::config::Config;
 use crate::configuration::Change;
 use crate::durable::{Ticket, Write};
 use crate::error::{
-    CompactError, FrameError, HandleError, LendError, ProposeError, ReadError, ReconfigureError,
-    RestoreError, TransferError,
+    CampaignError, CompactError, FrameError, HandleError, LendError, ProposeError, ReadError,
+    ReconfigureError, RestoreError, TransferError,
 };
 use crate::event::Event;
 use crate::lend::Fetch;
@@ -267,7 +267,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
 
     /// Drops the log up to `index`, whose effect the driver's snapshot contains: of `size` bytes
     /// and with this checksum. The driver keeps the snapshot's bytes until a later one has been
-    /// persisted, because they may be asked for.
+    /// persisted, because they may be asked for. On a witness there is no snapshot, and `size` and
+    /// `checksum` are ignored: it compacts to get room.
     ///
     /// # Errors
     ///
@@ -287,11 +288,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     ///
     /// # Errors
     ///
-    /// [`HandleError::Faulted`] only; without a vote in the group, in office, or within the
+    /// [`CampaignError`]; nothing changed. Without a vote in the group, in office, or within the
     /// stickiness period after hearing from a leader it is a no-op.
-    pub fn campaign(&mut self, now: Instant) -> Result<(), HandleError> {
-        let node = self.parts().0;
-        node.campaign(now).map_err(|fault| node.fail(fault).into())
+    pub fn campaign(&mut self, now: Instant) -> Result<(), CampaignError> {
+        self.parts().0.campaign(now)
     }
 
     /// Wakes a group that may be quiet, from any member: after a long silence, when it gives no

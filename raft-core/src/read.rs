@@ -71,6 +71,8 @@ pub enum ReadFailure {
     LeaderChanged,
     /// No answer within the longest election timeout, or the state machine did not get so far.
     TimedOut,
+    /// The node has become a witness, which has no state to read: ask another member.
+    Witness,
     /// The node has stopped for good.
     Faulted(Fault),
 }
@@ -370,7 +372,8 @@ impl Reads {
                     form.put(match reason {
                         ReadFailure::LeaderChanged => 0,
                         ReadFailure::TimedOut => 1,
-                        ReadFailure::Faulted(fault) => 2_u64.saturating_add(fault as u64),
+                        ReadFailure::Witness => 2,
+                        ReadFailure::Faulted(fault) => 3_u64.saturating_add(fault as u64),
                     });
                 }
             }

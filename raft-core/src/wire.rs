@@ -18,6 +18,7 @@
 mod broadcast;
 mod decode;
 mod encode;
+mod hollow;
 
 use core::fmt;
 
@@ -57,6 +58,7 @@ const KIND_TIMEOUT_NOW: u8 = 10;
 const KIND_QUIET: u8 = 11;
 const KIND_QUIET_REPLY: u8 = 12;
 const KIND_BROADCAST: u8 = 13;
+const KIND_HOLLOW: u8 = 14;
 
 const FLAG_GRANTED: u8 = 1;
 const FLAG_REMOVED: u8 = 2;
@@ -64,6 +66,7 @@ const FLAG_TRANSFER: u8 = 1;
 const FLAG_QUIET: u8 = 1;
 const FLAG_REJECT: u8 = 1;
 const FLAG_CHUNK: u8 = 2;
+const FLAG_HOLLOW: u8 = 1;
 
 /// The append says nothing about the commit: it lies too far from `prev` to be expressed.
 const COMMIT_UNSTATED: i32 = i32::MIN;

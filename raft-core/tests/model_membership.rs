@@ -74,7 +74,9 @@ fn changed(group: &Group, changes: &[Change]) -> Result<Group, Vec<ReconfigureEr
     }
     for change in changes {
         let node = match change {
-            Change::AddLearner(identity) | Change::AddVoter(identity) => identity.node,
+            Change::AddLearner(identity)
+            | Change::AddVoter(identity)
+            | Change::AddWitness(identity) => identity.node,
             Change::Promote(node) | Change::Demote(node) | Change::Remove(node) => *node,
         };
         if !seen.insert(node) {
@@ -82,6 +84,7 @@ fn changed(group: &Group, changes: &[Change]) -> Result<Group, Vec<ReconfigureEr
         }
         let was = group.get(&node.value());
         match change {
+            Change::AddWitness(_) => panic!("witnesses are not drawn here"),
             Change::AddLearner(_) | Change::AddVoter(_) if was.is_some() => {
                 errors.push(ReconfigureError::AlreadyMember(node));
             }

@@ -116,7 +116,7 @@ fn torn_new_beginning_dropped_acknowledged_entries() {
         term: Term::new(1),
         vote: None,
     };
-    let beginning = Some((snapshot, configuration.len() as u16));
+    let beginning = Some((snapshot, configuration.len() as u16, false));
     let header = record_header(identity(2), hard, 2, beginning, 2, entries.len());
     let torn = [header, configuration, entries[..12].to_vec()].concat();
     let mut recovered: Recovered<Vec<u8>, 5> = Recovered::new(vec![0; 4096]).unwrap();

@@ -11,7 +11,8 @@ use std::rc::Rc;
 use clocks::Instant;
 use quorum::NodeId;
 use raft_core::error::{
-    CompactError, HandleError, ProposeError, ReadError, ReconfigureError, TransferError,
+    CampaignError, CompactError, HandleError, ProposeError, ReadError, ReconfigureError,
+    TransferError,
 };
 use raft_core::{
     Append, Body, Change, ChunkData, Committed, DropReason, Entries, Event, Fault, LogIndex,
@@ -344,7 +345,7 @@ fn faulted_node_sends_nothing_and_takes_nothing() {
     );
     is_damaged.set(false);
     assert_eq!(raft.handle_timeout(now), Err(HandleError::Faulted(fault)));
-    assert_eq!(raft.campaign(now), Err(HandleError::Faulted(fault)));
+    assert_eq!(raft.campaign(now), Err(CampaignError::Faulted(fault)));
     assert_eq!(
         raft.handle_persisted(now, ticket),
         Err(HandleError::Faulted(fault))

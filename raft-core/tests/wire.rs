@@ -4,9 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use raft_core::wire::{self, DecodeError, EncodeError};
 use raft_core::{
-    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, EntryId, GroupId, Incarnation,
-    LogIndex, Message, PreVote, PreVoteReply, Quiet, QuietReply, ReadReply, ReadRequest, Reject,
-    Round, Snapshot, Term, Vote, VoteReply,
+    Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, EntryId, GroupId, Hollow,
+    HollowEntries, Incarnation, LogIndex, Message, PreVote, PreVoteReply, Quiet, QuietReply,
+    ReadReply, ReadRequest, Reject, Round, Snapshot, Term, Vote, VoteReply,
 };
 
 /// A message together with the bytes that its body borrows.
@@ -22,6 +22,7 @@ struct Owned {
 enum OwnedBody {
     Plain(Body<'static>),
     Append(Append<'static>, Vec<u8>),
+    Hollow(Append<'static>, Vec<u8>),
     Chunk(Chunk<'static>, Vec<u8>, Vec<u8>),
 }
 
@@ -33,9 +34,18 @@ impl Owned {
                 entries: Entries::from_bytes(entries),
                 ..*append
             }),
+            OwnedBody::Hollow(append, runs) => Body::Hollow(Hollow {
+                prev: append.prev,
+                commit: append.commit,
+                round: append.round,
+                entries: HollowEntries::from_bytes(runs),
+            }),
             OwnedBody::Chunk(chunk, configuration, data) => Body::Chunk(Chunk {
                 configuration,
-                data: ChunkData::Received(data),
+                data: match chunk.data {
+                    ChunkData::Hollow => ChunkData::Hollow,
+                    ChunkData::Received(_) | ChunkData::Wanted(_) => ChunkData::Received(data),
+                },
                 ..*chunk
             }),
         };
@@ -105,6 +115,17 @@ prop_compose! {
     }
 }
 
+/// Runs of a few entries, and configurations.
+fn runs() -> impl Strategy<Value = Vec<u8>> {
+    let run = (any::<u32>(), 1..1_000_u32)
+        .prop_map(|(term, count)| [term.to_le_bytes(), (count | 3 << 28).to_le_bytes()].concat());
+    let configuration = (any::<u32>(), vec(any::<u8>(), 0..30)).prop_map(|(term, payload)| {
+        let word = payload.len() as u32 | 2 << 28;
+        [&term.to_le_bytes()[..], &word.to_le_bytes(), &payload].concat()
+    });
+    vec(prop_oneof![run, configuration], 0..5).prop_map(|runs| runs.concat())
+}
+
 fn body() -> impl Strategy<Value = OwnedBody> {
     let bytes = || vec(any::<u8>(), 0..200);
     prop_oneof![
@@ -147,6 +168,11 @@ fn body() -> impl Strategy<Value = OwnedBody> {
             .prop_map(|reply| OwnedBody::Plain(Body::VoteReply(reply))),
         ack().prop_map(|ack| OwnedBody::Plain(Body::Ack(ack))),
         (append(), bytes()).prop_map(|(append, entries)| OwnedBody::Append(append, entries)),
+        (append(), runs()).prop_map(|(append, runs)| OwnedBody::Hollow(append, runs)),
+        (chunk(), bytes()).prop_map(|(chunk, configuration)| {
+            let data = ChunkData::Hollow;
+            OwnedBody::Chunk(Chunk { data, ..chunk }, configuration, Vec::new())
+        }),
         (chunk(), bytes(), bytes()).prop_map(|(chunk, configuration, data)| OwnedBody::Chunk(
             chunk,
             configuration,
@@ -175,7 +201,7 @@ proptest! {
     fn every_truncation_is_refused_or_another_message(owned in message()) {
         let frame = owned.encoded();
         let shortest = match owned.body {
-            OwnedBody::Append(..) => wire::APPEND_HEADER_BYTES,
+            OwnedBody::Append(..) | OwnedBody::Hollow(..) => wire::APPEND_HEADER_BYTES,
             OwnedBody::Chunk(_, configuration, _) => wire::CHUNK_HEADER_BYTES + configuration.len(),
             OwnedBody::Plain(_) => frame.len(),
         };
@@ -221,7 +247,7 @@ proptest! {
 
     #[test]
     fn unknown_kinds_are_refused(owned in message(), kind in 0..16_u8) {
-        prop_assume!(!(1..=12).contains(&kind));
+        prop_assume!(!(1..=13).contains(&kind));
         let mut frame = owned.encoded();
         frame[0] = (wire::VERSION << 4) | kind;
         prop_assert_eq!(wire::decode(&frame), Err(DecodeError::UnknownKind(frame[0])));
@@ -230,14 +256,14 @@ proptest! {
     #[test]
     fn unknown_flags_are_refused(owned in message(), flags in any::<u8>()) {
         let known: u8 = match owned.message().body {
-            Body::Vote(_) | Body::VoteReply(_) | Body::QuietReply(_) => 1,
+            Body::Vote(_) | Body::VoteReply(_) | Body::Chunk(_) | Body::QuietReply(_) => 1,
             // Each of two, and never both.
             Body::PreVoteReply(_) if flags == 3 => 0,
             Body::PreVoteReply(_) => 3,
             Body::Ack(_) => 3,
             Body::PreVote(_)
             | Body::Append(_)
-            | Body::Chunk(_)
+            | Body::Hollow(_)
             | Body::ReadRequest(_)
             | Body::ReadReply(_)
             | Body::TimeoutNow

@@ -8,9 +8,9 @@ use clocks::{Duration, Instant};
 use quorum::NodeId;
 use raft_core::{
     Ack, Append, Body, Broadcast, Change, Chunk, ChunkAck, ChunkData, Config, Entries, EntryId,
-    EntryKind, GroupId, Identity, Incarnation, LogIndex, Message, PreVote, PreVoteReply, Quiet,
-    QuietReply, RECORD_HEADER_BYTES_MAX, Raft, ReadReply, ReadRequest, Recovered, Reject, Round,
-    Snapshot, Standing, Term, Vote, VoteReply, wire,
+    EntryKind, GroupId, Hollow, HollowEntries, Identity, Incarnation, LogIndex, Message, PreVote,
+    PreVoteReply, Quiet, QuietReply, RECORD_HEADER_BYTES_MAX, Raft, ReadReply, ReadRequest,
+    Recovered, Reject, Round, Snapshot, Standing, Term, Vote, VoteReply, wire,
 };
 
 const DOCUMENT: &str = include_str!("../../docs/WIRE.md");
@@ -56,6 +56,12 @@ fn assert_same(name: &str, made: &[u8], written: &[u8]) {
         hex(written)
     );
 }
+
+/// Three entries of term 5, then a configuration of one witness and two voters.
+const HOLLOW: [u8; 30] = [
+    5, 0, 0, 0, 3, 0, 0, 0x30, 6, 0, 0, 0, 14, 0, 0, 0x20, 1, 0xc0, 0x84, 0x3d, 3, 1, 9, 1, 2, 9,
+    1, 3, 9, 5,
+];
 
 const fn id(index: u64, term: u32) -> EntryId {
     EntryId::new(LogIndex::new(index), Term::new(term))
@@ -163,6 +169,29 @@ fn messages() -> Vec<(&'static str, Body<'static>)> {
                 commit: LogIndex::ZERO,
                 prev: id(1 << 40, 5),
                 ..append
+            }),
+        ),
+        ("hollow", {
+            let run = HollowEntries::from_bytes(&HOLLOW);
+            Body::Hollow(Hollow {
+                prev: append.prev,
+                commit: append.commit,
+                round: append.round,
+                entries: run,
+            })
+        }),
+        (
+            "chunk-hollow",
+            Body::Chunk(Chunk {
+                snapshot: Snapshot {
+                    last: id(990, 5),
+                    size: 0,
+                    checksum: 0,
+                },
+                configuration: &CONFIGURATION,
+                round: Round::new(0x0001_0000_0007),
+                offset: 0,
+                data: ChunkData::Hollow,
             }),
         ),
         ("ack", Body::Ack(ack)),

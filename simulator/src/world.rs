@@ -28,6 +28,7 @@ pub mod stats;
 pub mod swarm;
 pub mod tamper;
 pub mod trace;
+mod witness;
 mod workload;
 
 use raft_core::{EntryId, GroupId};

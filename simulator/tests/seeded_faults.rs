@@ -81,6 +81,11 @@ fn quorum_durability_notices_that_one_copy_is_missing() {
 }
 
 #[test]
+fn witness_notices_that_nobody_knows_who_is_one() {
+    assert_caught(Sabotage::ForgetsWitnesses, Oracle::Witness);
+}
+
+#[test]
 fn patience_notices_clocks_that_are_read_ahead_of_time() {
     assert_caught(Sabotage::HurriesTime, Oracle::Patience);
 }

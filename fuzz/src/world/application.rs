@@ -1,6 +1,7 @@
 //! What an application, an operator or a transport may ask of a node at any time.
 
 use quorum::NodeId;
+use raft_core::error::CampaignError;
 use raft_core::{Change, Identity, Incarnation, LogIndex};
 
 use super::{HOSTS, World};
@@ -67,7 +68,10 @@ impl World {
         let (now, place) = (self.now, self.pick(bytes));
         let raft = &mut self.hosts[place].raft;
         match bytes.below(HOSTS + 2) {
-            0 => raft.campaign(now).expect("never stopped"),
+            0 => assert!(
+                !matches!(raft.campaign(now), Err(CampaignError::Faulted(_))),
+                "never stopped"
+            ),
             peer => raft
                 .handle_unreachable(now, NodeId::new(peer as u64))
                 .expect("never stopped"),

@@ -4,8 +4,36 @@
 //! byte in groups of seven bits, the low ones first, an option as a byte that says whether it is
 //! there. Every write makes one, so the few numbers are put down here by hand.
 
-use super::{RECORD_HEADER_BYTES_MAX, RecordHeader};
-use crate::types::{EntryId, Identity};
+use serde::{Deserialize, Serialize};
+
+use super::{HardState, RECORD_HEADER_BYTES_MAX, Snapshot};
+use crate::types::{EntryId, GroupId, Identity, LogIndex};
+
+/// The head of a record, as postcard encodes it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct RecordHeader {
+    pub(crate) version: u8,
+    pub(crate) group: GroupId,
+    pub(crate) identity: Identity,
+    pub(crate) hard: HardState,
+    pub(crate) commit: LogIndex,
+    /// Present when the record begins anew.
+    pub(crate) beginning: Option<Beginning>,
+    /// The entries in this record follow this index; whatever was stored beyond it is gone.
+    pub(crate) after: LogIndex,
+    pub(crate) entries_len: u32,
+}
+
+/// What a record says that begins anew.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Beginning {
+    /// What stands before the entries.
+    pub(crate) snapshot: Snapshot,
+    /// How many bytes of configuration follow the header.
+    pub(crate) configuration_len: u16,
+    /// This life of the node keeps no payloads.
+    pub(crate) is_witness: bool,
+}
 
 impl RecordHeader {
     /// Its bytes, in `scratch`, which holds the longest.
@@ -24,11 +52,12 @@ impl RecordHeader {
         }
         head.number(self.commit.value());
         head.byte(u8::from(self.beginning.is_some()));
-        if let Some((snapshot, configuration_len)) = self.beginning {
-            head.entry(snapshot.last);
-            head.number(snapshot.size);
-            head.number(u64::from(snapshot.checksum));
-            head.number(u64::from(configuration_len));
+        if let Some(beginning) = self.beginning {
+            head.entry(beginning.snapshot.last);
+            head.number(beginning.snapshot.size);
+            head.number(u64::from(beginning.snapshot.checksum));
+            head.number(u64::from(beginning.configuration_len));
+            head.byte(u8::from(beginning.is_witness));
         }
         head.number(self.after.value());
         head.number(u64::from(self.entries_len));
@@ -94,7 +123,7 @@ mod tests {
     use quorum::NodeId;
 
     use super::*;
-    use crate::durable::{HardState, RECORD_VERSION, Snapshot};
+    use crate::durable::{Beginning, HardState, RECORD_VERSION, Snapshot};
     use crate::types::{GroupId, Incarnation, LogIndex, Term};
 
     /// Numbers of all lengths.
@@ -128,7 +157,11 @@ mod tests {
                     vote: (round % 2 == 0).then_some(identity),
                 },
                 commit: LogIndex::new(long(jitter)),
-                beginning: (round % 3 == 0).then_some((snapshot, configuration_len)),
+                beginning: (round % 3 == 0).then_some(Beginning {
+                    snapshot,
+                    configuration_len,
+                    is_witness: round % 2 == 0,
+                }),
                 after: LogIndex::new(long(jitter)),
                 entries_len: short(jitter),
             };

@@ -100,7 +100,8 @@ impl Node {
             let is_level = matches!(slot.progress.flow, Flow::Replicate(_)) && answers;
             (is_level && ready.has(slot.identity.node)).then_some(slot.progress.next)
         };
-        let due = self.append_due;
+        // What a witness gets is made for it alone.
+        let due = self.append_due.difference(self.current.witnesses);
         let next = due.iter().filter_map(progress).max()?;
         let level = due.iter().filter(|member| progress(*member) == Some(next));
         Some((next, level.collect()))
@@ -208,6 +209,6 @@ impl Node {
     ) -> Result<bool, Fault> {
         let is_named = self.current.me.is_some_and(|me| members.contains(me));
         let knows_all = self.current.index <= append.prev.index;
-        Ok(is_named && knows_all && self.mismatch(memory, append)?.is_none())
+        Ok(is_named && knows_all && self.mismatch(memory, append.prev)?.is_none())
     }
 }

@@ -4,7 +4,7 @@ use clocks::Instant;
 
 use super::{Node, Role, RoleName};
 use crate::entry::{ENTRY_HEADER_BYTES, EntryKind, PAYLOAD_BYTES_MAX};
-use crate::error::{Fault, ProposeError};
+use crate::error::{CampaignError, ProposeError};
 use crate::types::EntryId;
 use crate::wire::APPEND_HEADER_BYTES;
 
@@ -68,8 +68,11 @@ impl Node {
         entry.saturating_sub(ENTRY_HEADER_BYTES)
     }
 
-    pub(crate) fn campaign(&mut self, now: Instant) -> Result<(), Fault> {
+    pub(crate) fn campaign(&mut self, now: Instant) -> Result<(), CampaignError> {
         self.live()?;
+        if self.is_witness() {
+            return Err(CampaignError::Witness);
+        }
         self.observe(now);
         let is_asking = self.is_role(RoleName::PreCandidate) || self.is_role(RoleName::Candidate);
         // The vote of whoever has just heard from a leader, which may count on it, is its own too.

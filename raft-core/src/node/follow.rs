@@ -11,14 +11,22 @@ use crate::entry::{ENTRY_HEADER_BYTES, EntryKind, Header, split_entry};
 use crate::error::Fault;
 use crate::event::{DropReason, Event};
 use crate::message::{Append, Reject};
-use crate::types::{EntryId, Identity, LogIndex, Round};
+use crate::types::{EntryId, Identity, LogIndex, Round, Term};
 
 /// How taking an append's entries ended.
-struct Taken {
+pub(super) struct Taken {
     /// Up to here the log is the leader's.
-    verified: LogIndex,
+    pub(super) verified: LogIndex,
     /// What was wrong with the entry after that, if anything.
-    refused: Option<DropReason>,
+    pub(super) refused: Option<DropReason>,
+}
+
+/// Whether the place of an entry is free.
+pub(super) enum Way {
+    /// An entry goes there.
+    Free,
+    /// It is here already.
+    Here,
 }
 
 impl Node {
@@ -68,23 +76,11 @@ impl Node {
         sender: Identity,
         append: &Append<'_>,
     ) -> Result<Option<DropReason>, Fault> {
-        if append.prev.term > self.term() {
-            return Ok(Some(DropReason::Malformed));
+        if self.vault.is_witness() {
+            return Ok(Some(DropReason::IsWitness));
         }
-        if let Err(reason) = self.recognise(sender, append.round) {
-            return Ok(Some(reason));
-        }
-        if let Some(hint) = self.mismatch(memory, append)? {
-            if append.prev.index <= self.commit {
-                return Ok(Some(DropReason::ConflictBelowCommit));
-            }
-            if let Some(owed) = self.owed() {
-                owed.reject = Some(Reject {
-                    prev: append.prev.index,
-                    hint,
-                });
-            }
-            return Ok(None);
+        if let Err(reason) = self.agree(memory, sender, append.prev, append.round)? {
+            return Ok(reason);
         }
         let is_empty = append.entries.is_empty();
         let taken = if is_empty {
@@ -101,23 +97,59 @@ impl Node {
             }
             taken
         };
+        Ok(self.conclude(is_empty, taken, append.commit))
+    }
+
+    /// Follows the sender, if its log and this one agree up to `prev`. The inner error says why
+    /// nothing is to be taken; `None` is for logs that do not agree, which it is told.
+    #[inline]
+    pub(super) fn agree(
+        &mut self,
+        memory: &[u8],
+        sender: Identity,
+        prev: EntryId,
+        round: Round,
+    ) -> Result<Result<(), Option<DropReason>>, Fault> {
+        if prev.term > self.term() {
+            return Ok(Err(Some(DropReason::Malformed)));
+        }
+        if let Err(reason) = self.recognise(sender, round) {
+            return Ok(Err(Some(reason)));
+        }
+        let Some(hint) = self.mismatch(memory, prev)? else {
+            return Ok(Ok(()));
+        };
+        if prev.index <= self.commit {
+            return Ok(Err(Some(DropReason::ConflictBelowCommit)));
+        }
+        if let Some(owed) = self.owed() {
+            let prev = prev.index;
+            owed.reject = Some(Reject { prev, hint });
+        }
+        Ok(Err(None))
+    }
+
+    /// Notes what was verified, and what of it is committed.
+    #[inline]
+    pub(super) fn conclude(
+        &mut self,
+        is_empty: bool,
+        taken: Taken,
+        commit: LogIndex,
+    ) -> Option<DropReason> {
         if let Some(owed) = self.owed() {
             // An append that brings nothing new may repeat one whose answer was lost.
             owed.repeat |= !is_empty && taken.verified <= owed.verified_sent;
             owed.verified = owed.verified.max(taken.verified);
         }
-        self.commit = self.commit.max(append.commit.min(taken.verified));
-        Ok(taken.refused)
+        self.commit = self.commit.max(commit.min(taken.verified));
+        taken.refused
     }
 
     /// The last entry that may agree, if `prev` is not here.
     #[inline]
-    pub(super) fn mismatch(
-        &self,
-        memory: &[u8],
-        append: &Append<'_>,
-    ) -> Result<Option<EntryId>, Fault> {
-        let (prev, last, base) = (append.prev, self.window.last(), self.window.base());
+    pub(super) fn mismatch(&self, memory: &[u8], prev: EntryId) -> Result<Option<EntryId>, Fault> {
+        let (last, base) = (self.window.last(), self.window.base());
         if prev == last || prev.index < base.index {
             // What is compacted is committed, and every leader has what is committed.
             return Ok(None);
@@ -192,31 +224,22 @@ impl Node {
         bytes: &[u8],
     ) -> Result<Result<(), Option<DropReason>>, Fault> {
         if index <= self.window.last().index {
-            if index < self.window.base().index {
-                return Ok(Ok(()));
+            match self.make_way(memory, index, header.term)? {
+                Ok(Way::Free) => {}
+                Ok(Way::Here) => return Ok(Ok(())),
+                Err(reason) => return Ok(Err(Some(reason))),
             }
-            let term = self
-                .window
-                .term(memory, index)
-                .ok_or(Fault::WindowDamaged)?;
-            if term == header.term {
-                return Ok(Ok(()));
-            }
-            // The base is committed, so nothing of an earlier term can follow it either.
-            if index <= self.commit {
-                return Ok(Err(Some(DropReason::ConflictBelowCommit)));
-            }
-            self.truncate(memory, index.previous())?;
         }
-        if header.kind == EntryKind::Configuration {
-            let payload = bytes.get(ENTRY_HEADER_BYTES..).unwrap_or_default();
-            match Encoded::decode(payload, self.slots.capacity()) {
-                Ok(encoded) if encoded.count > 0 => {}
-                Ok(_) | Err(Refused::Malformed) => {
-                    return Ok(Err(Some(DropReason::Malformed)));
+        match header.kind {
+            EntryKind::Command | EntryKind::NoOp => {}
+            EntryKind::Configuration => {
+                let payload = bytes.get(ENTRY_HEADER_BYTES..).unwrap_or_default();
+                if let Err(reason) = self.check_members(payload) {
+                    return Ok(Err(Some(reason)));
                 }
-                Err(Refused::TooLarge) => return Ok(Err(Some(DropReason::TooManyMembers))),
             }
+            // Its payload would be missing here for good.
+            EntryKind::Hollow => return Ok(Err(Some(DropReason::Malformed))),
         }
         if self.window.append_one(memory, header.term, bytes).is_err() {
             self.events.push(Event::WindowFull);
@@ -226,6 +249,39 @@ impl Node {
             self.adopt_configuration(memory, index)?;
         }
         Ok(Ok(()))
+    }
+
+    /// Makes way for an entry of this term at an index that the log has: what is here with the same
+    /// term stays.
+    #[inline]
+    pub(super) fn make_way(
+        &mut self,
+        memory: &mut [u8],
+        index: LogIndex,
+        term: Term,
+    ) -> Result<Result<Way, DropReason>, Fault> {
+        if index < self.window.base().index {
+            return Ok(Ok(Way::Here));
+        }
+        let here = self.window.term(memory, index);
+        if here.ok_or(Fault::WindowDamaged)? == term {
+            return Ok(Ok(Way::Here));
+        }
+        // The base is committed, so nothing of an earlier term can follow it either.
+        if index <= self.commit {
+            return Ok(Err(DropReason::ConflictBelowCommit));
+        }
+        self.truncate(memory, index.previous())?;
+        Ok(Ok(Way::Free))
+    }
+
+    /// Whether this node can hold these members.
+    pub(super) fn check_members(&self, payload: &[u8]) -> Result<(), DropReason> {
+        match Encoded::decode(payload, self.slots.capacity()) {
+            Ok(encoded) if encoded.count > 0 => Ok(()),
+            Ok(_) | Err(Refused::Malformed) => Err(DropReason::Malformed),
+            Err(Refused::TooLarge) => Err(DropReason::TooManyMembers),
+        }
     }
 
     /// Drops everything after `last`, and takes back a configuration that goes with it.

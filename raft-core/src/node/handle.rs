@@ -143,6 +143,7 @@ impl Node {
         }
         let dropped = match &message.body {
             Body::Append(_) | Body::Ack(_) => return Ok(Rest::Frequent),
+            Body::Hollow(hollow) => self.on_hollow(memory, sender, hollow)?,
             Body::PreVote(request) => self.on_pre_vote(sender, message.term, request),
             Body::PreVoteReply(reply) => self.on_pre_vote_reply(sender, reply),
             Body::Vote(request) => self.on_vote(sender, request),
@@ -198,6 +199,7 @@ impl Node {
             | Body::PreVoteReply(_)
             | Body::VoteReply(_)
             | Body::Append(_)
+            | Body::Hollow(_)
             | Body::Ack(_)
             | Body::Chunk(_)
             | Body::ReadRequest(_)
@@ -216,7 +218,7 @@ impl Node {
     pub(super) fn on_lower_term(&mut self, sender: Identity, message: &Message<'_>) {
         match &message.body {
             Body::PreVote(request) => self.consider_pre_vote(sender, message.term, request),
-            Body::Append(_) | Body::Chunk(_) | Body::Vote(_) => {
+            Body::Append(_) | Body::Hollow(_) | Body::Chunk(_) | Body::Vote(_) => {
                 self.mark_reply(sender, |replies| replies.vote = true);
             }
             // A grant comes from whoever is not ahead: its term may be lower.

@@ -37,6 +37,10 @@ impl Node {
             self.vault.hard_durable().get().term <= self.term(),
             "the term never falls",
         )?;
+        check(
+            !self.vault.is_witness() || matches!(self.role, Role::Follower(_)),
+            "a witness never stands",
+        )?;
         self.check_reads()?;
         self.check_quiet()?;
         self.check_role(last.index)
@@ -56,6 +60,7 @@ impl Node {
                 entry.id.index == previous.index.next(),
                 "indexes are consecutive",
             )?;
+            self.check_hollow(entry.kind)?;
             (previous, count) = (entry.id, count + 1);
         }
         check(count == self.window.len(), "every entry can be read")?;

@@ -12,6 +12,7 @@
 use clocks::Duration;
 use quorum::{Member, MemberSet};
 
+use super::witness::hollow_flight;
 use super::{Node, Office, Role, Timer};
 use crate::entry::EntryKind;
 use crate::error::Fault;
@@ -164,6 +165,8 @@ impl Node {
     #[inline]
     pub(super) fn on_own_log_durable(&mut self, memory: &mut [u8]) -> Result<(), Fault> {
         self.mark_own_progress();
+        // They are told what is durable here, and not before.
+        self.append_due = self.append_due.union(self.current.witnesses);
         if self.vault.log_durable().get() > self.commit {
             self.maybe_commit(memory)?;
         }
@@ -209,9 +212,13 @@ impl Node {
         let after = progress.matched.max(base);
         let (sent, mut bytes) = (progress.next.previous(), 0);
         if sent > after {
-            let flight = self.window.entries(memory, after, sent);
-            let len = flight.ok_or(Fault::WindowDamaged)?.len();
-            bytes = u32::try_from(len).unwrap_or(u32::MAX);
+            bytes = if slot.standing.is_witness() {
+                hollow_flight(after, sent)
+            } else {
+                let flight = self.window.entries(memory, after, sent);
+                let len = flight.ok_or(Fault::WindowDamaged)?.len();
+                u32::try_from(len).unwrap_or(u32::MAX)
+            };
             progress.room = ack.room.saturating_sub(bytes);
         }
         if let Flow::Replicate(flight) = &mut progress.flow {

@@ -43,6 +43,10 @@ impl Node {
         let bytes_max = self.loan_bytes_max();
         for member in self.peers().iter() {
             let slot = self.slots.get_mut(member.index())?;
+            if slot.standing.is_witness() {
+                // What it lacks takes one frame in any case.
+                continue;
+            }
             let progress = &mut slot.progress;
             progress.fall_behind(base, true);
             if progress.flow == (Flow::Lend { asked: false }) && progress.room > 0 {

@@ -10,7 +10,9 @@
 use quorum::{Joint, Member, MemberSet};
 
 use super::{Current, Guest, Node, Role, Timer};
-use crate::configuration::{Change, Encoded, Encoder, Seat, Standing, configuration_bytes_max};
+use crate::configuration::{
+    Change, Encoded, Encoder, Seat, Standing, configuration_bytes_max, is_witness_quorum,
+};
 use crate::entry::{ENTRY_HEADER_BYTES, EntryKind};
 use crate::error::{Fault, ReconfigureError};
 use crate::event::Event;
@@ -25,7 +27,7 @@ impl Node {
         memory: &[u8],
         index: LogIndex,
     ) -> Result<(), Fault> {
-        let was_voter = self.is_voter();
+        let was_voter = self.is_voter() && !self.is_witness();
         let entry = self
             .window
             .entry(memory, index)
@@ -86,7 +88,9 @@ impl Node {
         let encoded =
             Encoded::decode(bytes, self.slots.capacity()).map_err(|_| Fault::WindowDamaged)?;
         let me = self.vault.identity;
-        let votes = |standing: Standing| standing.is_in_incoming() || standing.is_in_outgoing();
+        let votes = |standing: Standing| {
+            !standing.is_witness() && (standing.is_in_incoming() || standing.is_in_outgoing())
+        };
         Ok(encoded
             .seats()
             .any(|seat| seat.identity == me && votes(seat.standing)))
@@ -147,6 +151,7 @@ impl Node {
                 .and_then(Member::new),
             was_voter: false,
             is_removed: false,
+            witnesses: standing_in(Standing::is_witness),
         };
         self.ask_due = MemberSet::EMPTY;
         self.reply_due = MemberSet::first(self.slots.len());
@@ -188,6 +193,9 @@ impl Node {
         if !seats().any(|seat| seat.standing.is_in_incoming()) {
             return Err(ReconfigureError::NoVoters);
         }
+        if is_witness_quorum(seats(), Standing::is_in_incoming) {
+            return Err(ReconfigureError::WitnessQuorum);
+        }
         let room = ENTRY_HEADER_BYTES + configuration_bytes_max(members);
         if let Some(len) = encoded_len(self.current.stickiness, members, seats()) {
             let needed = APPEND_HEADER_BYTES + ENTRY_HEADER_BYTES + len;
@@ -218,11 +226,16 @@ impl Node {
             }
             let slot = self.slots.iter().find(|slot| slot.identity.node == node);
             match (change, slot.map(|slot| slot.standing)) {
-                (Change::AddLearner(_) | Change::AddVoter(_), Some(_)) => {
+                (Change::AddLearner(_) | Change::AddVoter(_) | Change::AddWitness(_), Some(_)) => {
                     return Err(ReconfigureError::AlreadyMember(node));
                 }
                 (Change::Promote(_) | Change::Demote(_) | Change::Remove(_), None) => {
                     return Err(ReconfigureError::NotAMember(node));
+                }
+                (Change::Promote(_) | Change::Demote(_), Some(standing))
+                    if standing.is_witness() =>
+                {
+                    return Err(ReconfigureError::Witness(node));
                 }
                 (Change::Promote(_), Some(standing)) if standing != Standing::Learner => {
                     return Err(ReconfigureError::AlreadyVoter(node));
@@ -230,7 +243,7 @@ impl Node {
                 (Change::Demote(_), Some(Standing::Learner)) => {
                     return Err(ReconfigureError::AlreadyLearner(node));
                 }
-                (Change::AddLearner(_) | Change::AddVoter(_), None)
+                (Change::AddLearner(_) | Change::AddVoter(_) | Change::AddWitness(_), None)
                 | (Change::Promote(_) | Change::Demote(_) | Change::Remove(_), Some(_)) => {}
             }
         }
@@ -361,6 +374,14 @@ fn seat_after(slot: Option<&Slot>, change: Option<&Change>) -> Option<Seat> {
         (None, Some(Change::AddVoter(identity))) => Some(Seat {
             identity: *identity,
             standing: Standing::Incoming,
+        }),
+        (None, Some(Change::AddWitness(identity))) => Some(Seat {
+            identity: *identity,
+            standing: Standing::IncomingWitness,
+        }),
+        (Some(slot), Some(Change::Remove(_))) if slot.standing.is_witness() => Some(Seat {
+            identity: slot.identity,
+            standing: Standing::OutgoingWitness,
         }),
         (Some(slot), Some(Change::Promote(_))) => Some(Seat {
             identity: slot.identity,

@@ -6,7 +6,7 @@ use quorum::{Member, MemberSet, NodeId};
 
 use super::outlet::Outlet;
 use super::{Node, Role};
-use crate::durable::{RECORD_VERSION, RecordHeader, Snapshot, Write};
+use crate::durable::{Beginning, RECORD_VERSION, RecordHeader, Snapshot, Write};
 use crate::entry::{Entries, Entry, EntryKind};
 use crate::error::Fault;
 use crate::event::Event;
@@ -263,7 +263,12 @@ impl Node {
         };
         let (round, first) = (office.round, office.first);
         let (base, last) = (self.window.base(), self.window.last());
-        let progress = &mut self.slots.get_mut(member.index())?.progress;
+        let slot = self.slots.get_mut(member.index())?;
+        if slot.standing.is_witness() {
+            let hollow = self.hollow_to(memory, member)?;
+            return out.send_rare(to, self.message(hollow));
+        }
+        let progress = &mut slot.progress;
         progress.fall_behind(base.index, self.config.lends);
         let left = match &progress.flow {
             Flow::Snapshot { .. } => {
@@ -389,12 +394,12 @@ impl Node {
         }
         let (after, beginning, configuration) = if self.vault.is_beginning() {
             let configuration = self.window.base_configuration(memory);
-            let len = u16::try_from(configuration.len()).ok()?;
-            (
-                self.window.base().index,
-                Some((self.snapshot, len)),
-                configuration,
-            )
+            let beginning = Beginning {
+                snapshot: self.snapshot,
+                configuration_len: u16::try_from(configuration.len()).ok()?,
+                is_witness: self.vault.is_witness(),
+            };
+            (self.window.base().index, Some(beginning), configuration)
         } else {
             (self.vault.log_durable().get(), None, &[][..])
         };
@@ -430,7 +435,10 @@ impl Node {
                 return None;
             }
             self.delivered = self.window.base().index;
-            return Some(Committed::Snapshot(self.snapshot));
+            // A witness has no state that anything could replace, and no commands besides.
+            if !self.vault.is_witness() {
+                return Some(Committed::Snapshot(self.snapshot));
+            }
         }
         while self.delivered < deliverable {
             let index = self.delivered.next();

@@ -48,6 +48,9 @@ const _: () = assert!(BATCHES as u64 > ROUNDS_AHEAD_MAX);
 impl Node {
     pub(crate) fn read(&mut self, now: Instant) -> Result<ReadTicket, ReadError> {
         self.live().map_err(ReadError::Faulted)?;
+        if self.is_witness() {
+            return Err(ReadError::Witness);
+        }
         if self.leader.is_none() {
             return Err(ReadError::NoLeader);
         }

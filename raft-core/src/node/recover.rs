@@ -79,6 +79,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
         if last == EntryId::ZERO {
             return Err(RecoverError::NothingToKeep);
         }
+        if self.is_witness {
+            return Err(RecoverError::Witness);
+        }
         let standing_at = |at: Option<LogIndex>| -> Option<Standing> {
             let bytes = match at {
                 Some(at) => window.entry(memory, at)?.payload,

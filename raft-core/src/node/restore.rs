@@ -9,7 +9,7 @@ use super::{Current, Node, Role, Timer};
 use crate::config::Config;
 use crate::configuration::{Encoded, Encoder, Refused, Seat, Standing, configuration_bytes_max};
 use crate::durable::{HardState, RECORD_VERSION, RecordHeader, Snapshot, Vault};
-use crate::entry::{ENTRY_HEADER_BYTES, Entries, EntryKind};
+use crate::entry::{ENTRY_HEADER_BYTES, Entries, EntryKind, Header};
 use crate::error::RestoreError;
 use crate::event::Events;
 use crate::read::Reads;
@@ -38,6 +38,7 @@ pub struct Recovered<B, const N: usize> {
     pub(super) hard: HardState,
     pub(super) commit: LogIndex,
     snapshot: Snapshot,
+    pub(super) is_witness: bool,
 }
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
@@ -55,6 +56,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
             hard: HardState::default(),
             commit: LogIndex::ZERO,
             snapshot: Snapshot::default(),
+            is_witness: false,
         })
     }
 
@@ -101,7 +103,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
         {
             return Err(RestoreError::ForeignRecord);
         }
-        let configuration_len = header.beginning.map_or(0, |(_, len)| usize::from(len));
+        let configuration_len = header
+            .beginning
+            .map_or(0, |b| usize::from(b.configuration_len));
         let (configuration, entries) = rest
             .split_at_checked(configuration_len)
             .ok_or(RestoreError::DamagedRecord)?;
@@ -115,7 +119,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
         let entries = Entries::from_bytes(entries);
         // Everything is checked before anything changes.
         match header.beginning {
-            Some((snapshot, _)) => {
+            Some(beginning) => {
+                let snapshot = beginning.snapshot;
                 check_configuration::<N>(configuration)?;
                 // Part of it would replace entries of older records that were acknowledged; and no
                 // node takes a snapshot behind which there is no place for entries.
@@ -125,13 +130,22 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
                 {
                     return Err(RestoreError::DamagedRecord);
                 }
-                check_entries::<N>(snapshot.last.term, entries, is_whole)?;
+                // A witness stays one for good, and nobody who has stored anything becomes one.
+                let was = self.is_witness;
+                let is_turned = was && !beginning.is_witness;
+                let is_late = !was && beginning.is_witness && !self.is_blank();
+                if is_turned || is_late {
+                    return Err(RestoreError::DamagedRecord);
+                }
+                let kind = Kept::by(beginning.is_witness);
+                check_entries::<N>(snapshot.last.term, entries, is_whole, kind)?;
                 self.begin(snapshot, configuration)?;
+                self.is_witness = beginning.is_witness;
             }
             None if self.origin.is_none() => return Err(RestoreError::NoBeginning),
             None => {
                 let term = self.term_at(header.after)?;
-                check_entries::<N>(term, entries, is_whole)?;
+                check_entries::<N>(term, entries, is_whole, Kept::by(self.is_witness))?;
             }
         }
         self.origin = Some(origin);
@@ -139,6 +153,15 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
         self.hard = header.hard;
         self.commit = self.commit.max(header.commit);
         Ok(())
+    }
+
+    /// Whether nothing was stored yet but a name, and perhaps a term.
+    fn is_blank(&self) -> bool {
+        self.window.last().index == LogIndex::ZERO
+            && self
+                .window
+                .base_configuration(self.memory.as_ref())
+                .is_empty()
     }
 
     fn begin(&mut self, snapshot: Snapshot, configuration: &[u8]) -> Result<(), RestoreError> {
@@ -203,6 +226,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
         let mut vault = Vault::restored(identity, group, nonce, self.hard);
         vault.recovered_log(last.index);
         vault.raise_term(last.term);
+        vault.recovered_witness(self.is_witness);
         let mut node = blank::<N>(config, vault, self.window, jitter, now);
         // Answers to what was asked before the crash may still be on their way.
         node.attempt = low_half(nonce);
@@ -226,15 +250,42 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
     }
 }
 
+/// What a life of a node keeps of entries that are no configurations.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Payloads,
+    Nothing,
+}
+
+impl Kept {
+    const fn by(is_witness: bool) -> Self {
+        if is_witness {
+            Kept::Nothing
+        } else {
+            Kept::Payloads
+        }
+    }
+
+    /// Whether an entry is as it is kept here.
+    fn is_kept(self, header: Header) -> bool {
+        match header.kind {
+            EntryKind::Configuration => true,
+            EntryKind::Command | EntryKind::NoOp => self == Kept::Payloads,
+            EntryKind::Hollow => self == Kept::Nothing && header.payload_len == 0,
+        }
+    }
+}
+
 /// Whether these entries may follow one of `term`.
 fn check_entries<const N: usize>(
     mut term: Term,
     entries: Entries<'_>,
     is_whole: bool,
+    kept: Kept,
 ) -> Result<(), RestoreError> {
     let mut rest = entries;
     while let Some((header, bytes, next)) = rest.split_first() {
-        if header.term < term {
+        if header.term < term || !kept.is_kept(header) {
             return Err(RestoreError::DamagedRecord);
         }
         if header.kind == EntryKind::Configuration {
@@ -295,6 +346,7 @@ fn blank<const N: usize>(
             voters: Joint::simple(MemberSet::EMPTY),
             stickiness: Duration::ZERO,
             me: None,
+            witnesses: MemberSet::EMPTY,
             was_voter: false,
             is_removed: false,
         },

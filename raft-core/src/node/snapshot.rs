@@ -5,6 +5,7 @@
 //! that gets lost is sent again with the next heartbeat. When the last one is stored, the
 //! snapshot replaces the log in one write.
 
+use super::witness::hollow_snapshot;
 use super::{Incoming, Node, Role};
 use crate::configuration::{Encoded, Refused};
 use crate::durable::Snapshot;
@@ -41,10 +42,15 @@ impl Node {
         self.move_base(memory, index)
             .map_err(|fault| CompactError::Faulted(self.fail(fault)))?;
         self.release_hold();
-        self.snapshot = Snapshot {
-            last: self.window.base(),
-            size,
-            checksum,
+        let last = self.window.base();
+        self.snapshot = if self.vault.is_witness() {
+            hollow_snapshot(last)
+        } else {
+            Snapshot {
+                last,
+                size,
+                checksum,
+            }
         };
         self.vault.rebase();
         self.mark_dirty_untimed();
@@ -71,8 +77,14 @@ impl Node {
         sender: Identity,
         chunk: &Chunk<'m>,
     ) -> Result<Result<Option<Piece<'m>>, DropReason>, Fault> {
-        let ChunkData::Received(data) = chunk.data else {
-            return Ok(Err(DropReason::Malformed));
+        let data = match chunk.data {
+            ChunkData::Received(_) if self.vault.is_witness() => {
+                return Ok(Err(DropReason::IsWitness));
+            }
+            ChunkData::Received(data) => data,
+            ChunkData::Hollow if !self.can_witness() => return Ok(Err(DropReason::IsNoWitness)),
+            ChunkData::Hollow => &[],
+            ChunkData::Wanted(_) => return Ok(Err(DropReason::Malformed)),
         };
         let snapshot = chunk.snapshot;
         if snapshot.last.index > SNAPSHOT_INDEX_MAX {
@@ -97,6 +109,10 @@ impl Node {
                 owed.verified = owed.verified.max(snapshot.last.index);
                 owed.repeat = true;
             }
+            return Ok(Ok(None));
+        }
+        if chunk.data == ChunkData::Hollow {
+            self.install_hollow(memory, chunk)?;
             return Ok(Ok(None));
         }
         if self.is_storing_another(sender, snapshot) {
@@ -213,7 +229,7 @@ impl Node {
     }
 
     /// The snapshot replaces the whole log.
-    fn install(&mut self, memory: &mut [u8], snapshot: Snapshot) -> Result<(), Fault> {
+    pub(super) fn install(&mut self, memory: &mut [u8], snapshot: Snapshot) -> Result<(), Fault> {
         // Answers are noted by place in the member table, which is replaced.
         if matches!(self.role, Role::PreCandidate(_) | Role::Candidate(_)) {
             self.become_follower();

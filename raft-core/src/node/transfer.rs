@@ -44,6 +44,9 @@ impl Node {
             return Err(TransferError::ToItself);
         }
         let seat = self.slots.iter().find(|slot| slot.identity.node == to);
+        if seat.is_some_and(|slot| slot.standing.is_witness()) {
+            return Err(TransferError::Witness(to));
+        }
         if !seat.is_some_and(|slot| slot.standing.is_in_incoming()) {
             return Err(TransferError::NotAVoter(to));
         }
@@ -108,6 +111,9 @@ impl Node {
     /// The leader of this term wants this node to lead.
     #[inline(never)]
     pub(super) fn on_timeout_now(&mut self, sender: Identity) -> Option<DropReason> {
+        if self.is_witness() {
+            return Some(DropReason::IsWitness);
+        }
         let is_leader = matches!(&self.role, Role::Follower(Some(owed)) if owed.leader == sender);
         if is_leader && !self.is_stalled && self.is_electable() && self.may_take_office() {
             self.become_successor();

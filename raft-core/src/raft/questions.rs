@@ -186,6 +186,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
         self.view().is_voter()
     }
 
+    /// Whether this node is a witness: it votes and counts, but delivers nothing, leads never, and
+    /// answers no reads.
+    pub fn is_witness(&self) -> bool {
+        self.view().is_witness()
+    }
+
     /// On a leader: up to where `member`'s durable log is known to be the leader's.
     pub fn matched(&self, member: NodeId) -> Option<LogIndex> {
         self.progress(member).map(|progress| progress.matched)

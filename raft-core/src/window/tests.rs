@@ -56,6 +56,7 @@ fn encode((term, kind, payload): &(Term, EntryKind, Vec<u8>)) -> Vec<u8> {
         EntryKind::Command => 0,
         EntryKind::NoOp => 1,
         EntryKind::Configuration => 2,
+        EntryKind::Hollow => 3,
     };
     let word = u32::try_from(payload.len()).expect("short") | (kind << 28);
     let mut bytes = term.value().to_le_bytes().to_vec();

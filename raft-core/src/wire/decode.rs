@@ -42,6 +42,8 @@ pub fn decode(frame: &[u8]) -> Result<Message<'_>, DecodeError> {
             is_granted: flags & FLAG_GRANTED != 0,
         }),
         (KIND_CHUNK, 0) => Body::Chunk(reader.chunk(round)?),
+        (KIND_CHUNK, FLAG_HOLLOW) => Body::Chunk(reader.chunk(round)?.hollowed()?),
+        (KIND_HOLLOW, 0) => Body::Hollow(reader.append(round)?.hollowed()),
         (KIND_READ_REQUEST, 0) => Body::ReadRequest(ReadRequest {
             nonce: reader.u64()?,
             number: reader.u64()?,

@@ -1,11 +1,12 @@
 //! From a message to bytes.
 
+use super::hollow::put_hollow;
 use super::*;
 use crate::message::{
     Ack, Append, Body, Chunk, ChunkData, Message, PreVoteReply, Quiet, QuietReply, ReadReply,
     ReadRequest,
 };
-use crate::types::{EntryId, Round};
+use crate::types::{EntryId, LogIndex, Round};
 
 /// How many bytes [`encode()`] makes of this message.
 pub fn encoded_len(message: &Message<'_>) -> usize {
@@ -19,9 +20,11 @@ pub fn encoded_len(message: &Message<'_>) -> usize {
         Body::Quiet(_) => HEADER_BYTES + 12,
         Body::QuietReply(_) => HEADER_BYTES + 4,
         Body::Append(append) => APPEND_HEADER_BYTES + append.entries.len(),
+        Body::Hollow(hollow) => APPEND_HEADER_BYTES + hollow.entries.wire_len(),
         Body::Ack(ack) => ack_len(ack),
         Body::Chunk(chunk) => {
             let data = match chunk.data {
+                ChunkData::Hollow => 0,
                 ChunkData::Received(data) => data.len(),
                 ChunkData::Wanted(len) => len as usize,
             };
@@ -94,6 +97,12 @@ pub(crate) fn encode_open<'f>(
                 put_append(body, append)
             })
         }
+        Body::Hollow(hollow) => {
+            let len = APPEND_HEADER_BYTES + hollow.entries.wire_len();
+            fill(message, KIND_HOLLOW, 0, hollow.round, len, frame, |body| {
+                put_hollow(body, hollow)
+            })
+        }
         Body::Ack(ack) => {
             let reject = u8::from(ack.reject.is_some()) * FLAG_REJECT;
             let flags = reject | (u8::from(ack.chunk.is_some()) * FLAG_CHUNK);
@@ -124,9 +133,16 @@ pub(crate) fn encode_open<'f>(
         }
         Body::Chunk(chunk) => {
             let len = encoded_len(message);
-            fill(message, KIND_CHUNK, 0, chunk.round, len, frame, |body| {
-                put_chunk(body, chunk)
-            })
+            let flags = u8::from(chunk.data == ChunkData::Hollow) * FLAG_HOLLOW;
+            fill(
+                message,
+                KIND_CHUNK,
+                flags,
+                chunk.round,
+                len,
+                frame,
+                |body| put_chunk(body, chunk),
+            )
         }
         Body::ReadRequest(request) => encode_read_request(message, request, frame),
         Body::ReadReply(reply) => encode_read_reply(message, reply, frame),
@@ -254,15 +270,7 @@ fn low_bytes(round: Round) -> [u8; 4] {
 
 #[inline]
 pub(super) fn put_append(body: &mut [u8], append: &Append<'_>) -> Option<()> {
-    let (fixed, body) = body.split_first_chunk_mut::<{ APPEND_HEADER_BYTES - HEADER_BYTES }>()?;
-    // Relative to `prev` it takes four bytes; beyond their range it is left unsaid.
-    let prev = append.prev.index.value();
-    let commit = append.commit.value().checked_signed_diff(prev);
-    let commit = commit.and_then(|commit| i32::try_from(commit).ok());
-    let commit = commit.unwrap_or(COMMIT_UNSTATED);
-    put_entry_id(fixed, 0, append.prev);
-    put_at(fixed, 12, commit.to_le_bytes());
-    put_at(fixed, 16, low_bytes(append.round));
+    let body = put_append_header(body, append.prev, append.commit, append.round)?;
     let [head, tail] = append.entries.slices();
     if head.is_empty() && tail.is_empty() {
         return Some(());
@@ -273,6 +281,25 @@ pub(super) fn put_append(body: &mut [u8], append: &Append<'_>) -> Option<()> {
         return Some(());
     }
     copy(second, tail)
+}
+
+/// What stands before the entries of an append; lends the place behind it.
+#[inline]
+pub(super) fn put_append_header(
+    body: &mut [u8],
+    prev: EntryId,
+    commit: LogIndex,
+    round: Round,
+) -> Option<&mut [u8]> {
+    let (fixed, rest) = body.split_first_chunk_mut::<{ APPEND_HEADER_BYTES - HEADER_BYTES }>()?;
+    // Relative to `prev` it takes four bytes; beyond their range it is left unsaid.
+    let commit = commit.value().checked_signed_diff(prev.index.value());
+    let commit = commit.and_then(|commit| i32::try_from(commit).ok());
+    let commit = commit.unwrap_or(COMMIT_UNSTATED);
+    put_entry_id(fixed, 0, prev);
+    put_at(fixed, 12, commit.to_le_bytes());
+    put_at(fixed, 16, low_bytes(round));
+    Some(rest)
 }
 
 #[inline]
@@ -311,7 +338,7 @@ fn put_chunk(body: &mut [u8], chunk: &Chunk<'_>) -> Option<()> {
     copy(first, chunk.configuration)?;
     match chunk.data {
         ChunkData::Received(data) => copy(second, data),
-        ChunkData::Wanted(_) => Some(()),
+        ChunkData::Wanted(_) | ChunkData::Hollow => Some(()),
     }
 }
 
@@ -333,7 +360,7 @@ fn put_at<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
 }
 
 #[inline]
-fn copy(to: &mut [u8], from: &[u8]) -> Option<()> {
+pub(super) fn copy(to: &mut [u8], from: &[u8]) -> Option<()> {
     if to.len() != from.len() {
         return None;
     }

@@ -270,13 +270,14 @@ impl World {
         while let Some(transmit) = raft.poll_transmit(now, Ready::All) {
             let mut frame = vec![0; FRAME];
             let data = match &transmit.message.body {
-                Body::Chunk(chunk) => {
-                    let ChunkData::Wanted(len) = chunk.data else {
-                        panic!("to be supplied")
-                    };
-                    let start = chunk.offset as usize;
-                    &snapshot[start..start + len as usize]
-                }
+                Body::Chunk(chunk) => match chunk.data {
+                    ChunkData::Wanted(len) => {
+                        let start = chunk.offset as usize;
+                        &snapshot[start..start + len as usize]
+                    }
+                    ChunkData::Hollow => &[],
+                    ChunkData::Received(_) => panic!("to be supplied"),
+                },
                 _ => &[][..],
             };
             let bytes = wire::encode_chunk(&transmit.message, data, &mut frame).expect("fits");

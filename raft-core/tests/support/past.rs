@@ -18,6 +18,8 @@ pub enum Item {
     Command(Vec<u8>),
     NoOp,
     Seats(Vec<Seat>),
+    /// On a witness: any other.
+    Hollow,
 }
 
 /// The first life of a node.
@@ -58,6 +60,7 @@ pub fn encode_entry(term: u32, item: &Item) -> Vec<u8> {
         Item::Command(bytes) => (0_u32, bytes.clone()),
         Item::NoOp => (1, Vec::new()),
         Item::Seats(seats) => (2, encode_seats(seats, STICKINESS_MICROS)),
+        Item::Hollow => (3, Vec::new()),
     };
     let mut bytes = term.to_le_bytes().to_vec();
     bytes.extend_from_slice(&(payload.len() as u32 | (code << 28)).to_le_bytes());
@@ -98,6 +101,7 @@ pub struct Past {
     pub stickiness_micros: u64,
     /// Leases are on, for clocks that are wrong by so many millionths.
     pub lease: Option<u32>,
+    pub is_witness: bool,
     /// It may be quiet after so many milliseconds.
     pub quiet: Option<u64>,
     pub priority: u8,
@@ -124,10 +128,18 @@ impl Past {
             frame: FRAME,
             stickiness_micros: STICKINESS_MICROS,
             lease: None,
+            is_witness: false,
             quiet: None,
             priority: raft_core::PRIORITY_MAX,
             settings: None,
         }
+    }
+
+    /// A witness with a log of these terms.
+    pub fn witness(mut self, terms: &[u32]) -> Past {
+        self.is_witness = true;
+        let log: Vec<_> = terms.iter().map(|term| (*term, Item::Hollow)).collect();
+        self.items(&log)
     }
 
     pub fn term(mut self, term: u32) -> Past {
@@ -263,7 +275,7 @@ impl Past {
             identity(self.id),
             hard,
             self.commit,
-            Some((snapshot, configuration.len() as u16)),
+            Some((snapshot, configuration.len() as u16, self.is_witness)),
             self.base.0,
             entries.len(),
         );
@@ -283,7 +295,7 @@ pub fn record_header(
     identity: Identity,
     hard: HardState,
     commit: u64,
-    beginning: Option<(Snapshot, u16)>,
+    beginning: Option<(Snapshot, u16, bool)>,
     after: u64,
     entries_len: usize,
 ) -> Vec<u8> {

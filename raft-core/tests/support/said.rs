@@ -2,11 +2,13 @@
 
 use raft_core::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, Entry, EntryId, EntryKind, GroupId,
-    Incarnation, LogIndex, Message, PreVote, PreVoteReply, Quiet, QuietReply, ReadReply,
-    ReadRequest, Reject, Round, Seat, Snapshot, Term, Vote, VoteReply,
+    Hollow, HollowEntries, HollowRun, Incarnation, LogIndex, Message, PreVote, PreVoteReply, Quiet,
+    QuietReply, ReadReply, ReadRequest, Reject, Round, Seat, Snapshot, Term, Vote, VoteReply,
 };
 
-use super::past::{GROUP, Item, STICKINESS_MICROS, encode_entries, encode_seats, voters};
+use super::past::{
+    GROUP, Item, STICKINESS_MICROS, encode_entries, encode_entry, encode_seats, voters,
+};
 
 /// What a message says, in a form that owns its parts and is easy to write down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +76,41 @@ pub enum Said {
     Awake {
         round: u64,
     },
+    Hollow {
+        prev: (u64, u32),
+        commit: u64,
+        round: u64,
+        runs: Vec<(u32, Run)>,
+    },
+    HollowChunk {
+        last: (u64, u32),
+        round: u64,
+        configuration: Vec<u8>,
+    },
+}
+
+/// What a witness is told of consecutive entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Run {
+    Entries(u32),
+    Seats(Vec<Seat>),
+}
+
+pub fn hollow(prev: (u64, u32), commit: u64, round: u64, runs: &[(u32, Run)]) -> Said {
+    Said::Hollow {
+        prev,
+        commit,
+        round,
+        runs: runs.to_vec(),
+    }
+}
+
+fn encode_runs(runs: &[(u32, Run)]) -> Vec<u8> {
+    let encoded = runs.iter().map(|(term, run)| match run {
+        Run::Entries(count) => [term.to_le_bytes(), (count | (3 << 28)).to_le_bytes()].concat(),
+        Run::Seats(seats) => encode_entry(*term, &Item::Seats(seats.clone())),
+    });
+    encoded.collect::<Vec<_>>().concat()
 }
 
 pub fn ack(verified: u64, round: u64) -> Said {
@@ -235,6 +272,35 @@ impl Said {
                 round: Round::new(*round),
                 is_quiet: false,
             }),
+            Said::Hollow {
+                prev,
+                commit,
+                round,
+                runs,
+            } => {
+                bytes = encode_runs(runs);
+                Body::Hollow(Hollow {
+                    prev: entry_id(*prev),
+                    commit: LogIndex::new(*commit),
+                    round: Round::new(*round),
+                    entries: HollowEntries::from_bytes(&bytes),
+                })
+            }
+            Said::HollowChunk {
+                last,
+                round,
+                configuration,
+            } => Body::Chunk(Chunk {
+                snapshot: Snapshot {
+                    last: entry_id(*last),
+                    size: 0,
+                    checksum: 0,
+                },
+                configuration,
+                round: Round::new(*round),
+                offset: 0,
+                data: ChunkData::Hollow,
+            }),
         };
         then(Message {
             group: GroupId::new(GROUP),
@@ -284,6 +350,17 @@ impl Said {
                 reject: ack.reject.map(|r| (r.prev.value(), pair(r.hint))),
                 chunk: ack.chunk.map(|c| (c.index.value(), c.stored)),
             },
+            Body::Hollow(hollow) => Said::Hollow {
+                prev: pair(hollow.prev),
+                commit: hollow.commit.value(),
+                round: hollow.round.value(),
+                runs: hollow.entries.iter().map(run).collect(),
+            },
+            Body::Chunk(chunk) if chunk.data == ChunkData::Hollow => Said::HollowChunk {
+                last: pair(chunk.snapshot.last),
+                round: chunk.round.value(),
+                configuration: chunk.configuration.to_vec(),
+            },
             Body::Chunk(chunk) => Said::Chunk {
                 last: pair(chunk.snapshot.last),
                 size: chunk.snapshot.size,
@@ -292,6 +369,7 @@ impl Said {
                 data: match chunk.data {
                     ChunkData::Received(data) => data.to_vec(),
                     ChunkData::Wanted(len) => vec![0; len as usize],
+                    ChunkData::Hollow => Vec::new(),
                 },
                 configuration: chunk.configuration.to_vec(),
             },
@@ -336,5 +414,14 @@ pub fn item(entry: Entry<'_>) -> Item {
         EntryKind::Command => Item::Command(entry.payload.to_vec()),
         EntryKind::NoOp => Item::NoOp,
         EntryKind::Configuration => Item::Seats(decode_seats(entry.payload)),
+        EntryKind::Hollow => Item::Hollow,
     }
+}
+
+fn run(run: HollowRun<'_>) -> (u32, Run) {
+    let what = match run {
+        HollowRun::Entries { count, .. } => Run::Entries(count),
+        HollowRun::Configuration { payload, .. } => Run::Seats(decode_seats(payload)),
+    };
+    (run.term().value(), what)
 }

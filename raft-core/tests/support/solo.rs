@@ -13,7 +13,7 @@ use raft_core::{
 use super::Machine;
 use super::past::Past;
 use super::said::pair;
-pub use super::said::{Said, ack, append, chunk, reject};
+pub use super::said::{Run, Said, ack, append, chunk, hollow, reject};
 
 /// Everything that came out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -168,7 +168,7 @@ impl Witness {
         match &message.body {
             Body::Vote(_) => self.on_vote(message.term, me),
             Body::VoteReply(reply) if reply.is_granted => self.on_vote(message.term, to),
-            Body::Append(_) | Body::Chunk(_) => {
+            Body::Append(_) | Body::Hollow(_) | Body::Chunk(_) => {
                 self.leads = Some(message.term);
                 Ok(())
             }

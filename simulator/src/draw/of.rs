@@ -252,7 +252,7 @@ fn label(name: &FrameName, words: &str) -> (Kind, String) {
         FrameKind::PreVoteReply => (Kind::PreVote, format!("pre-vote {verdict}")),
         FrameKind::Vote => (Kind::Election, format!("vote? t{}", name.term)),
         FrameKind::VoteReply => (Kind::Election, format!("vote {verdict}")),
-        FrameKind::Append => {
+        FrameKind::Append | FrameKind::Hollow => {
             let label = match second {
                 0 => {
                     let mut words = words.split_whitespace();

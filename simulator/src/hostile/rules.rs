@@ -145,6 +145,7 @@ pub fn covered(before: LogIndex, after: LogIndex, body: &Body<'_>) -> Result<(),
             let count = append.entries.iter(append.prev.index.next()).count();
             append.prev.index.plus(count as u64)
         }
+        Body::Hollow(hollow) => hollow.prev.index.plus(hollow.entries.count()),
         Body::Chunk(chunk) => chunk.snapshot.last.index,
         Body::Ack(_) | Body::VoteReply(_) => return Ok(()),
         Body::PreVote(_)
@@ -188,15 +189,21 @@ pub fn said(stored: &Stored, transmit: &Transmit<'_>) -> Result<(), Broken> {
         }
         Body::VoteReply(reply) => !reply.is_granted || votes_for(transmit.to),
         Body::Chunk(chunk) => {
-            let raft_core::ChunkData::Wanted(len) = chunk.data else {
-                return Err(broken(Rule::Promises, format!("{message:?} has data")));
+            let len = match chunk.data {
+                raft_core::ChunkData::Wanted(len) => len,
+                raft_core::ChunkData::Hollow => 0,
+                raft_core::ChunkData::Received(_) => {
+                    return Err(broken(Rule::Promises, format!("{message:?} has data")));
+                }
             };
             let end = chunk.offset.checked_add(u64::from(len));
             stored.role == Role::Leader && end.is_some_and(|end| end <= stored.snapshot)
         }
-        Body::Append(_) | Body::ReadReply(_) | Body::TimeoutNow | Body::Quiet(_) => {
-            stored.role == Role::Leader
-        }
+        Body::Append(_)
+        | Body::Hollow(_)
+        | Body::ReadReply(_)
+        | Body::TimeoutNow
+        | Body::Quiet(_) => stored.role == Role::Leader,
         Body::ReadRequest(_) | Body::QuietReply(_) => stored.role == Role::Follower,
         Body::PreVote(_) | Body::PreVoteReply(_) => true,
     };

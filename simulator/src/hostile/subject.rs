@@ -296,6 +296,10 @@ impl Subject {
                     self.heard.round = append.round;
                     self.heard.prev = append.prev.index;
                 }
+                Body::Hollow(hollow) => {
+                    self.heard.round = hollow.round;
+                    self.heard.prev = hollow.prev.index;
+                }
                 Body::PreVote(request) => self.heard.attempt = request.attempt,
                 Body::Chunk(chunk) => {
                     (self.heard.snapshot, self.heard.stored) = (chunk.snapshot, chunk.offset);

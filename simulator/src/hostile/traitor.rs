@@ -148,6 +148,12 @@ fn other<'m>(
         }
         Body::Ack(said) => Body::Ack(ack(draw, said, stale)),
         Body::Append(said) => Body::Append(append(draw, said, stale, scratch)),
+        Body::Hollow(mut said) => {
+            said.prev = id(draw, said.prev);
+            said.commit = index(draw, said.commit);
+            said.round = Round::new(draw.number(said.round.value()));
+            Body::Hollow(said)
+        }
         Body::Chunk(said) => Body::Chunk(chunk(draw, said)),
         Body::ReadRequest(mut request) => {
             request.nonce = draw.number(request.nonce);
@@ -255,9 +261,9 @@ fn append<'m>(
 }
 
 fn chunk<'m>(draw: &mut Draw, said: Chunk<'m>) -> Chunk<'m> {
-    let len = match said.data {
-        ChunkData::Received(data) => data.len(),
-        ChunkData::Wanted(len) => len as usize,
+    let data = match said.data {
+        ChunkData::Received(data) => ChunkData::Wanted(data.len() as u32),
+        ChunkData::Wanted(_) | ChunkData::Hollow => said.data,
     };
     Chunk {
         snapshot: Snapshot {
@@ -267,7 +273,7 @@ fn chunk<'m>(draw: &mut Draw, said: Chunk<'m>) -> Chunk<'m> {
         },
         round: Round::new(draw.number(said.round.value())),
         offset: draw.number(said.offset),
-        data: ChunkData::Wanted(len as u32),
+        data,
         ..said
     }
 }

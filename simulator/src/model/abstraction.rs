@@ -48,6 +48,25 @@ impl Entry {
             payload: mix(hash_bytes(entry.payload), 0),
         }
     }
+
+    /// What a witness keeps of this entry.
+    pub fn hollow(self) -> Self {
+        match self.kind {
+            EntryKind::Configuration => self,
+            EntryKind::Command | EntryKind::NoOp | EntryKind::Hollow => {
+                Entry::of_nothing(self.term)
+            }
+        }
+    }
+
+    /// An entry of which only the term is known.
+    pub(super) fn of_nothing(term: u64) -> Self {
+        Entry {
+            term,
+            kind: EntryKind::Hollow,
+            payload: mix(hash_bytes(&[]), 0),
+        }
+    }
 }
 
 /// A log: what a snapshot stands for, and the entries after it.
@@ -202,15 +221,24 @@ impl Abstract {
         self.log.last()
     }
 
+    /// Whether it is a witness: by its log, or by its place in the configuration.
+    pub(super) fn is_witness(&self) -> bool {
+        let mut entries = self.log.entries.iter();
+        self.configuration.is_witness(self.me)
+            || entries.any(|entry| entry.kind == EntryKind::Hollow)
+    }
+
     /// Whether it may stand for election: a voter of the latest configuration, or of the one before
-    /// while the latest is not committed.
+    /// while the latest is not committed; no witness.
     pub(super) fn may_stand(&self) -> bool {
         let before = self.configuration_index.saturating_sub(1);
         let was_voter = || match self.log.configuration_at(before) {
             Some((_, configuration)) => configuration.votes(self.me),
             None => true,
         };
-        self.configuration.votes(self.me) || self.configuration_index > self.commit && was_voter()
+        let votes = self.configuration.votes(self.me)
+            || self.configuration_index > self.commit && was_voter();
+        votes && !self.is_witness()
     }
 }
 

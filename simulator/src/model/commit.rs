@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use raft_core::{Body, Identity};
+use raft_core::{Body, ChunkData, Identity};
 
 use super::log::has_all_of;
 use super::{Id, Input, Role, Step, must};
@@ -29,10 +29,12 @@ pub(super) fn check(step: &Step<'_>) -> Result<(), String> {
     let is_allowed = match (step.input, step.message()) {
         // With the append goes its commit: looked at where its entries are.
         (_, Some((_, message))) => match message.body {
-            Body::Append(_) => true,
+            Body::Append(_) | Body::Hollow(_) => true,
             Body::Chunk(chunk) => {
                 let last = Id::from(chunk.snapshot.last);
-                has_all_of(before, last) && after.commit == before.commit.max(last.index)
+                let is_complete = chunk.data == ChunkData::Hollow;
+                (is_complete || has_all_of(before, last))
+                    && after.commit == before.commit.max(last.index)
             }
             _ => false,
         },

@@ -49,6 +49,9 @@ impl Configuration {
                 2 => Standing::Incoming,
                 3 => Standing::Outgoing,
                 4 => Standing::Demoted,
+                5 => Standing::Witness,
+                6 => Standing::IncomingWitness,
+                7 => Standing::OutgoingWitness,
                 _ => return None,
             };
             seats.insert(Identity::new(node, incarnation), standing);
@@ -92,6 +95,22 @@ impl Configuration {
         standing.is_some_and(|standing| standing.is_in_incoming() || standing.is_in_outgoing())
     }
 
+    /// Whether it is a member that keeps no payloads.
+    pub fn is_witness(&self, member: Identity) -> bool {
+        let standing = self.0.get(&member);
+        standing.is_some_and(|standing| {
+            matches!(
+                standing,
+                Standing::Witness | Standing::IncomingWitness | Standing::OutgoingWitness
+            )
+        })
+    }
+
+    /// Whether every majority of its voters has a member that keeps the payloads.
+    fn keeps_payloads(&self) -> bool {
+        !self.is_quorum(|member| self.is_witness(member))
+    }
+
     /// Whether a majority of the voters is among those for whom `agrees` holds: of both sets, while
     /// there are two.
     pub fn is_quorum(&self, agrees: impl Fn(Identity) -> bool) -> bool {
@@ -113,7 +132,8 @@ impl Configuration {
             let standing = match standing {
                 Standing::Learner | Standing::Demoted => Standing::Learner,
                 Standing::Voter | Standing::Incoming => Standing::Voter,
-                Standing::Outgoing => return None,
+                Standing::Witness | Standing::IncomingWitness => Standing::Witness,
+                Standing::Outgoing | Standing::OutgoingWitness => return None,
             };
             Some((*identity, standing))
         });
@@ -124,6 +144,15 @@ impl Configuration {
     /// old set, or its only one if they stay as they are.
     fn may_become(&self, next: &Configuration) -> bool {
         let before = self.incoming();
+        if !next.keeps_payloads() || !next.settled().keeps_payloads() {
+            return false;
+        }
+        // Nobody who is in it changes from keeping payloads to keeping none, nor back.
+        if next.members().any(|member| {
+            self.0.contains_key(&member) && self.is_witness(member) != next.is_witness(member)
+        }) {
+            return false;
+        }
         if next.is_joint() {
             next.outgoing() == before
         } else {

@@ -33,6 +33,7 @@ fn higher_term_is_taken(step: &Step<'_>) -> Result<(), String> {
     let term = u64::from(message.term.value());
     let is_binding = match message.body {
         Body::Append(_)
+        | Body::Hollow(_)
         | Body::Ack(_)
         | Body::Chunk(_)
         | Body::VoteReply(_)
@@ -240,7 +241,10 @@ fn leader_known(step: &Step<'_>) -> Result<(), String> {
         return Ok(());
     }
     let is_news = step.message().is_some_and(|(from, message)| {
-        let is_leaders = matches!(message.body, Body::Append(_) | Body::Chunk(_));
+        let is_leaders = matches!(
+            message.body,
+            Body::Append(_) | Body::Hollow(_) | Body::Chunk(_)
+        );
         is_leaders && from == leader && u64::from(message.term.value()) == after.term
     });
     must(is_news && after.role == Role::Follower, || {

@@ -1,7 +1,8 @@
 //! Logs, `[Ongaro14 §3.5, §5]`: what a leader adds, what a follower takes, what is compacted.
 
-use raft_core::{Append, Body, EntryKind};
+use raft_core::{Body, ChunkData, EntryKind};
 
+use super::message::hollow_entries;
 use super::{Abstract, Entry, Id, Input, Log, Step, must};
 
 pub(super) fn check(step: &Step<'_>) -> Result<(), String> {
@@ -12,8 +13,14 @@ pub(super) fn check(step: &Step<'_>) -> Result<(), String> {
     if step.becomes_leader() {
         return begins_term(step);
     }
-    if let Some(append) = append_of_leader(step) {
-        return takes(step, append);
+    if let Some(offer) = offer_of_leader(step) {
+        return takes(step, &offer);
+    }
+    if let Some(last) = hollow_snapshot_of_leader(step)
+        && after.log.base != before.log.base
+    {
+        verified_stays(step)?;
+        return installs(before, after, last);
     }
     verified_stays(step)?;
     match step.input {
@@ -79,21 +86,55 @@ fn grown_by<'l>(before: &Log, after: &'l Log) -> Result<&'l [Entry], String> {
     Ok(&after.entries[before.entries.len()..])
 }
 
-/// The append that came from the leader of the node's term, if one did.
-fn append_of_leader<'s>(step: &'s Step<'_>) -> Option<&'s Append<'s>> {
+/// Entries that a leader offers: whole to those that keep payloads, hollow to witnesses.
+struct Offer {
+    prev: Id,
+    commit: u64,
+    entries: Vec<Entry>,
+}
+
+/// What came from the leader of the node's term, if something did.
+fn offer_of_leader(step: &Step<'_>) -> Option<Offer> {
+    let (from, message) = step.message()?;
+    let is_now = u64::from(message.term.value()) == step.after.term;
+    if !is_now || step.after.leader != Some(from) {
+        return None;
+    }
+    let (prev, commit, entries) = match &message.body {
+        Body::Append(append) => {
+            let entries = append.entries.iter(append.prev.index.next());
+            let entries = entries.map(|entry| Entry::of(&entry)).collect();
+            (append.prev, append.commit, entries)
+        }
+        Body::Hollow(hollow) => (hollow.prev, hollow.commit, hollow_entries(hollow)),
+        _ => return None,
+    };
+    Some(Offer {
+        prev: Id::from(prev),
+        commit: commit.value(),
+        entries,
+    })
+}
+
+/// The end of a snapshot for a witness that came from the leader: it is installed at once.
+fn hollow_snapshot_of_leader(step: &Step<'_>) -> Option<Id> {
     let (from, message) = step.message()?;
     let is_now = u64::from(message.term.value()) == step.after.term;
     match &message.body {
-        Body::Append(append) if is_now && step.after.leader == Some(from) => Some(append),
+        Body::Chunk(chunk)
+            if is_now && chunk.data == ChunkData::Hollow && step.after.leader == Some(from) =>
+        {
+            Some(Id::from(chunk.snapshot.last))
+        }
         _ => None,
     }
 }
 
 /// A follower takes entries that follow one of its own: some prefix of them, as it has room.
 /// With them goes the commit, and how far its log is the leader's.
-fn takes(step: &Step<'_>, append: &Append<'_>) -> Result<(), String> {
+fn takes(step: &Step<'_>, offer: &Offer) -> Result<(), String> {
     let (before, after) = (step.before, step.after);
-    let prev = Id::from(append.prev);
+    let (prev, commit, entries) = (offer.prev, offer.commit, &offer.entries);
     let known = if before.term == after.term && before.leader == after.leader {
         before.verified.unwrap_or(0)
     } else {
@@ -112,9 +153,6 @@ fn takes(step: &Step<'_>, append: &Append<'_>) -> Result<(), String> {
             "§3.5: a log counts as the leader's that is not".into()
         });
     }
-    let entries: Vec<_> = append.entries.iter(append.prev.index.next()).collect();
-    let entries: Vec<_> = entries.iter().map(Entry::of).collect();
-    let commit = append.commit.value();
     let is_successor = |count: usize| {
         let end = prev.index + count as u64;
         merged(&before.log, prev.index, &entries[..count]) == *after.log.entries
@@ -172,7 +210,10 @@ fn verified_stays(step: &Step<'_>) -> Result<(), String> {
     let covered = match (step.input, step.message()) {
         (Input::Stored(snapshot), _) => snapshot.last.index.value(),
         (_, Some((_, message))) => match message.body {
-            Body::Chunk(chunk) if has_all_of(before, Id::from(chunk.snapshot.last)) => {
+            Body::Chunk(chunk)
+                if has_all_of(before, Id::from(chunk.snapshot.last))
+                    || chunk.data == ChunkData::Hollow =>
+            {
                 chunk.snapshot.last.index.value()
             }
             _ => 0,

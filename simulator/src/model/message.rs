@@ -1,9 +1,32 @@
 //! What a node may say in the state in which it is.
 
 use quorum::NodeId;
-use raft_core::{Body, Message};
+use raft_core::{Body, ChunkData, EntryId, EntryKind, Hollow, HollowRun, Message};
 
 use super::{Abstract, Compacted, Configuration, Entry, Id, Role, must};
+
+/// Whether the receiver keeps no payloads.
+fn is_to_witness(state: &Abstract, to: NodeId) -> bool {
+    let member = state.configuration.member(to);
+    member.is_some_and(|member| state.configuration.is_witness(member))
+}
+
+/// What a witness is told, entry by entry.
+pub(super) fn hollow_entries(hollow: &Hollow<'_>) -> Vec<Entry> {
+    let entries = hollow.entries.iter().flat_map(|run| {
+        let term = run.term();
+        let entry = match run {
+            HollowRun::Entries { .. } => Entry::of_nothing(u64::from(term.value())),
+            HollowRun::Configuration { payload, .. } => Entry::of(&raft_core::Entry {
+                id: EntryId::new(hollow.prev.index, term),
+                kind: EntryKind::Configuration,
+                payload,
+            }),
+        };
+        std::iter::repeat_n(entry, run.count() as usize)
+    });
+    entries.collect()
+}
 
 /// Whether the papers allow a node in this state to send this message. The leader of the papers
 /// has its whole log: `compacted` is what any node has dropped of it.
@@ -55,10 +78,41 @@ pub fn check_sent(
             Some(place) => check_removed(state, to, reply.is_granted, Id::from(place)),
             None => Ok(()),
         },
-        Body::Append(append) => {
-            must(state.role == Role::Leader, || {
-                format!("§3.5: {:?} sends entries", state.role)
+        Body::Hollow(hollow) => {
+            must(
+                state.role == Role::Leader && is_to_witness(state, to),
+                || {
+                    format!(
+                        "§3.5: {:?} sends node {to} entries without payload",
+                        state.role
+                    )
+                },
+            )?;
+            let prev = Id::from(hollow.prev);
+            must(state.log.term(prev.index) == Some(prev.term), || {
+                format!("§3.5: {prev:?} is not in the leader's log")
             })?;
+            let mut end = prev.index;
+            for entry in hollow_entries(hollow) {
+                end += 1;
+                let mine = state.log.entry(end).map(|entry| entry.hollow());
+                must(mine == Some(entry), || {
+                    format!("§3.5: entry {end} is not that of the leader's log")
+                })?;
+            }
+            must(end <= state.durable.index, || {
+                format!("§3.8: a witness is told of entry {end}, which its leader could forget")
+            })?;
+            let commit = hollow.commit.value();
+            must(commit <= state.commit && commit <= end, || {
+                format!("§3.5: commit {commit} is sent, {} is known", state.commit)
+            })
+        }
+        Body::Append(append) => {
+            must(
+                state.role == Role::Leader && !is_to_witness(state, to),
+                || format!("§3.5: {:?} sends entries to node {to}", state.role),
+            )?;
             let prev = Id::from(append.prev);
             let term = state.log.term(prev.index);
             let term = term.or_else(|| compacted.term(prev.index));
@@ -102,9 +156,11 @@ pub fn check_sent(
             }
         }
         Body::Chunk(chunk) => {
-            must(state.role == Role::Leader, || {
-                format!("§5.3: {:?} sends a snapshot", state.role)
-            })?;
+            let is_hollow = chunk.data == ChunkData::Hollow;
+            must(
+                state.role == Role::Leader && is_hollow == is_to_witness(state, to),
+                || format!("§5.3: {:?} sends node {to} a snapshot", state.role),
+            )?;
             must(Id::from(chunk.snapshot.last) == state.log.base, || {
                 "§5.3: a snapshot is sent that is not the leader's".into()
             })?;

@@ -4,7 +4,7 @@
 //! A follower commits what the leader says is committed, as far as the same message verified the
 //! log: what lies beyond may still be another leader's.
 
-use raft_core::{Append, LogIndex, Role, Term};
+use raft_core::{Append, Hollow, LogIndex, Role, Term};
 
 use super::view::View;
 use super::words::words;
@@ -42,6 +42,12 @@ impl CommitRule {
 pub(super) fn bound(append: &Append<'_>) -> LogIndex {
     let count = append.entries.iter(append.prev.index.next()).count() as u64;
     append.commit.min(append.prev.index.plus(count))
+}
+
+/// The same for a witness.
+pub(super) fn bound_of_hollow(hollow: &Hollow<'_>) -> LogIndex {
+    let count = hollow.entries.count();
+    hollow.commit.min(hollow.prev.index.plus(count))
 }
 
 /// A machine raised its commit to an entry of this term.

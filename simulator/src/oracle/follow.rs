@@ -7,7 +7,7 @@ use super::view::{Members, View};
 use super::words::words;
 use super::{
     Oracle, Oracles, Shadow, Violation, commit_rule, invariants, leader_append_only, monotonic,
-    order, quorum_durability, reconfiguration, snapshot, state_machine_safety,
+    order, quorum_durability, reconfiguration, snapshot, state_machine_safety, witness,
 };
 use crate::world::app::Answer;
 use crate::world::chain::{Chain, Link};
@@ -85,6 +85,8 @@ impl Oracles {
             }
         }
         count_roles(&before, &after, raft, stats);
+        let found = witness::check_role(self.witnesses, host, after.role);
+        self.court.judge(Oracle::Witness, found)?;
         self.court
             .judge(Oracle::Monotonic, monotonic::check(&before, &after))?;
         let oracle = &mut self.patience;
@@ -229,7 +231,17 @@ impl Oracles {
                 let what = words!("host {host} cannot show entry {index} of its log");
                 return self.court.judge(Oracle::LogMatching, Err(what));
             };
-            let (term, link) = (log.last().term, Link::after(log.last_hash(), &entry));
+            let found = witness::check_entry(self.witnesses, host, index, entry.kind);
+            self.court.judge(Oracle::Witness, found)?;
+            let link = match entry.kind {
+                // What a witness does not say of an entry is known from whoever had it first.
+                EntryKind::Hollow => Link {
+                    term: entry.id.term,
+                    hash: self.log_matching.hash_of(entry.id).unwrap_or_default(),
+                },
+                _ => Link::after(log.last_hash(), &entry),
+            };
+            let term = log.last().term;
             log.push(link);
             let found = order::check_append(host, index, term, link.term);
             self.court.judge(Oracle::Order, found)?;
@@ -283,7 +295,8 @@ impl Oracles {
             }
         }
         let members = members.unwrap_or(&self.shadows[host].members);
-        let found = quorum_durability::check(host, hosts, members, commit, &self.ledger);
+        let full = !self.witnesses;
+        let found = quorum_durability::check(host, hosts, (members, full), commit, &self.ledger);
         self.court.judge(Oracle::QuorumDurability, found)?;
         self.forget(hosts);
         let found = self.leader_completeness.on_commit(known, &self.ledger);

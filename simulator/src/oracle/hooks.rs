@@ -2,12 +2,12 @@
 
 use clocks::Instant;
 use quorum::NodeId;
-use raft_core::{Append, Body, Chunk, EntryKind, LogIndex, Message, Role, Snapshot};
+use raft_core::{Append, Body, Chunk, EntryKind, Hollow, LogIndex, Message, Role, Snapshot};
 
 use super::view::{Members, View};
 use super::{
     Oracle, Oracles, Shadow, Violation, bounded_output, commit_rule, exactly_once, linearizability,
-    persist_before_send, pre_vote_inert, purity, recovery, snapshot, state_machine_safety,
+    persist_before_send, pre_vote_inert, purity, recovery, snapshot, state_machine_safety, witness,
 };
 use crate::world::app::Command;
 use crate::world::chain::{Chain, Link};
@@ -45,6 +45,7 @@ impl Oracles {
 
     /// A host lost everything it ever knew, and its name with it.
     pub fn on_wipe(&mut self, host: usize) {
+        self.witnesses &= !(1 << host);
         self.one_vote.forget(host);
         self.vote_quorum.forget(host);
         self.patience.forget(host);
@@ -104,6 +105,10 @@ impl Oracles {
             Body::Append(append) if raft.commit() > before.commit => {
                 self.commit_rule.on_told(host, commit_rule::bound(append));
             }
+            Body::Hollow(hollow) if raft.commit() > before.commit => {
+                self.commit_rule
+                    .on_told(host, commit_rule::bound_of_hollow(hollow));
+            }
             Body::Chunk(chunk) => self.on_told(host, &chunk.snapshot),
             Body::Ack(ack) => {
                 self.deaf_leader
@@ -123,6 +128,11 @@ impl Oracles {
     /// A host was given a snapshot, or has stored a piece of it.
     pub fn on_told(&mut self, host: usize, snapshot: &Snapshot) {
         self.commit_rule.on_told(host, snapshot.last.index);
+    }
+
+    /// A host is to be let in as a witness.
+    pub fn on_witness(&mut self, host: usize) {
+        self.witnesses |= 1 << host;
     }
 
     /// A host was told to stand for election.
@@ -204,6 +214,8 @@ impl Oracles {
         let sender = &hosts[from];
         let durable = sender.disk.durable();
         self.sent_by_reference(from, to, message)?;
+        let found = witness::check_frame(self.witnesses, from, to, message);
+        self.court.judge(Oracle::Witness, found)?;
         let found = persist_before_send::check(from, to, message, sender);
         self.court.judge(Oracle::PersistBeforeSend, found)?;
         match &message.body {
@@ -232,7 +244,9 @@ impl Oracles {
                 let found = self.one_vote.on_vote(from, message.term, to);
                 self.court.judge(Oracle::OneVote, found)
             }
-            Body::Append(Append { round, .. }) | Body::Chunk(Chunk { round, .. }) => {
+            Body::Append(Append { round, .. })
+            | Body::Hollow(Hollow { round, .. })
+            | Body::Chunk(Chunk { round, .. }) => {
                 let told = sender.told;
                 self.deaf_leader
                     .on_round(from, (message.term, *round), told);
@@ -271,6 +285,8 @@ impl Oracles {
         index: LogIndex,
         state: u64,
     ) -> Result<(), Violation> {
+        let found = witness::check_applied(self.witnesses, host, index);
+        self.court.judge(Oracle::Witness, found)?;
         let found = state_machine_safety::check_applied(host, applied, index, state, &self.ledger);
         self.court.judge(Oracle::StateMachineSafety, found)
     }
@@ -322,7 +338,10 @@ pub(crate) fn rebuild(log: &mut Chain, raft: &Machine, stored: &Chain) {
     log.reset(base, hash);
     let mut index = base.index.next();
     while let Some(entry) = raft.entry(index) {
-        let link = Link::after(log.last_hash(), &entry);
+        let link = match entry.kind {
+            EntryKind::Hollow => stored.link(index).unwrap_or(Link::after(0, &entry)),
+            _ => Link::after(log.last_hash(), &entry),
+        };
         log.push(link);
         index = index.next();
     }

@@ -42,6 +42,7 @@ mod state_machine_safety;
 mod up_to_date_vote;
 mod view;
 mod vote_quorum;
+mod witness;
 pub(crate) mod words;
 
 use raft_core::{EntryId, LogIndex};
@@ -95,6 +96,8 @@ copies_in_place!(Shadow {
 #[derive(Debug)]
 pub struct Oracles {
     court: Court,
+    /// Hosts that are witnesses in this life of theirs: operators wanted them so.
+    witnesses: u64,
     shadows: [Shadow; HOSTS_MAX],
     ledger: Ledger,
     election_safety: election_safety::ElectionSafety,
@@ -122,6 +125,7 @@ pub struct Oracles {
 
 copies_in_place!(Oracles {
     court,
+    witnesses,
     shadows,
     ledger,
     election_safety,
@@ -149,6 +153,7 @@ impl Oracles {
     pub fn new(bench: Bench) -> Self {
         Oracles {
             court: Court::new(bench),
+            witnesses: 0,
             shadows: Default::default(),
             ledger: Ledger::default(),
             election_safety: Default::default(),
@@ -175,6 +180,7 @@ impl Oracles {
     /// Forgets everything; buffers stay.
     pub fn reset(&mut self, bench: Bench) {
         self.court = Court::new(bench);
+        self.witnesses = 0;
         for shadow in &mut self.shadows {
             (shadow.view, shadow.members) = Default::default();
             shadow.log.reset(EntryId::ZERO, 0);

@@ -71,6 +71,8 @@ oracles! {
     ExactlyOnce = "exactly-once";
     /// What clients were told agrees with one order of all commands, in real time.
     Linearizability = "linearizability";
+    /// A witness keeps no payload and leads nobody, and nobody else lacks a payload.
+    Witness = "witness";
     /// When the faults are over somebody comes into office.
     Liveness = "liveness";
     /// Then what a leader takes is committed.

@@ -116,7 +116,7 @@ impl Patience {
         let is_early = wait.is_sticky(told, patience);
         (wait.is_told, wait.is_ordered) = (false, false);
         match &message.body {
-            Body::Append(_) | Body::Chunk(_) => {
+            Body::Append(_) | Body::Hollow(_) | Body::Chunk(_) => {
                 let is_followed = raft.term() == message.term && raft.leader() == Some(node(from));
                 // Who knows no group does not know how long to wait either.
                 if is_followed && raft.role() == Role::Follower && is_member {

@@ -38,6 +38,16 @@ pub(super) fn check(
             vote.last,
             durable.log.last()
         )),
+        Body::Hollow(hollow) => {
+            let end = hollow.prev.index.plus(hollow.entries.count());
+            if end <= durable.log.last().index {
+                return Ok(());
+            }
+            Err(words!(
+                "host {host} tells a witness of entry {end}, its own disk ends with {:?}",
+                durable.log.last()
+            ))
+        }
         Body::Ack(ack) => match ack.chunk {
             Some(chunk) if sender.disk.stored_bytes(chunk.index) < chunk.stored => Err(words!(
                 "host {host} acknowledges {} bytes of the snapshot at {}, its disk has fewer",

@@ -16,6 +16,7 @@ pub(super) fn applies(message: &Message<'_>) -> bool {
         Body::Vote(_)
         | Body::VoteReply(_)
         | Body::Append(_)
+        | Body::Hollow(_)
         | Body::Ack(_)
         | Body::Chunk(_)
         | Body::ReadRequest(_)

@@ -96,7 +96,7 @@ fn sends_the_same(raft: &mut Machine, twin: &mut Machine, now: Instant) -> bool 
         let wanted = match message.body {
             Body::Chunk(chunk) => match chunk.data {
                 ChunkData::Wanted(len) => Some((chunk.offset, len)),
-                ChunkData::Received(_) => None,
+                ChunkData::Received(_) | ChunkData::Hollow => None,
             },
             _ => None,
         };

@@ -1,4 +1,5 @@
-//! What is committed is on the disks of every majority that the configuration asks for.
+//! What is committed is on the disks of every majority that the configuration asks for, and with its
+//! payload on one at least.
 //!
 //! The strongest of all: it sees the moment at which safety is lost, long before anybody notices.
 
@@ -9,11 +10,12 @@ use super::view::Members;
 use super::words::words;
 use crate::world::host::Host;
 
-/// `leader` commits everything up to `index` under the configuration `members`.
+/// `leader` commits everything up to `index` under the configuration `members`; those in `full`
+/// keep payloads.
 pub(super) fn check(
     leader: usize,
     hosts: &[Host],
-    members: &Members,
+    (members, full): (&Members, u64),
     index: LogIndex,
     ledger: &Ledger,
 ) -> Result<(), String> {
@@ -27,6 +29,13 @@ pub(super) fn check(
         let holds = log.base().index > index || link.is_some_and(|l| l.hash == committed.hash);
         let is_meant = members.identities[number].is_some_and(|id| host.identity == Some(id));
         holders |= u64::from(holds && is_meant) << number;
+    }
+    if holders & full == 0 {
+        return Err(words!(
+            "host {} commits entry {index} in term {}, and nobody has its payload on disk",
+            leader + 1,
+            committed.commit_term
+        ));
     }
     for voters in [Some(members.incoming), members.outgoing]
         .into_iter()

@@ -306,6 +306,7 @@ impl Teller {
             Some(match *alteration {
                 Alteration::Voter(host) => Change::AddVoter(identity(host)?),
                 Alteration::Learner(host) => Change::AddLearner(identity(host)?),
+                Alteration::Witness(host) => Change::AddWitness(identity(host)?),
                 Alteration::Promote(host) => Change::Promote(identity(host)?.node),
                 Alteration::Demote(host) => Change::Demote(identity(host)?.node),
                 Alteration::Remove(host) => Change::Remove(identity(host)?.node),

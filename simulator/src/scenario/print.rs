@@ -178,6 +178,7 @@ impl fmt::Display for Decision {
                     match alteration {
                         Alteration::Voter(host) => write!(f, " +n{}", n(host))?,
                         Alteration::Learner(host) => write!(f, " +n{}:learner", n(host))?,
+                        Alteration::Witness(host) => write!(f, " +n{}:witness", n(host))?,
                         Alteration::Promote(host) => write!(f, " ^n{}", n(host))?,
                         Alteration::Demote(host) => write!(f, " _n{}", n(host))?,
                         Alteration::Remove(host) => write!(f, " -n{}", n(host))?,

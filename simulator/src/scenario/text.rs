@@ -410,15 +410,16 @@ impl<'t> Words<'t> {
             let word = self.word()?;
             let read = |rest: &str| host(rest.strip_prefix('n').unwrap_or(rest));
             all.push(match (word.strip_prefix('+'), word.strip_prefix('-')) {
-                (Some(rest), _) => match rest.strip_suffix(":learner") {
-                    Some(rest) => Alteration::Learner(read(rest)?),
-                    None => Alteration::Voter(read(rest)?),
+                (Some(rest), _) => match rest.split_once(':') {
+                    Some((rest, "learner")) => Alteration::Learner(read(rest)?),
+                    Some((rest, "witness")) => Alteration::Witness(read(rest)?),
+                    Some(_) | None => Alteration::Voter(read(rest)?),
                 },
                 (_, Some(rest)) => Alteration::Remove(read(rest)?),
                 _ => match (word.strip_prefix('^'), word.strip_prefix('_')) {
                     (Some(rest), _) => Alteration::Promote(read(rest)?),
                     (_, Some(rest)) => Alteration::Demote(read(rest)?),
-                    _ => return Err("+n4, +n4:learner, ^n4, _n4 or -n4".into()),
+                    _ => return Err("+n4, +n4:learner, +n4:witness, ^n4, _n4 or -n4".into()),
                 },
             });
         }

@@ -136,7 +136,8 @@ impl World {
         let is_well = |host: &Host| !host.is_frozen;
         rafts.all(|raft| self.has_majorities(raft, is_well))
             && self.hosts.iter().filter(|host| is_well(host)).any(|host| {
-                let raft = host.raft.as_ref().filter(|raft| raft.is_voter());
+                let raft = host.raft.as_ref();
+                let raft = raft.filter(|raft| raft.is_voter() && !raft.is_witness());
                 raft.is_some_and(|raft| {
                     let votes = |other: &Host| is_well(other) && end(other) <= end(host);
                     self.has_majorities(raft, votes)

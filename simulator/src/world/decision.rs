@@ -37,11 +37,13 @@ pub enum FrameKind {
     Quiet,
     /// The answer, or that somebody is awake.
     QuietReply,
+    /// Entries without payload, or a heartbeat, to a witness.
+    Hollow,
 }
 
 impl FrameKind {
     /// All of them, with their words.
-    pub const ALL: [(&'static str, FrameKind); 12] = [
+    pub const ALL: [(&'static str, FrameKind); 13] = [
         ("pre-vote", FrameKind::PreVote),
         ("pre-vote-reply", FrameKind::PreVoteReply),
         ("vote", FrameKind::Vote),
@@ -54,6 +56,7 @@ impl FrameKind {
         ("timeout-now", FrameKind::TimeoutNow),
         ("quiet", FrameKind::Quiet),
         ("quiet-reply", FrameKind::QuietReply),
+        ("hollow", FrameKind::Hollow),
     ];
 
     /// Its word.
@@ -101,6 +104,7 @@ impl FrameName {
                 let count = m.entries.iter(prev).count();
                 (FrameKind::Append, (prev.value(), count as u64))
             }
+            Body::Hollow(m) => (FrameKind::Hollow, (m.prev.index.value(), m.entries.count())),
             Body::Ack(m) => (FrameKind::Ack, (m.verified.value(), 0)),
             Body::Chunk(m) => (FrameKind::Chunk, (m.snapshot.last.index.value(), m.offset)),
             Body::ReadRequest(_) => (FrameKind::ReadRequest, (0, 0)),
@@ -175,7 +179,7 @@ impl Pattern {
     pub fn is_bare(&self) -> bool {
         !matches!(
             self.kind,
-            FrameKind::Append | FrameKind::Ack | FrameKind::Chunk
+            FrameKind::Append | FrameKind::Hollow | FrameKind::Ack | FrameKind::Chunk
         )
     }
 
@@ -200,7 +204,9 @@ impl fmt::Display for Pattern {
             write!(f, " term {term}")?;
         }
         match (self.kind, self.detail) {
-            (FrameKind::Append, Some((prev, count))) => write!(f, " prev {prev} +{count}")?,
+            (FrameKind::Append | FrameKind::Hollow, Some((prev, count))) => {
+                write!(f, " prev {prev} +{count}")?
+            }
             (FrameKind::Ack, Some((index, _))) => write!(f, " upto {index}")?,
             (FrameKind::Chunk, Some((index, at))) => write!(f, " of {index} at {at}")?,
             _ => {}
@@ -229,6 +235,8 @@ pub enum Alteration {
     Voter(u8),
     /// Lets a host in as a learner.
     Learner(u8),
+    /// Lets a host in as a witness.
+    Witness(u8),
     /// Makes a learner a voter.
     Promote(u8),
     /// Makes a voter a learner.

@@ -186,6 +186,9 @@ impl World {
             return Ok(false);
         };
         host.compacted = self.now;
+        if raft.is_witness() {
+            return self.compact_witness(number, index);
+        }
         let bytes = &mut self.snapshot;
         let app = self.sabotage.spoil(host.app);
         app.write_snapshot(index, self.swarm.snapshot_padding, bytes);

@@ -302,6 +302,11 @@ impl World {
         if !can_do_without {
             return Ok(());
         }
+        if self.swarm.witnesses != 0 {
+            // What is under way could make a witness know more than anyone who is left, and then
+            // nobody can win.
+            self.network.lose_all();
+        }
         self.crash(number);
         self.rot_host(number)
     }

@@ -75,12 +75,15 @@ pub enum Sabotage {
     HurriesTime,
     /// Votes never arrive, not even when the storm is over.
     LosesVotes,
+    /// Nobody writes down who was let in as a witness.
+    ForgetsWitnesses,
 }
 
 impl Sabotage {
     /// All of them, with their names on the command line.
-    pub const ALL: [(&'static str, Sabotage); 32] = [
+    pub const ALL: [(&'static str, Sabotage); 33] = [
         ("none", Sabotage::None),
+        ("forgets-witnesses", Sabotage::ForgetsWitnesses),
         ("reports-early", Sabotage::ReportsEarly),
         ("one-reports-early", Sabotage::OneReportsEarly),
         ("forgets-record", Sabotage::ForgetsRecord),

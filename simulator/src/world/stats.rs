@@ -76,6 +76,10 @@ counts! {
     LeaderRemoved = "leaders removed";
     /// A host lost its disk and joined anew.
     Wipe = "hosts that joined anew after a wipe";
+    /// A leader let a witness in.
+    WitnessAdded = "witnesses let in";
+    /// A witness dropped the beginning of its log.
+    WitnessCompaction = "logs dropped by witnesses";
     /// A frame left a host.
     FrameSent = "frames sent";
     /// A frame was lost.

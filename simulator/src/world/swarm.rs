@@ -15,6 +15,7 @@ use clocks::Duration;
 use crate::world::memory::WINDOW_BYTES_MAX;
 use crate::world::quiet::Quiet;
 use crate::world::random::{Random, Stream};
+use crate::world::witness::draw_witnesses;
 
 pub use flow::Flow;
 
@@ -116,6 +117,8 @@ pub struct Swarm {
     pub corruption: u64,
     /// What may be under way, and what is kept for who lags behind.
     pub flow: Flow,
+    /// Hosts that are let in as witnesses, a bit each: the same in all lives of a host.
+    pub witnesses: u64,
     /// Whoever reads asks a host that believes to lead.
     pub reads_at_leaders: bool,
 }
@@ -239,6 +242,7 @@ impl Swarm {
             persist_timeout: election_timeout.1.saturating_mul(2),
             corruption: 0,
             flow: Flow::default(),
+            witnesses: 0,
             reads_at_leaders: false,
             ..Swarm::default()
         }
@@ -314,6 +318,7 @@ impl Swarm {
             reads_at_leaders: false,
             quiet: Quiet::default(),
             lags: [0; HOSTS_MAX],
+            witnesses: 0,
         };
         let mut swarm = match random.chance(lease_trial::PERMILLE) {
             true => swarm.lease_trial(random),
@@ -324,7 +329,9 @@ impl Swarm {
         }
         swarm.lease_drift_ppm = swarm.lease_allowed();
         swarm.flow = Flow::draw(random);
-        swarm.with_quiet_and_lags(random)
+        let mut swarm = swarm.with_quiet_and_lags(random);
+        swarm.witnesses = draw_witnesses(random);
+        swarm
     }
 
     /// The drift that covers all clocks, if none is set or stands still. A little more, because
@@ -384,9 +391,10 @@ impl fmt::Display for Swarm {
         )?;
         writeln!(
             f,
-            "  group    hosts={} founders={} storm={} frozen_minority={} falls_apart={} reconfigure={} wipes={}",
+            "  group    hosts={} founders={} witnesses={:#b} storm={} frozen_minority={} falls_apart={} reconfigure={} wipes={}",
             self.hosts,
             self.founders,
+            self.witnesses,
             ms(self.storm),
             self.has_frozen_minority,
             self.falls_apart,

@@ -83,7 +83,9 @@ pub fn tamper(sabotage: Sabotage, message: &Message<'_>, bytes: &[u8]) -> Tamper
                     }
                     Tampered::Changed(bytes)
                 }
-                Some(EntryKind::Command | EntryKind::NoOp) | None => Tampered::Kept,
+                Some(EntryKind::Command | EntryKind::NoOp | EntryKind::Hollow) | None => {
+                    Tampered::Kept
+                }
             }
         }
         _ => Tampered::Kept,

@@ -192,6 +192,13 @@ pub fn describe(message: &Message<'_>) -> String {
             m.commit,
             m.round.value()
         ),
+        Body::Hollow(m) => format!(
+            "hollow prev {} +{} commit {} round {}",
+            id(m.prev),
+            m.entries.count(),
+            m.commit,
+            m.round.value()
+        ),
         Body::Ack(m) => {
             let reject = m.reject.map_or(String::new(), |r| {
                 format!(" reject {} hint {}", r.prev, id(r.hint))

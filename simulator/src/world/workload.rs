@@ -199,6 +199,7 @@ impl World {
         });
         if raft.reconfigure(changes).is_ok() {
             self.has_grown = true;
+            self.note_witnesses(changes);
             self.trace
                 .say(self.now, number, || format!("reconfigures: {changes:?}"));
         }
@@ -213,7 +214,7 @@ impl World {
         let up = others.filter(|host| host.raft.is_some());
         let known = up.filter(|host| host.has_past());
         known
-            .filter_map(|host| host.identity.map(Change::AddVoter))
+            .filter_map(|host| host.identity.map(|identity| self.swarm.let_in(identity)))
             .collect()
     }
 
@@ -235,13 +236,30 @@ impl World {
         let mut rotten = rotten.filter_map(|host| host.identity);
         if let Some(lost) = rotten.find(|identity| is_member(identity)) {
             // No other change until a host that can never come back is out.
-            return core::iter::once(Change::Remove(lost.node)).collect();
+            let mut changes: Few<_> = core::iter::once(Change::Remove(lost.node)).collect();
+            let witness = with(Standing::Witness)
+                .into_iter()
+                .find(|node| *node != lost.node);
+            if let Some(node) = witness.filter(|_| self.work_random.chance(500)) {
+                // Without it too many of those who stay might be witnesses.
+                changes.extend([Change::Remove(node)]);
+            }
+            return changes;
         }
         let up = self.hosts.iter().filter(|host| host.raft.is_some());
         // Whoever does not remember its name yet must not be let in under it.
         let known = up.filter(|host| host.has_past());
         let identities = known.filter_map(|host| host.identity);
         let strangers: Few<_> = identities.filter(|identity| !is_member(identity)).collect();
+        if self.swarm.witnesses != 0
+            && let Some(change) = self.draw_witness(&strangers, &with(Standing::Witness))
+        {
+            return core::iter::once(change).collect();
+        }
+        let strangers: Few<_> = strangers
+            .into_iter()
+            .filter(|identity| !self.swarm.is_witness(identity.node))
+            .collect();
         let random = &mut self.work_random;
         let mut changes = Few::new();
         for _ in 0..random.between(1, 2) {
@@ -303,6 +321,7 @@ fn alteration(change: &Change) -> Alteration {
     match change {
         Change::AddVoter(identity) => Alteration::Voter(host(identity.node)),
         Change::AddLearner(identity) => Alteration::Learner(host(identity.node)),
+        Change::AddWitness(identity) => Alteration::Witness(host(identity.node)),
         Change::Promote(node) => Alteration::Promote(host(*node)),
         Change::Demote(node) => Alteration::Demote(host(*node)),
         Change::Remove(node) => Alteration::Remove(host(*node)),

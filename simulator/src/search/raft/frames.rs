@@ -39,7 +39,7 @@ impl Kind {
             Body::Vote(_) => Kind::Vote,
             Body::VoteReply(_) => Kind::VoteReply,
             Body::TimeoutNow => Kind::TimeoutNow,
-            Body::Append(_) | Body::Chunk(_) | Body::Quiet(_) => Kind::Entries,
+            Body::Append(_) | Body::Hollow(_) | Body::Chunk(_) | Body::Quiet(_) => Kind::Entries,
             Body::Ack(_) | Body::QuietReply(_) => Kind::Ack,
             Body::ReadRequest(_) => Kind::ReadRequest,
             Body::ReadReply(_) => Kind::ReadReply,

@@ -27,6 +27,7 @@ pub(super) fn release(
         Body::PreVote(_)
         | Body::PreVoteReply(_)
         | Body::Append(_)
+        | Body::Hollow(_)
         | Body::Chunk(_)
         | Body::ReadRequest(_)
         | Body::ReadReply(_)

@@ -136,6 +136,7 @@ impl Forming {
                             wire::encode_chunk(&message, &[7; 8][..len as usize], &mut bytes)
                         }
                         ChunkData::Received(data) => wire::encode_chunk(&message, data, &mut bytes),
+                        ChunkData::Hollow => wire::encode(&message, &mut bytes),
                     },
                     _ => wire::encode(&message, &mut bytes),
                 };

@@ -4,7 +4,6 @@
 //! once and remembered. A sample of the remembered steps is done again and compared.
 
 use clocks::Instant;
-use raft_core::error::HandleError;
 use raft_core::{Body, Identity, Role, wire};
 
 use super::changing::Move;
@@ -339,7 +338,7 @@ impl Acting<'_> {
         self.broken = self.broken.or(Some(law));
     }
 
-    pub(super) fn note(&mut self, result: Result<(), HandleError>) {
+    pub(super) fn note<E>(&mut self, result: Result<(), E>) {
         if result.is_err() {
             self.break_law("invariants");
         }

@@ -62,6 +62,13 @@ fn deliver(nodes: &Nodes, id: u32) -> String {
                 terms.join(" ")
             )
         }
+        Body::Hollow(hollow) => {
+            let (prev, count) = (hollow.prev, hollow.entries.count());
+            format!(
+                "hollow after {}/{}: {count}, commit {}",
+                prev.index, prev.term, hollow.commit
+            )
+        }
         Body::Ack(ack) => match ack.reject {
             Some(reject) => format!("ack {}, refuses {}", ack.verified, reject.prev),
             None => format!("ack {}", ack.verified),

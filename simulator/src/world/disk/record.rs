@@ -1,7 +1,8 @@
 //! A record of the log on its way to the medium, and what it means once it is there.
 
 use raft_core::{
-    ENTRY_HEADER_BYTES, HardState, LogIndex, RECORD_HEADER_BYTES_MAX, Snapshot, Ticket, Write,
+    ENTRY_HEADER_BYTES, EntryKind, HardState, LogIndex, RECORD_HEADER_BYTES_MAX, Snapshot, Ticket,
+    Write,
 };
 
 use crate::world::chain::{Chain, Link};
@@ -79,7 +80,13 @@ impl Record {
         let mut hash = self.after_hash;
         self.links.clear();
         for entry in write.entries() {
-            let link = Link::after(hash, &entry);
+            let link = match entry.kind {
+                // What it is, the others know: the log of the writer has the hash.
+                EntryKind::Hollow => log
+                    .link(entry.id.index)
+                    .unwrap_or(Link::after(hash, &entry)),
+                _ => Link::after(hash, &entry),
+            };
             self.links
                 .push((link, ENTRY_HEADER_BYTES + entry.payload.len()));
             hash = link.hash;

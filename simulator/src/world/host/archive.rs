@@ -92,6 +92,7 @@ impl Archive {
             EntryKind::Command => 0,
             EntryKind::NoOp => 1,
             EntryKind::Configuration => 2,
+            EntryKind::Hollow => 3,
         };
         let word = entry.payload.len() as u32 | kind << 28;
         let term = entry.id.term.value();
