@@ -79,7 +79,7 @@ pub(super) fn knobs(minimiser: &mut Minimiser) {
     let steps = minimiser.best().steps.iter();
     let named = steps.flat_map(|step| step.decision.hosts()).max();
     let hosts = named.map_or(1, |host| host + 1);
-    let all: [fn(&mut Knobs, &Knobs); 13] = [
+    let all: [fn(&mut Knobs, &Knobs); 14] = [
         |knobs, usual| {
             knobs.election_timeout = usual.election_timeout;
             knobs.heartbeat = usual.heartbeat;
