@@ -198,7 +198,8 @@ fn one_entry_longer_than_the_room_is_tried() {
 /// A loan is no longer than a frame, nor than what may be in flight.
 #[test]
 fn loans_keep_to_the_window_in_flight() {
-    let cases: [(fn(ConfigBuilder) -> ConfigBuilder, usize); 2] = [
+    type Setting = fn(ConfigBuilder) -> ConfigBuilder;
+    let cases: [(Setting, usize); 2] = [
         (lending, FRAME - wire::APPEND_HEADER_BYTES),
         (
             |builder| builder.lending().frame_bytes_max(400).in_flight(1, 400),
