@@ -84,6 +84,8 @@ impl Past {
                     checksum: 0,
                 },
                 seats.len() as u16,
+                // Not a witness.
+                false,
             )),
             base.index,
             self.entries.len() as u32,
