@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use raft_core::EntryKind;
+
 use super::{Abstract, Entry};
 
-/// Entries that somebody has compacted. They were committed, so they are the same everywhere.
+/// Entries that somebody has compacted. They were committed, so they are the same everywhere but on
+/// witnesses, which know nothing that anybody could be lent.
 #[derive(Clone, Debug, Default)]
 pub struct Compacted {
     entries: BTreeMap<u64, Entry>,
@@ -14,7 +17,9 @@ impl Compacted {
     /// A node in this state drops its log up to `index`.
     pub fn keep(&mut self, state: &Abstract, index: u64) {
         for (at, entry) in (state.log.base.index + 1..=index).zip(state.log.entries.iter()) {
-            self.entries.insert(at, *entry);
+            if entry.kind != EntryKind::Hollow {
+                self.entries.insert(at, *entry);
+            }
         }
     }
 

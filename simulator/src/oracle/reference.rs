@@ -102,6 +102,13 @@ impl Oracles {
             None => Ok(()),
         }
     }
+
+    /// A frame leaves a host and reaches another, which it does not name.
+    pub fn on_overheard(&mut self, from: usize, to: usize, message: &Message<'_>) {
+        if let Some(reference) = &mut self.reference {
+            reference.history.overhear(node(from), node(to), message);
+        }
+    }
 }
 
 impl Reference {

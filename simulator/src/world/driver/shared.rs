@@ -2,9 +2,11 @@
 //!
 //! Each host hears such a frame for itself, early or late or not at all, named in it or not: a copy
 //! takes each link. A host that the frame does not name, or that lacks the entry before its first,
-//! must be silent: nothing about it may change but its term.
+//! must be silent: nothing about it may change but its term. To the oracles the leader speaks to
+//! whom the frame names; the others overhear it.
 
 use clocks::Instant;
+use quorum::MemberSet;
 use raft_core::{Broadcast, Ready, wire};
 
 use crate::model::Input;
@@ -13,7 +15,7 @@ use crate::oracle::{Oracle, Violation};
 use crate::world::World;
 use crate::world::decision::Decision;
 use crate::world::happening::What;
-use crate::world::host::{Machine, node};
+use crate::world::host::{Machine, host_of, node};
 use crate::world::stats::Count;
 use crate::world::trace::describe;
 
@@ -35,6 +37,7 @@ impl World {
             return Ok(false);
         };
         self.stats.add(Count::Broadcast);
+        let members = broadcast.members;
         let encoded = match wire::encode_broadcast(&broadcast, &mut self.frame) {
             Ok(encoded) => encoded,
             Err(error) => {
@@ -44,14 +47,16 @@ impl World {
             }
         };
         let len = encoded.len();
+        let raft = self.hosts[number].raft.as_ref();
+        let named = raft.map_or(0, |raft| named(raft, members));
         for to in (0..self.swarm.hosts).filter(|to| *to != number) {
-            self.spread((number, to), len)?;
+            self.spread((number, to), len, named)?;
         }
         Ok(true)
     }
 
     /// One copy of the frame that was just encoded takes its way.
-    fn spread(&mut self, link: (usize, usize), len: usize) -> Result<(), Violation> {
+    fn spread(&mut self, link: (usize, usize), len: usize, named: u64) -> Result<(), Violation> {
         let (now, (number, to)) = (self.now, link);
         let Some(encoded) = self.frame.get(..len) else {
             return Ok(());
@@ -65,8 +70,12 @@ impl World {
         let name = self.trace.name(number, to, &sent.message);
         let words = || What::Sent(to, name, describe(&sent.message));
         self.trace.note(now, number, words);
-        self.oracles
-            .on_frame(number, to, &sent.message, &self.hosts)?;
+        if named >> to & 1 == 1 {
+            self.oracles
+                .on_frame(number, to, &sent.message, &self.hosts)?;
+        } else {
+            self.oracles.on_overheard(number, to, &sent.message);
+        }
         let (network, queue) = (&mut self.network, &mut self.queue);
         let (swarm, stats) = (&self.swarm, &mut self.stats);
         let arrives = match &mut self.pool {
@@ -131,6 +140,14 @@ impl World {
         self.observe(to)?;
         self.drain(to)
     }
+}
+
+/// The hosts that a frame of this machine names, a bit each.
+fn named(raft: &Machine, members: MemberSet) -> u64 {
+    let seats = raft.members().enumerate();
+    let seats = seats.filter(|(place, _)| members.bits() >> place & 1 == 1);
+    let hosts = seats.filter_map(|(_, seat)| host_of(seat.identity.node));
+    hosts.fold(0, |named, host| named | 1 << host)
 }
 
 /// Whether the frame names this machine, which holds the entry before its first and has no
