@@ -84,7 +84,7 @@ impl Past {
                     checksum: 0,
                 },
                 seats.len() as u16,
-                // Not a witness.
+                // A full member.
                 false,
             )),
             base.index,

@@ -6,8 +6,7 @@ use raft_core::EntryKind;
 
 use super::{Abstract, Entry};
 
-/// Entries that somebody has compacted. They were committed, so they are the same everywhere but on
-/// witnesses, which know nothing that anybody could be lent.
+/// Entries that somebody has compacted. They were committed, so they are the same everywhere.
 #[derive(Clone, Debug, Default)]
 pub struct Compacted {
     entries: BTreeMap<u64, Entry>,
@@ -17,7 +16,10 @@ impl Compacted {
     /// A node in this state drops its log up to `index`.
     pub fn keep(&mut self, state: &Abstract, index: u64) {
         for (at, entry) in (state.log.base.index + 1..=index).zip(state.log.entries.iter()) {
-            if entry.kind != EntryKind::Hollow {
+            // What a witness dropped says less than what others drop of the same.
+            if entry.kind == EntryKind::Hollow {
+                self.entries.entry(at).or_insert(*entry);
+            } else {
                 self.entries.insert(at, *entry);
             }
         }

@@ -112,11 +112,6 @@ impl History {
         Ok(())
     }
 
-    /// A message reaches a node to which it was not sent: it may learn the term.
-    pub fn overhear(&mut self, from: NodeId, to: NodeId, message: &Message<'_>) {
-        self.sent.insert(fingerprint(from, to, message));
-    }
-
     /// A node in this state sends this message, as its receiver will
     /// decode it.
     ///

@@ -2,11 +2,10 @@
 //!
 //! Each host hears such a frame for itself, early or late or not at all, named in it or not: a copy
 //! takes each link. A host that the frame does not name, or that lacks the entry before its first,
-//! must be silent: nothing about it may change but its term. To the oracles the leader speaks to
-//! whom the frame names; the others overhear it.
+//! must be silent: nothing about it may change but its term.
 
 use clocks::Instant;
-use quorum::MemberSet;
+use quorum::{Member, MemberSet};
 use raft_core::{Broadcast, Ready, wire};
 
 use crate::model::Input;
@@ -15,7 +14,7 @@ use crate::oracle::{Oracle, Violation};
 use crate::world::World;
 use crate::world::decision::Decision;
 use crate::world::happening::What;
-use crate::world::host::{Machine, host_of, node};
+use crate::world::host::{Host, Machine, node};
 use crate::world::stats::Count;
 use crate::world::trace::describe;
 
@@ -37,7 +36,6 @@ impl World {
             return Ok(false);
         };
         self.stats.add(Count::Broadcast);
-        let members = broadcast.members;
         let encoded = match wire::encode_broadcast(&broadcast, &mut self.frame) {
             Ok(encoded) => encoded,
             Err(error) => {
@@ -47,16 +45,14 @@ impl World {
             }
         };
         let len = encoded.len();
-        let raft = self.hosts[number].raft.as_ref();
-        let named = raft.map_or(0, |raft| named(raft, members));
         for to in (0..self.swarm.hosts).filter(|to| *to != number) {
-            self.spread((number, to), len, named)?;
+            self.spread((number, to), len)?;
         }
         Ok(true)
     }
 
     /// One copy of the frame that was just encoded takes its way.
-    fn spread(&mut self, link: (usize, usize), len: usize, named: u64) -> Result<(), Violation> {
+    fn spread(&mut self, link: (usize, usize), len: usize) -> Result<(), Violation> {
         let (now, (number, to)) = (self.now, link);
         let Some(encoded) = self.frame.get(..len) else {
             return Ok(());
@@ -70,11 +66,11 @@ impl World {
         let name = self.trace.name(number, to, &sent.message);
         let words = || What::Sent(to, name, describe(&sent.message));
         self.trace.note(now, number, words);
-        if named >> to & 1 == 1 {
+        if is_named(&self.hosts[number], sent.members, to) {
             self.oracles
                 .on_frame(number, to, &sent.message, &self.hosts)?;
         } else {
-            self.oracles.on_overheard(number, to, &sent.message);
+            self.oracles.on_overheard(number, to, &sent.message)?;
         }
         let (network, queue) = (&mut self.network, &mut self.queue);
         let (swarm, stats) = (&self.swarm, &mut self.stats);
@@ -142,14 +138,6 @@ impl World {
     }
 }
 
-/// The hosts that a frame of this machine names, a bit each.
-fn named(raft: &Machine, members: MemberSet) -> u64 {
-    let seats = raft.members().enumerate();
-    let seats = seats.filter(|(place, _)| members.bits() >> place & 1 == 1);
-    let hosts = seats.filter_map(|(_, seat)| host_of(seat.identity.node));
-    hosts.fold(0, |named, host| named | 1 << host)
-}
-
 /// Whether the frame names this machine, which holds the entry before its first and has no
 /// configuration behind that.
 fn is_meant(raft: &Machine, broadcast: &Broadcast<'_>) -> bool {
@@ -165,4 +153,15 @@ fn is_meant(raft: &Machine, broadcast: &Broadcast<'_>) -> bool {
         None => prev == raft.base() || prev.index < raft.base().index,
     };
     is_named && known && raft.configuration_index() <= prev.index
+}
+
+/// Whether a set of places in the sender's configuration names a host.
+fn is_named(sender: &Host, members: MemberSet, to: usize) -> bool {
+    let Some(raft) = &sender.raft else {
+        return false;
+    };
+    let seats = raft.members().enumerate();
+    let mut named = seats
+        .filter(|(place, _)| Member::new(*place).is_some_and(|member| members.contains(member)));
+    named.any(|(_, seat)| seat.identity.node == node(to))
 }
