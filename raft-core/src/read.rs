@@ -237,6 +237,8 @@ impl Reads {
         match self.batches.last_mut() {
             Some(last) if can_join => {
                 last.count = last.count.saturating_add(1);
+                // A configuration that came since may wait for a shorter time.
+                last.deadline = last.deadline.min(deadline);
             }
             Some(_) | None => {
                 let batch = Batch {
@@ -414,6 +416,24 @@ mod tests {
             assert_eq!(outcome.ticket(), ticket(number));
         }
         assert_eq!((reads.pop(7, LogIndex::new(3)), reads.count()), (None, 0));
+    }
+
+    /// Found by hostile input: a configuration of long timeouts gave way to one of short ones
+    /// between the two.
+    #[test]
+    fn read_joined_a_record_that_waits_longer_than_it_may() {
+        let mut reads = Reads::new();
+        for deadline in [900, 50] {
+            let _ = reads.add(7, Stage::Gathering, Instant::from_micros(deadline));
+        }
+        assert_eq!(reads.next_deadline(NONE), Some(Instant::from_micros(50)));
+        reads.expire(Instant::from_micros(50), NONE);
+        for _ in 0..2 {
+            let reason = ReadFailure::TimedOut;
+            let is_failed =
+                |outcome| matches!(outcome, ReadOutcome::Failed { reason: it, .. } if it == reason);
+            assert!(reads.pop(7, NONE).is_some_and(is_failed));
+        }
     }
 
     /// Found by simulation: what came later had ended before, and the numbers of the record that

@@ -127,7 +127,7 @@ pub(crate) fn main(context: &Context, words: &[String]) -> Result<()> {
         },
     };
     if !arguments.is_known_only {
-        control(&arms, &checkers, &arguments)?;
+        control(&arms, &checkers, arguments.seconds_max.min(5))?;
     }
     let findings = Findings::read(copy.home().join("findings.txt"), copy.subject());
     let rows = Lab::new(arms, findings, &arguments).examine_all(&chosen, &checkers)?;
@@ -181,13 +181,13 @@ fn checkers(simulator: &std::path::Path) -> Result<Vec<String>> {
 }
 
 /// With no mutant selected nobody may notice anything.
-fn control(arms: &Arms, checkers: &[String], arguments: &Arguments) -> Result<()> {
+fn control(arms: &Arms, checkers: &[String], seconds: u64) -> Result<()> {
     for checker in checkers {
         let finding = arms.hunt(&Trial {
             mutant: 0,
             checker,
             number: 0,
-            seconds: arguments.seconds_max.min(5),
+            seconds,
             dropped: &[],
         })?;
         ensure!(
@@ -243,7 +243,10 @@ const SMOKE: &[(u32, &str)] = &[
 /// How long one of them may take, in seconds: many times what it takes.
 const SMOKE_SECONDS: u64 = 30;
 
-/// The gate: every patch applies, and the ones that are caught fastest are caught.
+/// How long their checkers look at the code as it is, in seconds: many times what it takes to notice one of them.
+const CONTROL_SECONDS: u64 = 2;
+
+/// The gate: every patch applies, the code as it is is not accused, and the mutants that are caught fastest are caught.
 pub(crate) fn gate(context: &Context) -> Result<()> {
     let patches = patch::read_all(&context.root.join(PATCHES))?;
     let copy = Copy::make(context, "museum", &patches)?;
@@ -251,6 +254,10 @@ pub(crate) fn gate(context: &Context) -> Result<()> {
         simulator: copy.simulator(context)?,
         tests: Vec::new(),
     };
+    let mut names: Vec<String> = SMOKE.iter().map(|(_, name)| (*name).into()).collect();
+    names.sort_unstable();
+    names.dedup();
+    control(&arms, &names, CONTROL_SECONDS)?;
     let mut missed = Vec::new();
     for (mutant, checker) in SMOKE {
         let patch = patches.iter().find(|patch| patch.number == *mutant);
