@@ -267,6 +267,8 @@ pub struct Client {
 impl Client {
     pub fn connect(address: SocketAddr) -> Option<Self> {
         let stream = TcpStream::connect(address).ok()?;
+        // What is pushed is sent at once.
+        stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(HANG)).unwrap();
         let arrived = Vec::new();
         Some(Self { stream, arrived })
