@@ -107,7 +107,7 @@ fn the_office_is_handed_over_on_request() {
         client.push(&["RAFT.TRANSFER_LEADER", &nodes[to].id.to_string()]);
         client.push(&["SET", "a", "2"]);
         let moved = format!("-MOVED 15495 {}", nodes[to].client);
-        // It has some in every moment of the transfer, none more than the others read.
+        // Nor does who reads all the time.
         wait_for("the successor", || {
             let value = reader.call(&["GET", "a"]);
             let is_right = value == "1" || value == "2" || value.starts_with("-MOVED ");
