@@ -406,6 +406,7 @@ impl Rules {
             | Body::PreVote(_)
             | Body::PreVoteReply(_)
             | Body::Append(_)
+            | Body::Hollow(_)
             | Body::Chunk(_)
             | Body::ReadRequest(_)
             | Body::ReadReply(_)

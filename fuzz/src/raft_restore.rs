@@ -183,7 +183,10 @@ fn run(mut raft: Machine, bytes: &mut Bytes<'_>, mut now: Instant) {
             }
             _ => {
                 let done = raft.campaign(now);
-                assert!(!matches!(done, Err(CampaignError::Faulted(_))), "never stopped");
+                assert!(
+                    !matches!(done, Err(CampaignError::Faulted(_))),
+                    "never stopped"
+                );
             }
         }
         if let Some(write) = raft.poll_persist() {

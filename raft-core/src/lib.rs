@@ -40,8 +40,8 @@ pub use message::{
     PreVoteReply, Quiet, QuietReply, ReadReply, ReadRequest, Reject, Transmit, Vote, VoteReply,
 };
 pub use node::RoleName as Role;
-pub use node::outlet::{Outgoing, Wanted};
-pub use node::poll::{Committed, Ready};
+pub use node::outlet::{Outgoing, Ready, Wanted};
+pub use node::poll::Committed;
 pub use node::recover::Survivor;
 pub use node::restore::Recovered;
 pub use progress::{CatchingUp, MemberProgress};

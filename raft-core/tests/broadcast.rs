@@ -428,7 +428,7 @@ fn broadcast_fits_a_frame_of_a_radio() {
 fn who_misses_frames_is_brought_level() {
     for size in [3, 5] {
         let mut air = Air::new(size, 4096, true);
-        air.loses = |frame, to| (frame * 7 + to as usize * 3) % 5 == 0;
+        air.loses = |frame, to| (frame * 7 + to as usize * 3).is_multiple_of(5);
         for _ in 0..40 {
             air.world.raft(1).propose(b"through noise").unwrap();
             air.run(5);

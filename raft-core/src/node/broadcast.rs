@@ -21,7 +21,7 @@
 use clocks::Instant;
 use quorum::{Member, MemberSet, NodeId};
 
-use super::poll::Ready;
+use super::outlet::Ready;
 use super::{Node, Role};
 use crate::entry::Entries;
 use crate::error::Fault;

@@ -19,7 +19,7 @@
 
 use quorum::{Member, MemberSet, NodeId, Outcome};
 
-use super::poll::Ready;
+use super::outlet::Ready;
 use super::{Ballots, Guest, Node, Owed, Role, RoleName, Timer};
 use crate::error::Fault;
 use crate::event::{DropReason, Event};

@@ -9,9 +9,31 @@
 use quorum::NodeId;
 
 use super::Node;
-use super::poll::Ready;
 use crate::message::{Body, Chunk, ChunkData, Message, Transmit};
 use crate::wire::{EncodeError, encode_open};
+
+/// Who can be sent to now. A driver whose connection to a member is busy leaves it out, and what
+/// is due to it waits and gathers, while the others are served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ready<'a> {
+    /// Everyone.
+    All,
+    /// Only these.
+    Only(&'a [NodeId]),
+    /// All but these.
+    Except(&'a [NodeId]),
+}
+
+impl Ready<'_> {
+    #[inline]
+    pub(super) fn has(&self, node: NodeId) -> bool {
+        match self {
+            Ready::All => true,
+            Ready::Only(nodes) => nodes.contains(&node),
+            Ready::Except(nodes) => !nodes.contains(&node),
+        }
+    }
+}
 
 /// A frame that is ready to be sent.
 #[derive(PartialEq, Eq, Debug)]

@@ -4,7 +4,7 @@
 use clocks::Instant;
 use quorum::{Member, MemberSet, NodeId};
 
-use super::outlet::Outlet;
+use super::outlet::{Outlet, Ready};
 use super::{Node, Role};
 use crate::durable::{Beginning, RECORD_VERSION, RecordHeader, Snapshot, Write};
 use crate::entry::{Entries, Entry, EntryKind};
@@ -17,29 +17,6 @@ use crate::slot::{Flow, Replies};
 use crate::types::{EntryId, LogIndex};
 use crate::window::Window;
 use crate::wire::{APPEND_HEADER_BYTES, CHUNK_HEADER_BYTES};
-
-/// Who can be sent to now. A driver whose connection to a member is busy leaves it out, and what
-/// is due to it waits and gathers, while the others are served.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ready<'a> {
-    /// Everyone.
-    All,
-    /// Only these.
-    Only(&'a [NodeId]),
-    /// All but these.
-    Except(&'a [NodeId]),
-}
-
-impl Ready<'_> {
-    #[inline]
-    pub(super) fn has(&self, node: NodeId) -> bool {
-        match self {
-            Ready::All => true,
-            Ready::Only(nodes) => nodes.contains(&node),
-            Ready::Except(nodes) => !nodes.contains(&node),
-        }
-    }
-}
 
 /// What is handed to the application, in order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

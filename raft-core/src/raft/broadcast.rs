@@ -6,7 +6,7 @@ use quorum::NodeId;
 use super::Raft;
 use crate::error::HandleError;
 use crate::message::Broadcast;
-use crate::node::poll::Ready;
+use crate::node::outlet::Ready;
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
     /// The next append for several members at once, or `None` when there is none that serves two or
