@@ -3,6 +3,8 @@
 mod support;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use support::{Client, Node, leader, signal, trio, trio_with, wait_for};
@@ -118,4 +120,78 @@ fn reads_by_lease_are_right_across_changes_of_leader() {
     });
     assert!(start.elapsed() < Duration::from_secs(60));
     count(&mut client, 400, 500);
+}
+
+/// Ends the others, also when a check fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+/// What a client that asks the wrong node, or at the wrong time, is told.
+fn is_excuse(answer: &str) -> bool {
+    let words = ["-MOVED ", "-CLUSTERDOWN ", "-TRYAGAIN ", "-UNCERTAIN "];
+    words.iter().any(|word| answer.starts_with(word))
+}
+
+#[test]
+fn no_read_is_older_than_what_was_acknowledged_before_it_while_leaders_change_all_the_time() {
+    let root = tempfile::tempdir().unwrap();
+    let nodes = leased(root.path());
+    let (acknowledged, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let write = || {
+        let mut clients: Vec<Client> = nodes.iter().map(Node::connect).collect();
+        while !is_over.load(SeqCst) {
+            for client in &mut clients {
+                let answer = client.call(&["INCR", "n"]);
+                match answer.strip_prefix(':') {
+                    Some(number) => acknowledged.store(number.parse().unwrap(), SeqCst),
+                    None => assert!(is_excuse(&answer), "{answer}"),
+                }
+            }
+        }
+    };
+    // Each asks one node for what it may not know any more, without a pause.
+    let read = |node: &Node| {
+        let (mut client, mut count) = (node.connect(), 0);
+        while !is_over.load(SeqCst) {
+            let before = acknowledged.load(SeqCst);
+            let answer = client.call(&["GET", "n"]);
+            if is_excuse(&answer) {
+                continue;
+            }
+            let number: u64 = answer.replace("null", "0").parse().unwrap();
+            assert!(number >= before, "{number} after {before}");
+            count += 1;
+        }
+        count
+    };
+    let counts: Vec<u64> = thread::scope(|scope| {
+        let writer = scope.spawn(write);
+        let readers: Vec<_> = nodes
+            .iter()
+            .map(|node| scope.spawn(|| read(node)))
+            .collect();
+        let over = Over(&is_over);
+        for _ in 0..30 {
+            let leading = wait_for("a leader", || leader(&nodes));
+            let answer = nodes[leading].connect().call(&["RAFT.TRANSFER_LEADER"]);
+            let is_told = answer == "+OK" || is_excuse(&answer) || answer.starts_with("-ERR node ");
+            assert!(is_told, "{answer}");
+        }
+        drop(over);
+        writer.join().unwrap();
+        readers
+            .into_iter()
+            .map(|reader| reader.join().unwrap())
+            .collect()
+    });
+    assert!(acknowledged.load(SeqCst) > 0);
+    assert!(
+        counts.iter().filter(|count| **count > 0).count() > 1,
+        "{counts:?}"
+    );
 }
