@@ -277,6 +277,7 @@ impl Engine {
     pub fn pump(&mut self) -> anyhow::Result<bool> {
         let now = self.now();
         self.raft.handle_timeout(now)?;
+        // Before a snapshot of the next leader can replace what they were to see.
         self.dismiss_reads();
         self.members
             .tick(&mut self.raft, &self.store, &self.settings, &mut self.links);
@@ -425,8 +426,6 @@ impl Engine {
             let entry = match committed {
                 Committed::Command(entry) => entry,
                 Committed::Snapshot(snapshot) => {
-                    // It may hold what came behind them.
-                    reads.refuse("TRYAGAIN this node has lost the leadership");
                     *store = checkpoint.install(&snapshot, &self.storage)?;
                     pending.skip_to(snapshot.last.index);
                     continue;
