@@ -9,7 +9,10 @@ use support::{Client, Node, leader, signal, trio, wait_for};
 /// Waits for the end of the process; says with which code it ended, and when.
 fn end(node: &mut Node) -> (Option<i32>, Instant) {
     let mut process = node.process.take().unwrap();
+    // Waiting would close it, which tells the node to end, too: the signal that comes then is the second.
+    let stdin = process.stdin.take();
     let status = process.wait().unwrap();
+    drop(stdin);
     (status.code(), Instant::now())
 }
 
