@@ -114,11 +114,16 @@ pub fn message<'p>(
             last: id(draw, subject),
             attempt: draw.number_u32(1),
         }),
-        1 => Body::PreVoteReply(PreVoteReply {
-            attempt: draw.number_u32(subject.heard.attempt),
-            is_granted: !draw.one_in(3),
-            removed_at: draw.one_in(8).then(|| id(draw, subject)),
-        }),
+        1 => {
+            let is_granted = !draw.one_in(3);
+            let attempt = draw.number_u32(subject.heard.attempt);
+            let is_out = !is_granted && draw.one_in(3);
+            Body::PreVoteReply(PreVoteReply {
+                attempt,
+                is_granted,
+                removed_at: is_out.then(|| id(draw, subject)),
+            })
+        }
         2 if draw.one_in(16) => Body::TimeoutNow,
         2 => Body::Vote(Vote {
             last: id(draw, subject),

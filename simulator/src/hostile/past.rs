@@ -84,6 +84,8 @@ impl Past {
                     checksum: 0,
                 },
                 seats.len() as u16,
+                // A full member.
+                false,
             )),
             base.index,
             self.entries.len() as u32,

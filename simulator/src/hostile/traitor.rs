@@ -134,7 +134,9 @@ fn other<'m>(
         Body::PreVoteReply(mut reply) => {
             reply.is_granted ^= !draw.is_tame();
             reply.attempt = draw.number_u32(reply.attempt);
-            reply.removed_at = reply.removed_at.map(|place| id(draw, place));
+            // There are no bytes for both.
+            let place = reply.removed_at.filter(|_| !reply.is_granted);
+            reply.removed_at = place.map(|place| id(draw, place));
             Body::PreVoteReply(reply)
         }
         Body::Vote(mut request) => {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use raft_core::EntryKind;
+
 use super::{Abstract, Entry};
 
 /// Entries that somebody has compacted. They were committed, so they are the same everywhere.
@@ -14,7 +16,12 @@ impl Compacted {
     /// A node in this state drops its log up to `index`.
     pub fn keep(&mut self, state: &Abstract, index: u64) {
         for (at, entry) in (state.log.base.index + 1..=index).zip(state.log.entries.iter()) {
-            self.entries.insert(at, *entry);
+            // What a witness dropped says less than what others drop of the same.
+            if entry.kind == EntryKind::Hollow {
+                self.entries.entry(at).or_insert(*entry);
+            } else {
+                self.entries.insert(at, *entry);
+            }
         }
     }
 

@@ -49,6 +49,7 @@ const NOTICES: &[(Sabotage, Oracle)] = &[
     (Sabotage::EchoesAppends, Oracle::DeafLeader),
     (Sabotage::EchoesPreVotes, Oracle::NoMajority),
     (Sabotage::RaisesAcks, Oracle::Reference),
+    (Sabotage::ForgetsWitnesses, Oracle::Witness),
 ];
 
 /// Histories in which an oracle must have noticed.

@@ -42,7 +42,7 @@ pub(super) fn check(
     message: Message<'_>,
 ) -> Result<(), String> {
     let name = raft.identity().node;
-    let mut frame = vec![0; wire::encoded_len(&message)];
+    let mut frame = [0; FRAME_BYTES_MAX];
     let frame = wire::encode(&message, &mut frame).map_err(|refused| words!("{refused}"))?;
     // Whether there is a piece to store is part of the state too: it is offered again.
     let _ = twin.handle_frame(now, from, frame);
@@ -102,8 +102,9 @@ fn sends_the_same(raft: &mut Machine, twin: &mut Machine, now: Instant) -> bool 
         };
         // The copy leaves a gap for the piece of the snapshot: so much of it is left out here.
         let gap = wanted.map_or(0, |(_, len)| len as usize);
-        let mut bytes = vec![0; wire::encoded_len(message)];
-        let encoded = wire::encode_chunk(message, &vec![0; gap], &mut bytes);
+        let (mut bytes, blank) = ([0; FRAME_BYTES_MAX], [0; FRAME_BYTES_MAX]);
+        let data = blank.get(..gap).unwrap_or_default();
+        let encoded = wire::encode_chunk(message, data, &mut bytes);
         let Some(said) = framed.bytes.len().checked_sub(gap) else {
             return false;
         };

@@ -88,6 +88,26 @@ impl Oracles {
         }
     }
 
+    /// On a medium that all share, a host hears what is said to others.
+    ///
+    /// # Errors
+    ///
+    /// As [`on_frame`](Oracles::on_frame), of what a sender may say to anybody.
+    pub fn on_overheard(
+        &mut self,
+        from: usize,
+        to: usize,
+        message: &Message<'_>,
+    ) -> Result<(), Violation> {
+        match &mut self.reference {
+            Some(reference) => {
+                let found = reference.on_overheard(from, node(to), message);
+                self.court.judge(Oracle::Reference, found)
+            }
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn sent_by_reference(
         &mut self,
         from: usize,
@@ -162,5 +182,18 @@ impl Reference {
         check_sent(state, &self.compacted, to, message)
             .map_err(|what| words!("host {}: {what}", host + 1))?;
         self.history.send(state, to, message)
+    }
+
+    /// A message that leaves a machine reaches one that it is not for.
+    fn on_overheard(
+        &mut self,
+        host: usize,
+        to: NodeId,
+        message: &Message<'_>,
+    ) -> Result<(), String> {
+        match &self.states[host] {
+            Some(state) => self.history.send(state, to, message),
+            None => Ok(()),
+        }
     }
 }

@@ -367,7 +367,7 @@ impl<'t> Words<'t> {
             pattern.term = Some(self.after("term")?);
         }
         match kind {
-            FrameKind::Append if self.is("prev") => {
+            FrameKind::Append | FrameKind::Hollow if self.is("prev") => {
                 let prev = self.after("prev")?;
                 let count = self.word()?;
                 let count = count.strip_prefix('+').and_then(|c| c.parse().ok());

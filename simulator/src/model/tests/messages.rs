@@ -138,7 +138,7 @@ fn a_leader_sends_its_snapshot() {
         chunk(1, &[1, 0, 1, 1, 7, 1]),
         "goes with a snapshot",
     );
-    may_not(&following(), chunk(0, &known), "sends a snapshot");
+    may_not(&following(), chunk(0, &known), "sends node 2 a snapshot");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! must be silent: nothing about it may change but its term.
 
 use clocks::Instant;
+use quorum::{Member, MemberSet};
 use raft_core::{Broadcast, Ready, wire};
 
 use crate::model::Input;
@@ -13,7 +14,7 @@ use crate::oracle::{Oracle, Violation};
 use crate::world::World;
 use crate::world::decision::Decision;
 use crate::world::happening::What;
-use crate::world::host::{Machine, node};
+use crate::world::host::{Host, Machine, node};
 use crate::world::stats::Count;
 use crate::world::trace::describe;
 
@@ -65,8 +66,12 @@ impl World {
         let name = self.trace.name(number, to, &sent.message);
         let words = || What::Sent(to, name, describe(&sent.message));
         self.trace.note(now, number, words);
-        self.oracles
-            .on_frame(number, to, &sent.message, &self.hosts)?;
+        if is_named(&self.hosts[number], sent.members, to) {
+            self.oracles
+                .on_frame(number, to, &sent.message, &self.hosts)?;
+        } else {
+            self.oracles.on_overheard(number, to, &sent.message)?;
+        }
         let (network, queue) = (&mut self.network, &mut self.queue);
         let (swarm, stats) = (&self.swarm, &mut self.stats);
         let arrives = match &mut self.pool {
@@ -148,4 +153,15 @@ fn is_meant(raft: &Machine, broadcast: &Broadcast<'_>) -> bool {
         None => prev == raft.base() || prev.index < raft.base().index,
     };
     is_named && known && raft.configuration_index() <= prev.index
+}
+
+/// Whether a set of places in the sender's configuration names a host.
+fn is_named(sender: &Host, members: MemberSet, to: usize) -> bool {
+    let Some(raft) = &sender.raft else {
+        return false;
+    };
+    let seats = raft.members().enumerate();
+    let mut named = seats
+        .filter(|(place, _)| Member::new(*place).is_some_and(|member| members.contains(member)));
+    named.any(|(_, seat)| seat.identity.node == node(to))
 }
