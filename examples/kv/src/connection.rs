@@ -314,12 +314,17 @@ fn serve(
         }
     };
     match command {
-        Command::Write(write) => match engine.write(&write, outbox, protocol) {
-            Taken::Yes => {}
-            Taken::NoRoom => return Served::NoRoom,
-        },
+        Command::Write(write) => {
+            if engine.write(&write, outbox, protocol) == Taken::NoRoom {
+                return Served::NoRoom;
+            }
+        }
         Command::Read(read) => match session.consistency() {
-            Consistency::Linearizable => engine.read(&read, args, outbox, protocol),
+            Consistency::Linearizable => {
+                if engine.read(&read, args, outbox, protocol) == Taken::NoRoom {
+                    return Served::NoRoom;
+                }
+            }
             Consistency::Local => outbox.reply(|out| engine.read_here(&read, out, protocol)),
         },
         Command::Raft(command) => engine.operate(&command, outbox, protocol),

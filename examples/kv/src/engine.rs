@@ -83,8 +83,6 @@ pub struct Engine {
     reads: Reads,
     members: Members,
     office: Office,
-    /// Clients that want to write wait until a transfer is over.
-    is_handing_over: bool,
     checkpoint: Checkpoint,
     /// When this node ceased to lead, while answers are still owed from then.
     lost_at: Option<Clock>,
@@ -129,7 +127,6 @@ impl Engine {
             reads: Reads::default(),
             members: Members::default(),
             office: Office::default(),
-            is_handing_over: false,
             lost_at: None,
             trouble: None,
             is_behind: false,
@@ -280,6 +277,8 @@ impl Engine {
     pub fn pump(&mut self) -> anyhow::Result<bool> {
         let now = self.now();
         self.raft.handle_timeout(now)?;
+        // Before a snapshot of the next leader can replace what they were to see.
+        self.dismiss_reads();
         self.members
             .tick(&mut self.raft, &self.store, &self.settings, &mut self.links);
         self.ask_for_reads(now);
@@ -289,7 +288,10 @@ impl Engine {
         let committed = self.raft.is_established().then(|| self.raft.commit());
         let (term, applied) = (self.raft.term(), self.raft.delivered());
         self.readiness.tick(term, applied, committed);
-        self.answer_reads();
+        if self.answer_reads() {
+            // Whoever gathered behind them can be asked about now.
+            self.transmit(now)?;
+        }
         self.office.tick(&self.raft);
         self.follow_events();
         if let Some(fault) = self.raft.fault() {
@@ -302,10 +304,9 @@ impl Engine {
             &mut self.store,
             &self.storage,
         );
-        let is_handing_over = self.raft.transferring_to().is_some();
-        let was_handing_over = core::mem::replace(&mut self.is_handing_over, is_handing_over);
-        let is_free_again = was_handing_over && !is_handing_over;
-        Ok(is_compacted || is_free_again || !self.raft.is_leader())
+        let is_free_again = self.office.follow(&self.raft);
+        let takes_none = !self.raft.is_leader() && !self.office.is_vacant(&self.raft);
+        Ok(is_compacted || is_free_again || takes_none)
     }
 
     /// One ticket for all reads that came since the last one.
@@ -320,9 +321,12 @@ impl Engine {
         }
     }
 
-    fn answer_reads(&mut self) {
+    /// Says whether any ticket has come to its end.
+    fn answer_reads(&mut self) -> bool {
+        let mut is_heard = false;
         while let Some(outcome) = self.raft.poll_read() {
             self.reads.hear(&outcome);
+            is_heard = true;
         }
         if !self.reads.is_empty() {
             // A lease is looked at once more, by a clock read now.
@@ -330,13 +334,30 @@ impl Engine {
             self.reads
                 .answer_proven(self.raft.delivered(), now, &self.store);
         }
+        is_heard
     }
 
-    /// Begins to hand over to whoever is closest; says whether there is anybody.
+    /// Sends the reads of a lost office away, unless who leads now will be known in a moment.
+    fn dismiss_reads(&mut self) {
+        let is_proof_possible = self.raft.is_leader() && self.reads.term() == self.raft.term();
+        let is_over = !is_proof_possible && !self.office.is_vacant(&self.raft);
+        if is_over && !self.reads.is_empty() {
+            let redirect = self.redirection();
+            self.reads.refuse(&redirect);
+        }
+    }
+
+    /// Begins to hand over to whoever is closest; says whether anybody will lead instead.
     pub fn hand_over(&mut self) -> bool {
         let now = self.now();
-        office::successor(&self.raft, &self.links)
-            .is_some_and(|to| self.raft.transfer(now, to).is_ok())
+        self.raft.transferring_to().is_some()
+            || office::successor(&self.raft, &self.links)
+                .is_some_and(|to| self.raft.transfer(now, to).is_ok())
+    }
+
+    /// Who leads, if it is not this node.
+    pub fn other_leader(&self) -> Option<NodeId> {
+        self.raft.leader().filter(|_| !self.raft.is_leader())
     }
 
     fn persist(&mut self, now: Instant) {
@@ -435,13 +456,7 @@ impl Engine {
 
     /// Answers those who cannot get what they wait for.
     fn settle(&mut self) {
-        let term = self.raft.term();
-        let leads = self.raft.is_leader();
-        let is_proof_possible = leads && self.reads.term() == term;
-        if !is_proof_possible && !self.reads.is_empty() {
-            let redirect = self.redirection();
-            self.reads.refuse(&redirect);
-        }
+        self.dismiss_reads();
         if let Some(overwritten) = self.pending.take_overwritten() {
             // Another entry is committed in their place: they have not taken place, and never will.
             let text = self.redirection();
@@ -449,7 +464,7 @@ impl Engine {
                 .into_iter()
                 .for_each(|asker| asker.refuse(&text));
         }
-        if leads || self.pending.is_empty() {
+        if self.raft.is_leader() || self.pending.is_empty() {
             self.lost_at = None;
             return;
         }

@@ -20,6 +20,7 @@
 //! | 7 | `Clear` | nothing |
 //! | 8 | `Address` | node (8 bytes), peer address with its length, client address to the end |
 //! | 9 | `Forget` | node (8 bytes) |
+//! | 10 | `Vote` | node (8 bytes), whether it is to have one (1) |
 //!
 //! Counts and lengths are LEB128 of at most 5 bytes in their shortest form. Every operation has exactly
 //! one encoding, and decoding is total: any bytes are an operation or a typed error. A kind is never used

@@ -3,7 +3,8 @@
 //! Told to end, a node takes no more requests and goes on until those it has taken are answered: a write by
 //! the majority's word, a read by proof. That takes as long as a write does. Where it takes longer there is no
 //! majority or no disk; then each of them is told that its write is uncertain, or that its read was not
-//! answered. A leader then hands over its office, so that the others need not wait until they miss it. A second signal ends the process at once, which is as safe as a crash.
+//! answered. A leader then hands over its office, so that the others need not wait until they miss it. A second
+//! signal ends the process at once, which is as safe as a crash.
 
 use core::time::Duration;
 use std::process::exit;
@@ -67,16 +68,20 @@ pub async fn drain(node: &Node) {
 
 /// Lets another member lead; nobody waits for this node any more.
 async fn hand_over(node: &Node) {
+    // It may need this node's vote.
     let successor = async {
-        while node.look(|engine| engine.raft().is_leader()) {
-            sleep(LOOK_INTERVAL).await;
+        loop {
+            match node.look(Engine::other_leader) {
+                Some(leader) => break leader,
+                None => sleep(LOOK_INTERVAL).await,
+            }
         }
     };
     if !node.with_engine(Engine::hand_over) {
         return;
     }
     match timeout(HANDOVER_TIME_MAX, successor).await {
-        Ok(()) => info!("another node leads"),
+        Ok(leader) => info!("node {leader} leads from now on"),
         Err(_) => warn!("no other node took over in time"),
     }
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-use support::{Client, Node, leader, run, trio, wait_for};
+use support::{Client, Node, leader, run, signal, trio, wait_for};
 
 /// Reads a key from one node alone until it has that value.
 #[track_caller]
@@ -164,20 +164,14 @@ fn a_leader_that_was_asleep_does_not_answer_with_old_values() {
     let first = leader(&nodes).unwrap();
     let mut asleep = nodes[first].connect();
     assert_eq!(asleep.call(&["SET", "a", "old"]), "+OK");
-    let process = nodes[first].process.as_ref().unwrap().id().to_string();
-    let signal = |name: &str| {
-        let command = format!("kill {name} {process}");
-        let sent = Command::new("sh").args(["-c", &command]).status();
-        assert!(sent.unwrap().success());
-    };
-    signal("-STOP");
+    signal(&nodes[first], "STOP");
     let others = nodes.iter().filter(|node| node.id != nodes[first].id);
     wait_for_answer(others, &["SET", "a", "new"], "+OK");
 
     // When it wakes up, these are there before it can hear of its successor.
     asleep.push(&["GET", "a"]);
     asleep.push(&["SET", "a", "older"]);
-    signal("-CONT");
+    signal(&nodes[first], "CONT");
     let answers = [asleep.answer(), asleep.answer()];
     let is_safe = |answer: &String| answer.starts_with('-');
     assert!(answers.iter().all(is_safe), "{answers:?}");

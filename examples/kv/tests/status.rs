@@ -82,7 +82,7 @@ fn the_office_is_handed_over_on_request() {
     let root = tempfile::tempdir().unwrap();
     let nodes = trio(root.path(), None);
     let first = leader(&nodes).unwrap();
-    let [other, third] = [(first + 1) % 3, (first + 2) % 3];
+    let other = (first + 1) % 3;
     let mut client = nodes[first].connect();
     assert_eq!(client.call(&["SET", "a", "1"]), "+OK");
     let own = nodes[first].id.to_string();
@@ -97,6 +97,27 @@ fn the_office_is_handed_over_on_request() {
     assert_eq!(client.answer(), "+OK");
     let moved = client.answer();
     assert_eq!(moved, format!("-MOVED 15495 {}", nodes[other].client));
+    // Time and again: while the successor is voted for nobody is known to lead.
+    let mut at = other;
+    for round in 0..10 {
+        let to = (at + 1) % 3;
+        let mut client = nodes[at].connect();
+        let mut reader = nodes[at].connect();
+        assert_eq!(client.call(&["GET", "a"]).len(), 1, "round {round}");
+        client.push(&["RAFT.TRANSFER_LEADER", &nodes[to].id.to_string()]);
+        client.push(&["SET", "a", "2"]);
+        let moved = format!("-MOVED 15495 {}", nodes[to].client);
+        // Nor does who reads all the time.
+        wait_for("the successor", || {
+            let value = reader.call(&["GET", "a"]);
+            let is_right = value == "1" || value == "2" || value.starts_with("-MOVED ");
+            assert!(is_right, "round {round}: {value}");
+            (value == moved).then_some(())
+        });
+        assert_eq!([client.answer(), client.answer()], ["+OK", &moved]);
+        at = to;
+    }
+    let (first, other, third) = ((at + 1) % 3, at, (at + 2) % 3);
     let mut client = nodes[other].connect();
     assert_eq!(client.call(&["SET", "a", "3"]), "+OK");
     // To whoever is closest.

@@ -149,7 +149,10 @@ impl Task {
             return self.conclude(accepted, raft, links, store);
         }
         if !raft.is_leader() {
-            return Step::Refused("TRYAGAIN this node ceased to lead; nothing changed".into());
+            return Step::Refused(match self.is_announced {
+                true => "UNCERTAIN the leadership was lost on the way".into(),
+                false => "TRYAGAIN this node ceased to lead; nothing changed".into(),
+            });
         }
         let change = match &self.wish {
             Wish::Add {

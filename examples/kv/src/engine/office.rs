@@ -1,4 +1,7 @@
 //! Handing over the office: by an operator's wish, and before this node ends.
+//!
+//! Writes that come meanwhile wait. The successor asks for votes before it can say that it leads, so for a moment
+//! after that this node knows no leader: requests wait on, because they would get nothing but an error.
 
 use std::time::Instant as Clock;
 
@@ -15,10 +18,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often to look whether a successor leads.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The operators who wait for a transfer.
+/// How long clients wait for a successor to make itself known after it was voted for.
+const VACANCY_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Who waits for a transfer.
 #[derive(Debug, Default)]
 pub(super) struct Office {
+    /// Operators.
     waiting: Vec<Waiting>,
+    /// Until when clients wait if this node loses its office now, while it hands over, and after.
+    vacancy_end: Option<Clock>,
 }
 
 #[derive(Debug)]
@@ -52,7 +61,22 @@ impl Office {
     }
 
     pub(super) fn deadline(&self) -> Option<Clock> {
-        (!self.waiting.is_empty()).then(|| Clock::now() + LOOK_INTERVAL)
+        let look = (!self.waiting.is_empty()).then(|| Clock::now() + LOOK_INTERVAL);
+        look.into_iter().chain(self.vacancy_end).min()
+    }
+
+    /// Whether this node has handed over, and does not know yet who leads.
+    pub(super) fn is_vacant(&self, raft: &Machine) -> bool {
+        raft.leader().is_none() && self.vacancy_end.is_some_and(|end| Clock::now() < end)
+    }
+
+    /// Looks whether the office changes hands; says whether clients that waited for that can go on.
+    pub(super) fn follow(&mut self, raft: &Machine) -> bool {
+        if raft.transferring_to().is_some() {
+            self.vacancy_end = Some(Clock::now() + VACANCY_TIME_MAX);
+            return false;
+        }
+        !self.is_vacant(raft) && self.vacancy_end.take().is_some()
     }
 
     /// Answers those whose transfer has come to an end.

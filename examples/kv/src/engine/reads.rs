@@ -65,6 +65,10 @@ impl Reads {
 
     /// Keeps a read that came when the log ended at `position`.
     pub(super) fn park(&mut self, position: LogIndex, term: Term, args: OwnedArgs, asker: Asker) {
+        if term != self.term {
+            // No proof of this term says anything of them.
+            self.refuse("TRYAGAIN this node lost the leadership meanwhile");
+        }
         self.term = term;
         self.waiting.push_back(Waiting {
             position,
@@ -121,8 +125,8 @@ impl Reads {
         }
     }
 
-    /// Answers those that are proven and whose entries are applied, at the time `now`. It has to be a time after all that
-    /// is applied was applied; until the next entry is, what is read is the state of that time.
+    /// Answers those that are proven and whose entries are applied, at the time `now`. It has to be a time after
+    /// all that is applied was applied; until the next entry is, what is read is the state of that time.
     pub(super) fn answer_proven(&mut self, applied: LogIndex, now: Instant, store: &Store) {
         if self.waiting.is_empty() || self.proven <= self.gone {
             return;

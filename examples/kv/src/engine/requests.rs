@@ -63,6 +63,10 @@ impl Engine {
                 };
                 self.pending.push(id, asker);
             }
+            // It is about to be known where it has to go.
+            Err(ProposeError::NotLeader { .. }) if self.office.is_vacant(&self.raft) => {
+                return Taken::NoRoom;
+            }
             Err(ProposeError::NotLeader { .. }) => {
                 outbox.reply(|out| self.redirect(write.first_key(), out, protocol));
             }
@@ -86,10 +90,13 @@ impl Engine {
         args: Args<'_>,
         outbox: &Rc<Outbox>,
         protocol: Protocol,
-    ) {
+    ) -> Taken {
+        if self.office.is_vacant(&self.raft) {
+            return Taken::NoRoom;
+        }
         if !self.raft.is_leader() {
             outbox.reply(|out| self.redirect(read.first_key(), out, protocol));
-            return;
+            return Taken::Yes;
         }
         let args = args.to_owned();
         let asker = Asker {
@@ -99,6 +106,7 @@ impl Engine {
         };
         self.reads
             .park(self.raft.last().index, self.raft.term(), args, asker);
+        Taken::Yes
     }
 
     /// Answers a read from what this node has applied.

@@ -88,7 +88,8 @@ fn malformed_operations_are_refused() {
     assert_eq!(Operation::decode(b""), Err(DecodeError::Truncated));
     assert_eq!(Operation::decode(b"\x07\0"), Err(DecodeError::Truncated));
     assert_eq!(fails(b"\x00"), DecodeError::Kind(0));
-    assert_eq!(fails(b"\x0a"), DecodeError::Kind(10));
+    assert_eq!(fails(b"\x0a"), DecodeError::Truncated);
+    assert_eq!(fails(b"\x0b"), DecodeError::Kind(11));
     assert_eq!(fails(b"\x01\x03\x00"), DecodeError::Flags(3));
     assert_eq!(fails(b"\x01\x40\x00"), DecodeError::Flags(0x40));
     assert_eq!(fails(b"\x01\x00\x02k"), DecodeError::Truncated);

@@ -5,8 +5,9 @@
 //! All numbers are little-endian. Magic `kv-map\n` and a version byte; the clock (8 bytes), the number of
 //! keys (8) and of addresses (4); per key in ascending order its length (4), its value's (4), its expiry (8,
 //! 0 for none) and both strings; per address in ascending order of its node the node (8), two lengths (2
-//! each), whether it stays a learner (1) and both texts; the CRC-32 of everything before (4). Keys that have expired are left out, so two
-//! replicas that applied the same operations save the same bytes, whatever either has swept.
+//! each), whether it stays a learner (1) and both texts; the CRC-32 of everything before (4). Keys that have
+//! expired are left out, so two replicas that applied the same operations save the same bytes, whatever either
+//! has swept. Version 1 said nothing of learners.
 //!
 //! The checksum finds damage, not malice: a snapshot comes from the own disk or from a peer. Loading still
 //! believes no length, so that the worst a forged one can do is be refused.
@@ -22,7 +23,7 @@ use super::{Address, Entry, Store};
 use crate::timestamp::Timestamp;
 
 const MAGIC: &[u8; 7] = b"kv-map\n";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Key length, value length and expiry.
 const ENTRY_HEADER_LEN: usize = 16;
 /// What is gathered before it is checksummed and written.
@@ -33,7 +34,7 @@ const CHUNK_LEN: usize = 64 * 1024;
 pub enum LoadError {
     /// They do not start as a saved map does: the file is something else.
     Foreign,
-    /// A newer release wrote them.
+    /// Another release wrote them.
     Version(u8),
     /// Their checksum is wrong: they are damaged or were cut short.
     Checksum,

@@ -218,7 +218,7 @@ fn golden_snapshot() {
             client,
         },
     ));
-    let expected = b"kv-map\n\x01\x02\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01\0\0\0\
+    let expected = b"kv-map\n\x02\x02\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01\0\0\0\
         \x01\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0a\
         \x01\0\0\0\x03\0\0\0\0\0\0\0\0\0\0\0bxyz\
         \x07\0\0\0\0\0\0\0\x01\0\x02\0\0pcl";
@@ -244,7 +244,15 @@ fn damaged_snapshots_are_refused() {
         assert!(Store::load(&damaged).is_err(), "flip in byte {index}");
     }
     assert_eq!(Store::load(b"something else"), Err(LoadError::Foreign));
-    assert_eq!(Store::load(b"kv-map\n\x02"), Err(LoadError::Version(2)));
+    // Whole maps of other versions.
+    for version in [1, 3] {
+        let mut other = bytes.clone();
+        other[7] = version;
+        let refused = Store::load(&other);
+        assert_eq!(refused, Err(LoadError::Version(version)));
+        let expected = format!("saved map of version {version}; this program reads version 2");
+        assert_eq!(LoadError::Version(version).to_string(), expected);
+    }
     assert_eq!(
         Store::load(&[&bytes[..], b"x"].concat()),
         Err(LoadError::Checksum)
@@ -254,7 +262,7 @@ fn damaged_snapshots_are_refused() {
 #[test]
 fn forged_snapshots_are_refused_without_believing_their_lengths() {
     let forge = |body: &[u8]| {
-        let body = [b"kv-map\n\x01", body].concat();
+        let body = [b"kv-map\n\x02", body].concat();
         let sum = crc32fast::hash(&body).to_le_bytes();
         Store::load(&[&body[..], &sum].concat())
     };

@@ -219,11 +219,25 @@ impl Drop for Node {
     }
 }
 
+/// Sends a signal to the process of a node.
+pub fn signal(node: &Node, name: &str) {
+    let process = node.process.as_ref().unwrap().id();
+    let command = format!("kill -{name} {process}");
+    let sent = Command::new("sh").args(["-c", &command]).status();
+    assert!(sent.unwrap().success());
+}
+
 /// Three nodes that agree.
 pub fn trio(root: &Path, window: Option<&'static str>) -> Vec<Node> {
+    trio_with(root, window, &[])
+}
+
+/// Three nodes that are served with these options.
+pub fn trio_with(root: &Path, window: Option<&'static str>, options: &[&str]) -> Vec<Node> {
     let mut nodes: Vec<Node> = (1..=3).map(|id| Node::new(root, id)).collect();
     for index in 0..nodes.len() {
         nodes[index].window = window;
+        nodes[index].options = options.iter().map(|word| (*word).to_owned()).collect();
         match index {
             0 => nodes[index].init(),
             _ => nodes[index].join(&nodes[0]),
@@ -253,6 +267,8 @@ pub struct Client {
 impl Client {
     pub fn connect(address: SocketAddr) -> Option<Self> {
         let stream = TcpStream::connect(address).ok()?;
+        // What is pushed is sent at once.
+        stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(HANG)).unwrap();
         let arrived = Vec::new();
         Some(Self { stream, arrived })
@@ -287,6 +303,14 @@ impl Client {
                 Err(error) => panic!("no answer: {error}"),
             }
         }
+    }
+
+    /// Whether anything of the next answer is here, or comes in time.
+    pub fn is_answered_within(&mut self, time: Duration) -> bool {
+        self.stream.set_read_timeout(Some(time)).unwrap();
+        let is_here = !self.arrived.is_empty() || self.stream.peek(&mut [0]).is_ok();
+        self.stream.set_read_timeout(Some(HANG)).unwrap();
+        is_here
     }
 
     pub fn call(&mut self, words: &[&str]) -> String {
