@@ -21,7 +21,10 @@ use crate::entry::{ENTRY_HEADER_BYTES, Entries, EntryKind, Header, PAYLOAD_BYTES
 use crate::types::Term;
 
 /// The most entries that one run stands for.
-pub(crate) const RUN_ENTRIES_MAX: u32 = PAYLOAD_BYTES_MAX as u32;
+pub(crate) const RUN_ENTRIES_MAX: u32 = (1 << 28) - 1;
+
+// It stands where an entry has the length of its payload.
+const _: () = assert!(PAYLOAD_BYTES_MAX == (1 << 28) - 1);
 
 /// What a witness is told of consecutive entries.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -334,7 +334,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
         self.parts().0.transfer(now, to)
     }
 
-    /// Lends `entries`, encoded one after the other as a [`Write`](crate::Write) holds them, that
+    /// Lends `entries`, encoded one after the other as a [`Write`] holds them, that
     /// follow the entry `prev`; the first stands right after it. The answer is the message to
     /// send: nothing is copied, and a loan that is not sent is lost like any frame.
     ///

@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
 use raft_core::wire::{self, DecodeError, EncodeError};
 use raft_core::{
     Ack, Append, Body, Chunk, ChunkAck, ChunkData, Entries, EntryId, GroupId, Hollow,
@@ -246,8 +247,8 @@ proptest! {
     }
 
     #[test]
-    fn unknown_kinds_are_refused(owned in message(), kind in 0..16_u8) {
-        prop_assume!(!(1..=14).contains(&kind));
+    fn unknown_kinds_are_refused(owned in message(), kind in select(&[0_u8, 13, 15][..])) {
+        // A broadcast is for those who ask for one.
         let mut frame = owned.encoded();
         frame[0] = (wire::VERSION << 4) | kind;
         prop_assert_eq!(wire::decode(&frame), Err(DecodeError::UnknownKind(frame[0])));

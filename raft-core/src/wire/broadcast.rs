@@ -68,11 +68,11 @@ pub fn encode_broadcast<'f>(
     filled.map(|bytes| &*bytes)
 }
 
-/// Reads a frame of a medium that also carries broadcasts; else as [`decode`].
+/// Reads a frame of a medium that also carries broadcasts; else as [`decode()`].
 ///
 /// # Errors
 ///
-/// As [`decode`]. A set that is empty, or longer than it need be, is no kind that there is.
+/// As [`decode()`]. A set that is empty, or longer than it need be, is no kind that there is.
 pub fn decode_frame(frame: &[u8]) -> Result<Frame<'_>, DecodeError> {
     let is_broadcast = |first: &u8| *first == (VERSION << 4) | KIND_BROADCAST;
     if !frame.first().is_some_and(is_broadcast) {
