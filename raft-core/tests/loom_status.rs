@@ -27,6 +27,7 @@ fn numbered(number: u32) -> Status {
         term: Term::new(number),
         leader: (number > 0).then(|| NodeId::new(wide)),
         commit: LogIndex::new(wide),
+        is_quiet: number % 2 == 1,
     }
 }
 

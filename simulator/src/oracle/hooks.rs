@@ -45,7 +45,8 @@ impl Oracles {
 
     /// A host lost everything it ever knew, and its name with it.
     pub fn on_wipe(&mut self, host: usize) {
-        self.witnesses &= !(1 << host);
+        // A witness it stays: whoever lets it in again lets in the same kind, and a frame for the life
+        // before may reach this one first.
         self.one_vote.forget(host);
         self.vote_quorum.forget(host);
         self.patience.forget(host);

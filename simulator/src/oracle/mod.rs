@@ -96,7 +96,7 @@ copies_in_place!(Shadow {
 #[derive(Debug)]
 pub struct Oracles {
     court: Court,
-    /// Hosts that are witnesses in this life of theirs: operators wanted them so.
+    /// Hosts that are witnesses, in all lives: operators wanted them so.
     witnesses: u64,
     shadows: [Shadow; HOSTS_MAX],
     ledger: Ledger,

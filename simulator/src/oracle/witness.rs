@@ -1,7 +1,7 @@
 //! A witness keeps no payload and leads nobody, and nobody else lacks a payload.
 //!
-//! Who is a witness the harness knows by itself: an operator let the host in as one, and it stays one
-//! until it loses its disk. Looked at in every frame, every entry and every role; and of what is
+//! Who is a witness the harness knows by itself: an operator let the host in as one, and lets in no
+//! other life of it as another. Looked at in every frame, every entry and every role; and of what is
 //! committed, some member that is no witness must have it on its disk.
 
 use raft_core::{Body, ChunkData, EntryKind, LogIndex, Message, Role};
