@@ -13,7 +13,10 @@
 //! - a witness never stands for election and is no successor, so nobody gets entries from it;
 //! - a leader tells a witness only of entries that are durable at the leader itself. To others an
 //!   append may leave before the leader's own write ends; but a witness that knew of an entry which
-//!   a crash then took from its only holder would refuse its vote to everybody for ever;
+//!   a crash then took from its only holder would refuse its vote to everybody for ever. And only
+//!   of what full members and all witnesses together would be a quorum for: what the leader alone
+//!   has, where that is not enough, or where the leader votes no more, could be lost with it while
+//!   the witness goes on refusing those who are left;
 //! - witnesses alone are never a majority, of either set of a joint configuration
 //!   (`configuration.rs`), so whatever is committed has a payload somewhere.
 //!
