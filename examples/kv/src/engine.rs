@@ -61,9 +61,6 @@ const STORE_RETRY_DELAY: core::time::Duration = core::time::Duration::from_milli
 /// How long until reads that could not be asked about are tried again.
 const READ_RETRY_DELAY: core::time::Duration = core::time::Duration::from_millis(10);
 
-/// How long writes wait to hear from a new leader after this node lost the leadership.
-const UNCERTAIN_DELAY: core::time::Duration = core::time::Duration::from_secs(5);
-
 /// With less than this share of its window free, a node may be sent nothing although there is more.
 const HOLDING_BACK_SHARE: usize = 8;
 
@@ -84,8 +81,6 @@ pub struct Engine {
     members: Members,
     office: Office,
     checkpoint: Checkpoint,
-    /// When this node ceased to lead, while answers are still owed from then.
-    lost_at: Option<Clock>,
     /// Why nothing can be stored, and when to try again.
     trouble: Option<(String, Clock)>,
     /// More is committed than one pump applies.
@@ -127,7 +122,6 @@ impl Engine {
             reads: Reads::default(),
             members: Members::default(),
             office: Office::default(),
-            lost_at: None,
             trouble: None,
             is_behind: false,
             have_members_changed: true,
@@ -260,7 +254,7 @@ impl Engine {
         let raft = self.raft.poll_timeout();
         let raft = raft.map(|at| self.watch.when(at));
         let retry = self.trouble.as_ref().map(|(_, at)| *at);
-        let uncertain = self.lost_at.map(|at| at + UNCERTAIN_DELAY);
+        let uncertain = self.pending.deadline();
         let reads = self
             .reads
             .want_ticket()
@@ -464,15 +458,8 @@ impl Engine {
                 .into_iter()
                 .for_each(|asker| asker.refuse(&text));
         }
-        if self.raft.is_leader() || self.pending.is_empty() {
-            self.lost_at = None;
-            return;
-        }
-        let lost_at = *self.lost_at.get_or_insert_with(Clock::now);
-        if lost_at.elapsed() >= UNCERTAIN_DELAY {
-            self.pending.lose(LogIndex::ZERO);
-            self.lost_at = None;
-        }
+        let led = self.raft.is_leader().then(|| self.raft.term());
+        self.pending.settle(led, Clock::now());
     }
 
     /// Answers all who wait: there is no time to find out what becomes of their requests.

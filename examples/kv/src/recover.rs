@@ -8,14 +8,14 @@
 use core::fmt::Write;
 use std::path::Path;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use clocks::Instant;
 use raft_core::error::RecoverError;
 use raft_core::{Raft, Survivor};
 
 use crate::engine::Machine;
 use crate::setup::{self, Stored, first_record, seed};
-use crate::storage::Snapshots;
+use crate::storage::{Journal, Snapshots};
 
 /// Whether the operator takes what it costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,8 @@ pub enum Consent {
 /// Says what the node in this directory holds, and with consent makes it a group of its own.
 ///
 /// # Errors
-/// One line that says why not; nothing was changed.
+/// One line that says why not. Nothing was changed, but for one error that says that this is not known: the
+/// disk failed while the new group was written, and the directory holds the old node or the new one.
 pub fn recover(directory: &Path, window_len: usize, consent: Consent) -> anyhow::Result<String> {
     let shown = directory.display();
     let Stored {
@@ -60,15 +61,22 @@ pub fn recover(directory: &Path, window_len: usize, consent: Consent) -> anyhow:
     let raft = raft.with_context(|| format!("{shown} cannot be recovered"))?;
     let group = raft.group();
     let mut record = first_record(raft)?;
-    if let Err(failure) = journal.append(&mut record, true) {
-        bail!(anyhow!("{}", failure.text).context(format!("cannot write to {shown}")));
-    }
+    store(&mut journal, &mut record, &shown.to_string())?;
     writeln!(
         report,
         "this node is now the only one of group {group}: run it with `kv serve --dir {shown}`, and let the \
          others join it with empty directories"
     )?;
     Ok(report)
+}
+
+fn store(journal: &mut Journal, record: &mut [u8], shown: &str) -> anyhow::Result<()> {
+    journal.append(record, true).map_err(|failure| {
+        anyhow!(failure.text).context(format!(
+            "cannot write to {shown}, and whether the new group is stored there is not known: run `kv recover` \
+             without --accept-data-loss and look before another survivor is chosen"
+        ))
+    })
 }
 
 fn describe(survivor: &Survivor) -> String {
@@ -89,4 +97,31 @@ fn describe(survivor: &Survivor) -> String {
          {commit}, has seen term {term}\n",
         identity.node, last.term, last.index
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::start_record;
+
+    #[test]
+    fn a_failed_write_says_that_the_outcome_is_unknown_and_what_to_do() {
+        let root = tempfile::tempdir().unwrap();
+        let mut record = Vec::new();
+        start_record(&mut record);
+        Journal::create(root.path(), b"settings", &mut record).unwrap();
+        let (mut journal, _) = Journal::open(root.path(), |_| Ok(())).unwrap();
+        journal.fill_disk(true);
+        let error = store(&mut journal, &mut record, "n1").unwrap_err();
+        let said = format!("{error:#}");
+        for part in [
+            "to n1",
+            "is not known",
+            "without --accept-data-loss and look",
+        ] {
+            assert!(said.contains(part), "{said}");
+        }
+        journal.fill_disk(false);
+        store(&mut journal, &mut record, "n1").unwrap();
+    }
 }

@@ -114,6 +114,24 @@ fn has_snapshot(directory: &Path) -> bool {
 }
 
 #[test]
+fn values_that_are_large_for_the_window_go_on() {
+    let root = tempfile::tempdir().unwrap();
+    // The id of a node that saves late.
+    let mut node = Node::new(root.path(), 3);
+    node.window = Some("4");
+    node.init();
+    node.start();
+    wait_for("a leader", || node.leads().then_some(()));
+    let mut client = node.connect();
+    let value = "v".repeat(1_000_000);
+    for number in 0..12 {
+        let key = format!("key{number}");
+        assert_eq!(client.call(&["SET", &key, &value]), "+OK");
+    }
+    assert!(has_snapshot(&node.directory));
+}
+
+#[test]
 fn a_full_window_is_compacted_and_a_newcomer_is_sent_the_snapshot() {
     let root = tempfile::tempdir().unwrap();
     let mut founder = Node::new(root.path(), 1);

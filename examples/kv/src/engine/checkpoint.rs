@@ -1,7 +1,7 @@
 //! Snapshots: made when the log window fills, sent to those far behind, received when this node is.
 //!
 //! The window holds every entry since the last snapshot, so snapshots must come faster than it fills. When
-//! about half of it is used the map is frozen and saved by another thread, while writes go on; then the
+//! about half of it is used, or a large proposal finds no room in the rest, the map is frozen and saved by another thread, while writes go on; then the
 //! log is compacted, and the next write of the journal begins anew. Only when that write is durable may
 //! the next snapshot begin, because until then a restart needs the one before.
 
@@ -49,6 +49,8 @@ pub(super) struct Checkpoint {
     used_max: u64,
     window_len: u64,
     has_compacted: bool,
+    /// A proposal found no room in what the window has left.
+    is_short: bool,
     retry_at: Option<Clock>,
     source: Option<Source>,
     sent_at: Option<Clock>,
@@ -70,6 +72,7 @@ impl Checkpoint {
             used_max: window_len / 2 - window_len / 16 * (id % 3),
             window_len,
             has_compacted: false,
+            is_short: false,
             retry_at: None,
             source: None,
             sent_at: None,
@@ -87,6 +90,16 @@ impl Checkpoint {
         self.used += size.max(WINDOW_BYTES_PER_ENTRY);
     }
 
+    /// A proposal found no room, however little of the window is used.
+    pub(super) fn run_short(&mut self) {
+        self.is_short = true;
+    }
+
+    /// Whether a snapshot would help, and there is reason for one.
+    fn is_due(&self) -> bool {
+        self.used >= self.used_max || (self.is_short && self.used > 0)
+    }
+
     /// Begins a snapshot when it is time. Says whether the log was compacted since the last turn.
     pub(super) fn tick(
         &mut self,
@@ -96,12 +109,12 @@ impl Checkpoint {
         storage: &Storage,
     ) -> bool {
         let was_compacted = core::mem::take(&mut self.has_compacted);
-        if !matches!(self.phase, Phase::Idle) || self.used < self.used_max {
+        if !matches!(self.phase, Phase::Idle) || !self.is_due() {
             return was_compacted;
         }
         let now = Clock::now();
         let is_sending = self.sent_at.is_some_and(|at| now < at + SENDING_DELAY);
-        let is_urgent = self.used > self.window_len / 4 * 3;
+        let is_urgent = self.is_short || self.used > self.window_len / 4 * 3;
         if self.retry_at.is_some_and(|at| now < at) || (is_sending && !is_urgent) {
             return was_compacted;
         }
@@ -155,6 +168,8 @@ impl Checkpoint {
                 self.used = self.used.saturating_sub(used_then);
                 self.phase = Phase::Compacted;
                 self.has_compacted = true;
+                // Whoever still finds no room says so again.
+                self.is_short = false;
             }
             Err(CompactError::AlreadyCompacted { .. }) => self.phase = Phase::Idle,
             Err(refused) => {
@@ -256,9 +271,29 @@ impl Checkpoint {
         );
         self.metrics.snapshots_installed.inc();
         self.used = 0;
+        self.is_short = false;
         match self.received.take() {
             Some((received, store)) if received == *snapshot => Ok(*store),
             _ => storage.snapshots().load(snapshot),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_due_when_a_proposal_finds_no_room_and_something_can_go() {
+        let mut checkpoint = Checkpoint::new(4 << 20, 3, Rc::new(Metrics::new().unwrap()));
+        checkpoint.run_short();
+        assert!(!checkpoint.is_due(), "nothing to save");
+        checkpoint.count(1_000_000);
+        assert!(checkpoint.is_due());
+        checkpoint.is_short = false;
+        assert!(!checkpoint.is_due(), "not half of the window");
+        checkpoint.count(1 << 20);
+        checkpoint.count(1 << 20);
+        assert!(checkpoint.is_due());
     }
 }

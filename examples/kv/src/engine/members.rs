@@ -105,7 +105,7 @@ impl Members {
         self.tasks.retain_mut(|task| {
             let step = match task.step(raft, store, links) {
                 Step::Wait if now >= task.end => Step::Refused(match task.accepted {
-                    Some(_) => "UNCERTAIN the change is in the log and not committed yet".into(),
+                    Some(_) => "UNCERTAIN the change is in the log and not complete yet".into(),
                     None => "TRYAGAIN the change was not possible in time".into(),
                 }),
                 step => step,
@@ -180,7 +180,9 @@ impl Task {
                 }
                 self.is_announced = true;
                 if known.is_some() {
-                    return Step::Done;
+                    // Nothing changes but the address, and what the log has of it is still to come.
+                    self.accepted = Some(raft.last()).filter(|last| last.term == raft.term());
+                    return Step::Wait;
                 }
                 Change::AddLearner(*identity)
             }
@@ -211,9 +213,9 @@ impl Task {
         }
     }
 
-    /// Waits until the change is committed.
+    /// Waits until the change is committed, and the address of a newcomer known.
     fn conclude(
-        &self,
+        &mut self,
         accepted: EntryId,
         raft: &mut Machine,
         links: &mut Links,
@@ -221,9 +223,31 @@ impl Task {
     ) -> Step {
         let is_here = raft.term() == accepted.term;
         if raft.commit() >= accepted.index && is_here {
-            if let Wish::Remove(node) = &self.wish {
-                links.remove(*node);
-                forget(raft, store, node.value());
+            match &self.wish {
+                Wish::Remove(node) => {
+                    links.remove(*node);
+                    forget(raft, store, node.value());
+                }
+                Wish::Add { .. } if raft.delivered() < accepted.index => return Step::Wait,
+                Wish::Add {
+                    identity,
+                    peer,
+                    client,
+                } => {
+                    let node = identity.node.value();
+                    if !is_known(store, node, peer, client) {
+                        // An earlier incarnation was still to be forgotten when this one was announced.
+                        if let Some(again) = send_address(raft, store, node, peer, client) {
+                            self.accepted = Some(again);
+                        } else if !raft.is_leader() {
+                            return Step::Refused(
+                                "UNCERTAIN the leadership was lost on the way".into(),
+                            );
+                        }
+                        return Step::Wait;
+                    }
+                }
+                Wish::Demote(_) | Wish::Promote(_) => {}
             }
             return Step::Done;
         }
@@ -250,7 +274,7 @@ fn want_vote(
         return Step::Done;
     }
     let change = Applied::Vote { node, is_wanted };
-    *is_announced = *is_announced || propose(raft, store, change);
+    *is_announced = *is_announced || propose(raft, store, change).is_some();
     Step::Wait
 }
 
@@ -275,11 +299,23 @@ fn promote(raft: &mut Machine, store: &Store) {
 
 /// Makes known where a node listens, unless that is known; says whether it is, or will be.
 fn announce(raft: &mut Machine, store: &Store, node: u64, peer: &str, client: &str) -> bool {
-    let is_known = store
+    is_known(store, node, peer, client) || send_address(raft, store, node, peer, client).is_some()
+}
+
+fn is_known(store: &Store, node: u64, peer: &str, client: &str) -> bool {
+    store
         .address(node)
-        .is_some_and(|known| *known.peer == *peer && *known.client == *client);
-    let change = Applied::Address { node, peer, client };
-    is_known || propose(raft, store, change)
+        .is_some_and(|known| *known.peer == *peer && *known.client == *client)
+}
+
+fn send_address(
+    raft: &mut Machine,
+    store: &Store,
+    node: u64,
+    peer: &str,
+    client: &str,
+) -> Option<EntryId> {
+    propose(raft, store, Applied::Address { node, peer, client })
 }
 
 /// Forgets where those listen who are no members: the leader that removed them may have lost its office
@@ -303,9 +339,12 @@ fn forget(raft: &mut Machine, store: &Store, node: u64) {
     }
 }
 
-fn propose(raft: &mut Machine, store: &Store, change: Applied<'_>) -> bool {
+fn propose(raft: &mut Machine, store: &Store, change: Applied<'_>) -> Option<EntryId> {
     let stamp = Timestamp::now().max(store.clock());
     let mut payload = Vec::new();
     Operation { stamp, change }.encode(&mut payload);
-    raft.propose(&payload).is_ok()
+    raft.propose(&payload).ok()
 }
+
+#[cfg(test)]
+mod tests;

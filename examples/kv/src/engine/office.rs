@@ -7,7 +7,7 @@ use std::time::Instant as Clock;
 
 use core::time::Duration;
 use quorum::NodeId;
-use raft_core::LogIndex;
+use raft_core::{LogIndex, Standing};
 
 use super::{Asker, Machine};
 use crate::transport::Links;
@@ -110,11 +110,11 @@ impl Office {
     }
 }
 
-/// The connected voter whose log is closest to that of this leader, the lowest id of equals.
+/// The connected voter that can lead and whose log is closest to that of this leader, the lowest id of equals.
 pub(super) fn successor(raft: &Machine, links: &Links) -> Option<NodeId> {
     let own = raft.identity().node;
     raft.members()
-        .filter(|seat| seat.standing.is_in_incoming())
+        .filter(|seat| can_succeed(seat.standing))
         .map(|seat| seat.identity.node)
         .filter(|node| *node != own)
         .filter(|node| links.find(*node).is_some_and(|link| link.is_connected()))
@@ -122,4 +122,31 @@ pub(super) fn successor(raft: &Machine, links: &Links) -> Option<NodeId> {
             let matched = raft.matched(*node).unwrap_or(LogIndex::ZERO);
             (core::cmp::Reverse(matched), *node)
         })
+}
+
+/// A witness votes and cannot lead.
+fn can_succeed(standing: Standing) -> bool {
+    standing.is_in_incoming() && !standing.is_witness()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_office_goes_to_voters_that_are_no_witnesses() {
+        for standing in [Standing::Voter, Standing::Incoming] {
+            assert!(can_succeed(standing), "{standing:?}");
+        }
+        for standing in [
+            Standing::Witness,
+            Standing::IncomingWitness,
+            Standing::OutgoingWitness,
+            Standing::Outgoing,
+            Standing::Demoted,
+            Standing::Learner,
+        ] {
+            assert!(!can_succeed(standing), "{standing:?}");
+        }
+    }
 }

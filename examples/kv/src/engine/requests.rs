@@ -70,12 +70,14 @@ impl Engine {
             Err(ProposeError::NotLeader { .. }) => {
                 outbox.reply(|out| self.redirect(write.first_key(), out, protocol));
             }
+            Err(ProposeError::Full) => {
+                self.checkpoint.run_short();
+                return Taken::NoRoom;
+            }
             // It goes to the successor, or is taken here if there is none.
-            Err(
-                ProposeError::Full
-                | ProposeError::Uncommitted { .. }
-                | ProposeError::Transferring { .. },
-            ) => return Taken::NoRoom,
+            Err(ProposeError::Uncommitted { .. } | ProposeError::Transferring { .. }) => {
+                return Taken::NoRoom;
+            }
             Err(refused @ (ProposeError::TooLarge { .. } | ProposeError::Faulted(_))) => {
                 refuse(&format!("ERR {refused}"));
             }
