@@ -239,6 +239,21 @@ fn who_is_not_named_or_not_level_is_silent() {
     }
 }
 
+/// One frame that everybody missed made everybody stand for election: the next one found nobody
+/// level, and whoever is not level did not note that its leader lives.
+#[test]
+fn who_is_not_level_was_deaf_to_its_leader() {
+    let beyond = append((4, 1), 3, 2, &[(1, command(5, 1))]);
+    let mut solo = follower();
+    let end = solo.raft.poll_timeout().expect("it waits for its leader");
+    let left = end.as_micros() - solo.now.as_micros();
+    solo.pass(left / 1000 - 1);
+    hears(&mut solo, 1, 1, places(&[1, 2]), &beyond);
+    assert!(solo.drain().is_silent());
+    solo.tick(2);
+    assert_eq!(solo.raft.role(), raft_core::Role::Follower);
+}
+
 /// Places are those of a configuration: whoever has a later one may stand elsewhere.
 #[test]
 fn who_has_another_configuration_is_silent() {

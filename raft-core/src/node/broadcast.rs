@@ -189,6 +189,10 @@ impl Node {
             return Ok(());
         }
         if !self.is_meant(memory, broadcast.members, append)? {
+            // Silent, and yet it has heard that its leader lives.
+            if message.term == self.term() && self.is_following(sender) {
+                self.mark_heard();
+            }
             return Ok(());
         }
         if message.term < self.term() {
