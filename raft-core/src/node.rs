@@ -413,12 +413,13 @@ impl Node {
         }
     }
 
-    /// Starts the clock on the medium, if there is something to write and it does not run yet.
+    /// Starts the clock on the medium, if there is something to write and it does not run yet. Whoever
+    /// is quiet waits for nothing: its timer is set when it wakes.
     #[inline]
     pub(crate) fn mark_dirty(&mut self) {
         if self.dirty_since.is_none() {
             self.dirty_since = Some(self.now);
-            if !self.timers.is_set(Timer::Disk) {
+            if !self.is_quiet && !self.timers.is_set(Timer::Disk) {
                 self.arm_disk();
             }
         }

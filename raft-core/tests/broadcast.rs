@@ -131,6 +131,28 @@ fn who_does_not_answer_is_served_alone() {
     assert_eq!(broadcasts(&mut solo, Ready::All)[0].0, [2, 3, 4, 5]);
 }
 
+/// The round of an attempt is acknowledged by nobody.
+#[test]
+fn refused_silence_leaves_all_level() {
+    let mut solo = Past::new(1).voters(&FIVE).quiet(300).establish();
+    let mut asked = false;
+    for _ in 0..100 {
+        if asked {
+            break;
+        }
+        solo.tick(20);
+        for (to, term, said) in solo.drain().sent {
+            match said {
+                Said::Append { round, .. } => drop(solo.say(to, term, ack(1, round))),
+                said => asked = matches!(said, Said::Quiet { .. }),
+            }
+        }
+    }
+    assert!(asked, "it does not ask");
+    solo.tick(20);
+    assert_eq!(broadcasts(&mut solo, Ready::All)[0].0, [2, 3, 4, 5]);
+}
+
 /// Nobody could know whom places mean before it has the configuration that gives them.
 #[test]
 fn configuration_goes_one_to_one() {
