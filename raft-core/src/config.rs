@@ -108,7 +108,9 @@ impl ConfigBuilder {
         self
     }
 
-    /// How often an idle leader makes contact: at most half of the shortest election timeout.
+    /// How often an idle leader makes contact: at most half of the shortest election timeout, and
+    /// at least an eighth of a round trip, because a leader remembers of its latest eight contacts
+    /// when they began; an answer that comes later does not keep it in office.
     pub const fn heartbeat_interval(mut self, interval: Duration) -> Self {
         self.config.heartbeat_interval = interval;
         self

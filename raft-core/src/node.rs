@@ -42,7 +42,7 @@ use crate::event::{DropReason, Event, Events};
 use crate::message::{ChunkAck, Reject};
 use crate::read::{ReadFailure, Reads};
 use crate::slot::{Replies, Slot, Slots};
-use crate::types::{Identity, LogIndex, Round, Term};
+use crate::types::{EntryId, Identity, LogIndex, Round, Term};
 use crate::window::Window;
 use rounds::Rounds;
 use transfer::Transfer;
@@ -178,8 +178,9 @@ pub(crate) struct Current {
     pub(crate) witnesses: MemberSet,
     /// This node votes in the configuration before this one.
     pub(crate) was_voter: bool,
-    /// A member says that what is committed goes beyond this log and does not name this node.
-    pub(crate) is_removed: bool,
+    /// A member says that this is committed and that this node is not named there; zero if nobody
+    /// says so.
+    pub(crate) removed_below: EntryId,
 }
 
 /// A snapshot that is being received.
@@ -315,7 +316,11 @@ impl Node {
     /// was told that it is out cannot win, and is silent until a configuration reaches it.
     pub(crate) fn is_electable(&self) -> bool {
         let votes = self.is_voter() || (self.current.was_voter && self.current.index > self.commit);
-        votes && !self.current.is_removed && !self.is_witness()
+        let is_out = !self
+            .window
+            .last()
+            .is_up_to_date_with(self.current.removed_below);
+        votes && !is_out && !self.is_witness()
     }
 
     /// Every member but this node.
@@ -408,12 +413,13 @@ impl Node {
         }
     }
 
-    /// Starts the clock on the medium, if there is something to write and it does not run yet.
+    /// Starts the clock on the medium, if there is something to write and it does not run yet. Whoever
+    /// is quiet waits for nothing: its timer is set when it wakes.
     #[inline]
     pub(crate) fn mark_dirty(&mut self) {
         if self.dirty_since.is_none() {
             self.dirty_since = Some(self.now);
-            if !self.timers.is_set(Timer::Disk) {
+            if !self.is_quiet && !self.timers.is_set(Timer::Disk) {
                 self.arm_disk();
             }
         }

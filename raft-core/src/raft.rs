@@ -296,8 +296,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Raft<B, N> {
 
     /// Wakes a group that may be quiet, from any member: after a long silence, when it gives no
     /// answer, or when this node was away. A leader makes contact with everyone; whoever follows
-    /// tells the leader, and campaigns if nothing comes of it within its election timeout. A
-    /// learner tells everyone who votes; call again if that frame may be lost.
+    /// tells the leader, and campaigns if nothing comes of it within its election timeout. Whoever
+    /// could not lead, as a learner or a voter without room for office, tells everyone who votes;
+    /// call again if that frame may be lost.
     ///
     /// # Errors
     ///

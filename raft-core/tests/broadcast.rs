@@ -131,6 +131,28 @@ fn who_does_not_answer_is_served_alone() {
     assert_eq!(broadcasts(&mut solo, Ready::All)[0].0, [2, 3, 4, 5]);
 }
 
+/// The round of an attempt is acknowledged by nobody.
+#[test]
+fn refused_silence_leaves_all_level() {
+    let mut solo = Past::new(1).voters(&FIVE).quiet(300).establish();
+    let mut asked = false;
+    for _ in 0..100 {
+        if asked {
+            break;
+        }
+        solo.tick(20);
+        for (to, term, said) in solo.drain().sent {
+            match said {
+                Said::Append { round, .. } => drop(solo.say(to, term, ack(1, round))),
+                said => asked = matches!(said, Said::Quiet { .. }),
+            }
+        }
+    }
+    assert!(asked, "it does not ask");
+    solo.tick(20);
+    assert_eq!(broadcasts(&mut solo, Ready::All)[0].0, [2, 3, 4, 5]);
+}
+
 /// Nobody could know whom places mean before it has the configuration that gives them.
 #[test]
 fn configuration_goes_one_to_one() {
@@ -215,6 +237,21 @@ fn who_is_not_named_or_not_level_is_silent() {
         assert_eq!(solo.raft, before, "{members:?} {said:?}");
         assert!(solo.drain().is_silent());
     }
+}
+
+/// One frame that everybody missed made everybody stand for election: the next one found nobody
+/// level, and whoever is not level did not note that its leader lives.
+#[test]
+fn who_is_not_level_was_deaf_to_its_leader() {
+    let beyond = append((4, 1), 3, 2, &[(1, command(5, 1))]);
+    let mut solo = follower();
+    let end = solo.raft.poll_timeout().expect("it waits for its leader");
+    let left = end.as_micros() - solo.now.as_micros();
+    solo.pass(left / 1000 - 1);
+    hears(&mut solo, 1, 1, places(&[1, 2]), &beyond);
+    assert!(solo.drain().is_silent());
+    solo.tick(2);
+    assert_eq!(solo.raft.role(), raft_core::Role::Follower);
 }
 
 /// Places are those of a configuration: whoever has a later one may stand elsewhere.

@@ -299,3 +299,36 @@ fn group_without_a_quorum_does_not_fall_asleep() {
     assert_eq!(quiet(&mut world), []);
     assert!(!world.raft(1).is_leader());
 }
+
+/// Nobody but the leader would tell a new member that it is one.
+#[test]
+fn joiner_that_was_never_heard_keeps_the_group_awake() {
+    let mut world = group();
+    world.join(4, member(4, &[]).config(), support::WINDOW);
+    world.isolate(4);
+    let joiner = world.identity(4);
+    let change = Change::AddLearner(joiner);
+    world.raft(1).reconfigure(&[change]).expect("it leads");
+    run(&mut world, 3_000);
+    assert_eq!(quiet(&mut world), []);
+    world.heal();
+    run(&mut world, 100);
+    assert_eq!(world.raft(4).commit(), world.raft(1).commit());
+    run(&mut world, 1_500);
+    assert_eq!(quiet(&mut world), [1, 2, 3, 4]);
+}
+
+#[test]
+fn compaction_wakes_nobody() {
+    let mut world = asleep();
+    world.propose(b"x");
+    run(&mut world, 1_500);
+    for id in 1..=3 {
+        assert_eq!(quiet(&mut world), [1, 2, 3]);
+        world.compact(id);
+        world.settle();
+        run(&mut world, 50_000);
+        assert_eq!(quiet(&mut world), [1, 2, 3], "node {id}");
+        assert_eq!(world.raft(id).poll_timeout(), None);
+    }
+}

@@ -6,7 +6,8 @@ use clocks::Duration;
 use quorum::NodeId;
 use raft_core::error::ConfigError;
 use raft_core::{Config, Event, Role};
-use support::past::Past;
+use support::past::{Past, commands};
+use support::said::chunk;
 use support::solo::{Said, Solo, ack, append};
 
 /// Idle time after which these nodes go quiet, in milliseconds.
@@ -227,11 +228,7 @@ fn follower_that_is_not_level_or_has_work_refuses() {
     let _ = solo.raft.read(solo.now).expect("it has a leader");
     assert!(ask(&mut solo, 2, 5).contains(&Said::Awake { round: 5 }));
     let mut solo = follower();
-    solo.hear(
-        1,
-        2,
-        &append((2, 2), 3, 5, &support::past::commands(3, &[2])),
-    );
+    solo.hear(1, 2, &append((2, 2), 3, 5, &commands(3, &[2])));
     solo.hear(
         1,
         2,
@@ -386,4 +383,114 @@ fn stranger_says_to_nobody_that_it_is_awake() {
     let mut solo = Past::new(4).log(&[1]).quiet(IDLE).restart();
     solo.raft.wake(solo.now).expect("alive");
     assert_eq!(solo.drain().sent, []);
+}
+
+/// Whom it tells that it is awake, with nothing written meanwhile.
+fn told(solo: &mut Solo) -> Vec<u64> {
+    let mut sent = solo.sends();
+    sent.retain(|(_, _, said)| matches!(said, Said::Awake { .. }));
+    sent.iter().map(|(to, _, _)| *to).collect()
+}
+
+/// The leader keeps in touch, and nothing is written meanwhile.
+fn hear_for(solo: &mut Solo, millis: u64, round: u64) {
+    let last = solo.last();
+    for later in 0..millis / 20 {
+        solo.tick(20);
+        solo.hear(1, 2, &append(last, 2, round + later, &[]));
+    }
+}
+
+/// A quiet follower of node 1 in term 2 whose window is full.
+fn full_follower() -> Solo {
+    let mut solo = Past::new(2).window(2048).term(2).quiet(IDLE).start();
+    let many = commands(1, &[2; 200]);
+    solo.say(1, 2, append((0, 0), 0, 4, &many));
+    let last = solo.last();
+    solo.say(1, 2, append(last, last.0, 5, &[]));
+    assert_eq!(ask(&mut solo, last.0, 6), [Said::Agree { round: 6 }]);
+    assert!(solo.raft.is_quiet());
+    solo
+}
+
+#[test]
+fn stalled_follower_does_not_watch_for_the_others() {
+    let mut solo = follower();
+    let entry = commands(3, &[2]);
+    solo.hear(1, 2, &append((2, 2), 2, 5, &entry));
+    hear_for(&mut solo, 1_000, 6);
+    assert!(solo.events().contains(&Event::DiskStalled));
+    solo.sends();
+    solo.raft.wake(solo.now).expect("alive");
+    assert_eq!(told(&mut solo), [1, 3], "it could not replace the leader");
+    solo.drain();
+    solo.raft.wake(solo.now).expect("alive");
+    assert_eq!(told(&mut solo), [1], "its medium works again");
+}
+
+#[test]
+fn follower_that_stalled_in_its_sleep_does_not_watch_for_the_others() {
+    let mut solo = quiet_follower();
+    solo.raft.compact(solo.raft.delivered(), 0, 0).unwrap();
+    solo.tick(0);
+    solo.pass(1_000);
+    solo.raft.wake(solo.now).expect("alive");
+    assert_eq!(told(&mut solo), [1, 3]);
+    assert!(solo.events().contains(&Event::DiskStalled));
+}
+
+#[test]
+fn follower_without_room_for_office_does_not_watch_for_the_others() {
+    let mut solo = full_follower();
+    solo.raft.wake(solo.now).expect("alive");
+    assert_eq!(told(&mut solo), [1, 3]);
+}
+
+#[test]
+fn campaign_without_room_for_office_wakes_all_the_same() {
+    let mut solo = full_follower();
+    solo.pass(1_000_000);
+    solo.raft.campaign(solo.now).expect("alive");
+    solo.check();
+    assert!(!solo.raft.is_quiet());
+    assert!(solo.raft.poll_timeout().is_some());
+    assert_eq!(told(&mut solo), [1, 3]);
+    assert!(solo.events().contains(&Event::NoRoomToCampaign));
+}
+
+/// The entries came after all, and the rest of the snapshot never does.
+#[test]
+fn snapshot_that_entries_overtook_keeps_nobody_awake() {
+    let mut solo = follower();
+    let mut piece = chunk((5, 2), b"half", 5);
+    if let Said::Chunk { size, .. } = &mut piece {
+        *size = 8;
+    }
+    solo.say(1, 2, piece);
+    assert_eq!(ask(&mut solo, 2, 6), [Said::Awake { round: 6 }]);
+    let entries = commands(3, &[2, 2, 2]);
+    solo.say(1, 2, append((2, 2), 5, 7, &entries));
+    assert_eq!(solo.commit(), 5);
+    assert_eq!(ask(&mut solo, 5, 8), [Said::Agree { round: 8 }]);
+}
+
+#[test]
+fn compaction_in_sleep_sets_no_timer() {
+    for mut solo in [quiet_leader(), quiet_follower()] {
+        solo.pass(1_000_000);
+        solo.raft.compact(solo.raft.delivered(), 0, 0).unwrap();
+        assert_eq!(solo.raft.poll_timeout(), None);
+        solo.tick(1);
+        solo.check();
+        assert_eq!(solo.raft.poll_timeout(), None);
+        solo.drain();
+        assert!(solo.raft.is_quiet());
+    }
+    // Awake again, it watches its medium as before.
+    let mut solo = quiet_follower();
+    solo.raft.compact(solo.raft.delivered(), 0, 0).unwrap();
+    hear_for(&mut solo, 900, 6);
+    assert!(!solo.events().contains(&Event::DiskStalled));
+    hear_for(&mut solo, 200, 100);
+    assert!(solo.events().contains(&Event::DiskStalled));
 }

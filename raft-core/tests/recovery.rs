@@ -223,6 +223,30 @@ fn crash_leaves_the_old_group_or_the_new_one() {
     assert_eq!(replayed(&[record]).replay(&appended), foreign);
 }
 
+/// A record of the old group states a commit beyond what the medium kept of it. In the new group
+/// other entries stand there, and the node delivered them before anybody else had them.
+#[test]
+fn commit_of_the_old_group_counted_in_the_new_one() {
+    let past = Past::new(1).term(3).log(&[1, 2]).commit(1);
+    let torn = Past::new(1)
+        .term(3)
+        .log(&[1, 2, 2, 2, 2])
+        .commit(5)
+        .record();
+    let now = Instant::from_micros(5_000_000);
+    let mut raft = forced(1, &[past.record()], now);
+    let mut scratch = [0; raft_core::RECORD_HEADER_BYTES_MAX];
+    let record = raft.poll_persist().unwrap().record(&mut scratch).concat();
+    let recovered = replayed(&[torn, record.clone()]);
+    let machine = Machine::restore(config(1), recovered, LogIndex::ZERO, 5, now).unwrap();
+    assert_eq!(machine.group(), raft.group());
+    assert_eq!(machine.commit(), LogIndex::new(1));
+    // A record of the old group does not lead back into it.
+    let mut recovered = replayed(&[record]);
+    let back = recovered.replay(&past.record());
+    assert_eq!(back, Err(RestoreError::ForeignRecord));
+}
+
 /// A second recovery leaves the group of the first.
 #[test]
 fn recovery_of_a_recovered_node() {

@@ -12,7 +12,7 @@
 //! does not hold that entry, is silent. The answers go one to one.
 //!
 //! Silence has to be noticed. A frame is for those only that have acknowledged the contact before
-//! the latest: whoever missed a frame is left out from the next heartbeat on, gets that one alone,
+//! the latest, or the latest that they were sent: whoever missed a frame is left out from the next heartbeat on, gets that one alone,
 //! refuses it, and is brought level like any other. A lost frame costs a heartbeat; nothing is
 //! lost by it that was not sent as well.
 //!
@@ -96,7 +96,9 @@ impl Node {
     fn level(&self, round: Round, ready: Ready<'_>) -> Option<(LogIndex, MemberSet)> {
         let progress = |member: Member| {
             let slot = self.slot(member)?;
-            let answers = slot.progress.round_acked.next() >= round;
+            let acked = slot.progress.round_acked;
+            // The round of an attempt to be quiet is acknowledged by nobody.
+            let answers = acked.next() >= round || acked >= slot.progress.round_sent;
             let is_level = matches!(slot.progress.flow, Flow::Replicate(_)) && answers;
             (is_level && ready.has(slot.identity.node)).then_some(slot.progress.next)
         };
@@ -187,6 +189,10 @@ impl Node {
             return Ok(());
         }
         if !self.is_meant(memory, broadcast.members, append)? {
+            // Silent, and yet it has heard that its leader lives.
+            if message.term == self.term() && self.is_following(sender) {
+                self.mark_heard();
+            }
             return Ok(());
         }
         if message.term < self.term() {

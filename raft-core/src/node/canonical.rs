@@ -24,7 +24,7 @@ impl Node {
         self.canonical_members(form);
         form.index(self.current.index);
         form.flag(self.current.was_voter);
-        form.flag(self.current.is_removed);
+        form.entry_id(self.current.removed_below);
         form.time(self.current.stickiness);
         let is_open = matches!(self.role, Role::PreCandidate(_));
         form.put(u64::from(form.names.own_attempt(self.attempt, is_open)));

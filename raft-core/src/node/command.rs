@@ -80,6 +80,8 @@ impl Node {
         if may_stand && !self.is_stalled && !is_asking {
             self.arm_election();
             self.become_pre_candidate();
+            // Without room for office it follows as before, and has been woken.
+            self.stir_if_quiet();
         }
         Ok(())
     }

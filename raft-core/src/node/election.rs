@@ -300,7 +300,7 @@ impl Node {
         if let Role::PreCandidate(ballots) = &mut self.role {
             match reply.removed_at {
                 // Its place lies in a log that any winner has, and this one has not.
-                Some(place) if !last.is_up_to_date_with(place) => self.become_removed(),
+                Some(place) if !last.is_up_to_date_with(place) => self.become_removed(place),
                 Some(_) | None => {
                     ballots.count(member, reply.is_granted);
                     self.count_pre_votes();
@@ -310,10 +310,10 @@ impl Node {
         None
     }
 
-    /// The group goes on without this node and nobody could tell it: it stops asking. A
-    /// configuration that reaches it later makes it ask again.
-    fn become_removed(&mut self) {
-        self.current.is_removed = true;
+    /// The group goes on without this node and nobody could tell it: it stops asking. Once its log
+    /// gets as far it knows better, by the configurations in it.
+    fn become_removed(&mut self, place: EntryId) {
+        self.current.removed_below = place;
         self.become_follower();
         self.arm_election();
         self.events.push(Event::Removed);

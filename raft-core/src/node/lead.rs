@@ -166,11 +166,19 @@ impl Node {
     pub(super) fn on_own_log_durable(&mut self, memory: &mut [u8]) -> Result<(), Fault> {
         self.mark_own_progress();
         // They are told what is durable here, and not before.
-        self.append_due = self.append_due.union(self.current.witnesses);
+        self.tell_witnesses();
         if self.vault.log_durable().get() > self.commit {
             self.maybe_commit(memory)?;
         }
         Ok(())
+    }
+
+    #[inline]
+    fn tell_witnesses(&mut self) {
+        if !self.current.witnesses.is_empty() {
+            let witnesses = self.current.witnesses.intersection(self.peers());
+            self.append_due = self.append_due.union(witnesses);
+        }
     }
 
     #[inline]
@@ -235,6 +243,10 @@ impl Node {
         if slot_has_news(&self.slots, member, last, self.commit) {
             self.append_due.insert(member);
             self.stir_if_quiet();
+        }
+        if advanced {
+            // They may be told what has one copy more.
+            self.tell_witnesses();
         }
         // The commit cannot pass what the latest news are about.
         if advanced && ack.verified > self.commit {

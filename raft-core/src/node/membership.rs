@@ -150,7 +150,7 @@ impl Node {
                 .position(|slot| slot.identity == me)
                 .and_then(Member::new),
             was_voter: false,
-            is_removed: false,
+            removed_below: EntryId::ZERO,
             witnesses: standing_in(Standing::is_witness),
         };
         self.ask_due = MemberSet::EMPTY;

@@ -21,10 +21,15 @@
 //! read and no lease counts on it, and what followers promised before runs out as it would have.
 //! A leader that wakes opens a new round, and its time to hear from a quorum begins anew.
 //!
+//! A member that the leader does not hear is not waited for, if it is known to have the
+//! configuration; else it may not know that it is a member, and nobody but the leader would tell
+//! it. One that is awake when it comes back, and has an election timer, wakes the others. One that
+//! was asleep already, or has no such timer, may not notice that it was away: it is brought level
+//! with the next activity or wake, and until then what was committed meanwhile lacks its copy.
+//!
 //! Bounds: a word per member, one attempt at a time. Work: O(members) per heartbeat of an idle
-//! leader. A member that refuses, or that is alive and never agrees, keeps its group awake; one
-//! that the leader does not hear is not waited for, stays awake and wakes the others when it
-//! comes back. A group of one has no heartbeat to stop.
+//! leader. A member keeps its group awake if it refuses, if it is alive and never agrees, or if it
+//! never confirmed the configuration to this leader. A group of one has no heartbeat to stop.
 //!
 //! Source: TiKV hibernates regions and CockroachDB quiesces ranges; both had groups in which one
 //! member slept and no other watched. Here whoever sleeps was level, and whoever wakes says so.
@@ -98,18 +103,20 @@ impl Node {
     }
 
     /// The rest of that, now that the time is known: only then a leader that is awake has no time
-    /// at which it looks for its quorum.
+    /// at which it looks for its quorum. A command that woke nobody, as compaction, wakes nobody now.
     pub(super) fn stir_timed(&mut self) {
-        if self.is_leader() && self.fault.is_none() && !self.timers.is_set(Timer::Quorum) {
+        let is_awake = self.is_leader() && self.fault.is_none() && !self.is_quiet;
+        if is_awake && !self.timers.is_set(Timer::Quorum) {
             self.resume_office();
         }
     }
 
-    /// Not quiet any more.
+    /// Not quiet any more. What was left to write in its sleep has a clock, and now a timer.
     #[inline]
     pub(super) fn mark_awake(&mut self) {
         if self.is_quiet {
             self.is_quiet = false;
+            self.arm_disk();
             self.events.push(Event::QuietChanged { is_quiet: false });
         }
     }
@@ -245,6 +252,11 @@ impl Node {
                     && progress.commit_sent == last
             })
         };
+        // Whoever may not know that it is a member would be left asleep, reachable or not.
+        let knows_members = |member: Member| {
+            let slot = self.slot(member);
+            slot.is_some_and(|slot| slot.progress.matched >= self.current.index)
+        };
         let is_asking = |slot: &Slot| slot.progress.asked.is_some();
         office.leaving.is_none()
             && office.transfer.is_none()
@@ -252,6 +264,7 @@ impl Node {
             && self.is_at_rest(last)
             && !self.slots.iter().any(is_asking)
             && self.reachable().iter().all(is_level)
+            && self.peers().iter().all(knows_members)
     }
 
     /// Whether the whole log up to here is committed and on the medium, and nobody waits for a read.
@@ -336,7 +349,7 @@ impl Node {
         }
         let can_be = self.config.quiet_after.is_some()
             && self.is_at_rest(quiet.commit)
-            && self.incoming.is_none();
+            && !self.is_receiving();
         let owed = self.owed()?;
         // One that was overtaken by an append, that comes twice, or that is older than this life
         // of the node would put it to sleep while the others are awake.
@@ -355,9 +368,18 @@ impl Node {
         None
     }
 
+    /// Whether a snapshot is on its way that brings more than what is committed here: the rest of
+    /// any other was overtaken by entries and never comes.
+    fn is_receiving(&self) -> bool {
+        let incoming = self.incoming.as_ref();
+        incoming.is_some_and(|incoming| incoming.snapshot.last.index > self.commit)
+    }
+
     /// Waits for the leader once more, as if it had just been heard: it may be as alive as it was.
     fn watch_again(&mut self) {
         self.mark_awake();
+        // Nobody watched the medium either.
+        self.on_disk_timeout();
         self.arm_election();
         let wait = if self.timers.is_set(Timer::Election) {
             self.election_timeout
@@ -370,8 +392,10 @@ impl Node {
     /// Tells the leader that somebody is awake. Who does not know it, or could not replace it, tells
     /// everyone who votes.
     pub(super) fn mark_awake_words(&mut self) {
+        let can_stand =
+            self.is_electable() && !self.is_stalled && self.window.has_room_for_office();
         let leader = match &self.role {
-            Role::Follower(Some(owed)) if self.is_electable() => Some(owed.leader),
+            Role::Follower(Some(owed)) if can_stand => Some(owed.leader),
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => {
                 None
             }
@@ -402,9 +426,14 @@ impl Node {
                 "a leader that is awake looks for its quorum",
             );
         }
-        let is_silent = [Timer::Election, Timer::Heartbeat, Timer::Quorum]
-            .iter()
-            .all(|timer| !self.timers.is_set(*timer));
+        let is_silent = [
+            Timer::Election,
+            Timer::Heartbeat,
+            Timer::Quorum,
+            Timer::Disk,
+        ]
+        .iter()
+        .all(|timer| !self.timers.is_set(*timer));
         check(is_silent, "whoever is quiet waits for nothing")?;
         check(
             matches!(self.role, Role::Leader(_) | Role::Follower(Some(_))),

@@ -14,7 +14,7 @@ use crate::error::RestoreError;
 use crate::event::Events;
 use crate::read::Reads;
 use crate::slot::Slot;
-use crate::types::{GroupId, Identity, Incarnation, LogIndex, Term, low_half};
+use crate::types::{EntryId, GroupId, Identity, Incarnation, LogIndex, Term, low_half};
 use crate::window::Window;
 
 /// A record that begins beyond this is damaged; no sound node writes one. A log begins at zero, at
@@ -95,8 +95,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
         let origin = (header.group, header.identity);
         // The same life of the same node goes over into another group in one way: by recovery. Its
         // record stands for all that it kept, and those before it may still be there.
-        let is_recovery =
-            |known: (GroupId, Identity)| known.1 == header.identity && header.beginning.is_some();
+        let is_recovery = |known: (GroupId, Identity)| {
+            let is_later = header.hard.term > self.hard.term;
+            known.1 == header.identity && header.beginning.is_some() && is_later
+        };
         if self
             .origin
             .is_some_and(|known| known != origin && !is_recovery(known))
@@ -147,6 +149,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, const N: usize> Recovered<B, N> {
                 let term = self.term_at(header.after)?;
                 check_entries::<N>(term, entries, is_whole, Kept::by(self.is_witness))?;
             }
+        }
+        if self.origin.is_some_and(|known| known != origin) {
+            // What the old group committed beyond this log stands for other entries now.
+            self.commit = LogIndex::ZERO;
         }
         self.origin = Some(origin);
         self.take_entries(header.after, entries)?;
@@ -348,7 +354,7 @@ fn blank<const N: usize>(
             me: None,
             witnesses: MemberSet::EMPTY,
             was_voter: false,
-            is_removed: false,
+            removed_below: EntryId::ZERO,
         },
         attempt: 0,
         incoming: None,

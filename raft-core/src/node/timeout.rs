@@ -31,7 +31,7 @@ impl Node {
 
     /// The medium does not complete its writes: a leader would block the group, because nobody
     /// replaces one that still sends heartbeats.
-    fn on_disk_timeout(&mut self) {
+    pub(super) fn on_disk_timeout(&mut self) {
         let Some(since) = self.dirty_since else {
             return;
         };

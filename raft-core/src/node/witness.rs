@@ -13,7 +13,10 @@
 //! - a witness never stands for election and is no successor, so nobody gets entries from it;
 //! - a leader tells a witness only of entries that are durable at the leader itself. To others an
 //!   append may leave before the leader's own write ends; but a witness that knew of an entry which
-//!   a crash then took from its only holder would refuse its vote to everybody for ever;
+//!   a crash then took from its only holder would refuse its vote to everybody for ever. And only
+//!   of what full members and all witnesses together would be a quorum for: what the leader alone
+//!   has, where that is not enough, or where the leader votes no more, could be lost with it while
+//!   the witness goes on refusing those who are left;
 //! - witnesses alone are never a majority, of either set of a joint configuration
 //!   (`configuration.rs`), so whatever is committed has a payload somewhere.
 //!
@@ -127,7 +130,10 @@ impl Node {
         after: LogIndex,
         run: &HollowRun<'_>,
     ) -> Result<(LogIndex, Result<(), Option<DropReason>>), Fault> {
-        let end = after.plus(u64::from(run.count()));
+        let (end, base) = (after.plus(u64::from(run.count())), self.window.base());
+        if after < base.index && base.index <= end && run.term() != base.term {
+            return Ok((after, Err(Some(DropReason::ConflictBelowCommit))));
+        }
         // What is compacted is here already.
         let mut at = after.max(self.window.base().index.min(end));
         while at < end {
@@ -190,13 +196,28 @@ impl Node {
 
     // ----- on its leader -----
 
+    /// Up to where witnesses may be told: as far as the full members, with all witnesses, would be
+    /// a quorum, and as is durable here. A witness that knew more would refuse its vote to all who
+    /// can win, if the leader does not come back or has no vote to give any more.
+    fn tellable(&self) -> LogIndex {
+        let has = |member: Member| match self.slot(member) {
+            Some(slot) if slot.standing.is_witness() => u64::MAX,
+            Some(slot) => slot.progress.matched.value(),
+            None => 0,
+        };
+        let agreed = LogIndex::new(self.current.voters.committed(has));
+        let durable = self.vault.log_durable().get();
+        agreed.max(self.commit).min(durable)
+    }
+
     /// What an append is for other members.
     #[inline(never)]
     pub(super) fn hollow_to<'m>(&mut self, memory: &'m [u8], member: Member) -> Option<Body<'m>> {
+        let tellable = self.tellable();
         let Role::Leader(office) = &mut self.role else {
             return None;
         };
-        let (round, last) = (office.round, self.vault.log_durable().get());
+        let round = office.round;
         let progress = &mut self.slots.get_mut(member.index())?.progress;
         progress.fall_behind(self.window.base().index, false);
         let left = match &progress.flow {
@@ -207,7 +228,13 @@ impl Node {
             Flow::Probe { sent: false } => u32::MAX,
             Flow::Replicate(flight) => flight.left(self.config.in_flight),
         };
-        // A newcomer is probed at the end of the log, which may not be durable yet.
+        // What was said once cannot be taken back.
+        let told = match &progress.flow {
+            Flow::Replicate(_) => progress.next.previous(),
+            Flow::Probe { .. } | Flow::Lend { .. } | Flow::Snapshot { .. } => progress.matched,
+        };
+        let last = tellable.max(told);
+        // A newcomer is probed at the end of the log, which may go further.
         progress.next = progress.next.min(last.next()).max(progress.matched.next());
         let prev = progress.next.previous();
         let prev = EntryId::new(prev, self.window.term(memory, prev)?);
@@ -219,8 +246,14 @@ impl Node {
         let all = self.window.entries(memory, prev.index, last)?;
         let fit = Fit::of(HollowEntries::of(all), frame, room);
         // Where there is too little room each new round tries one entry, as with other members.
-        let is_trial =
-            fit.count == 0 && prev.index < last && room > 0 && round > progress.round_sent;
+        let is_trial = fit.count == 0
+            && prev.index < last
+            && room > 0
+            && round > progress.round_sent
+            && self
+                .window
+                .entries(memory, prev.index, prev.index.next())
+                .is_some_and(|one| HollowEntries::of(one).wire_len() <= frame);
         let end = prev.index.plus(if is_trial { 1 } else { fit.count });
         let entries = self.window.entries(memory, prev.index, end)?;
         let commit = self.commit.min(end);

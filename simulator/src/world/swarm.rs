@@ -331,6 +331,9 @@ impl Swarm {
         swarm.flow = Flow::draw(random);
         let mut swarm = swarm.with_quiet_and_lags(random);
         swarm.witnesses = draw_witnesses(random);
+        // What a witness knows may be with those alone who are frozen: then the group rightly stands
+        // still until they are back.
+        swarm.has_frozen_minority &= swarm.witnesses == 0;
         swarm
     }
 
