@@ -77,6 +77,7 @@ impl Durable<LogIndex> {
 /// let ticket = raft_core::Ticket { node: 1, group: 1, nonce: 1, version: 1 };
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "hand it back with handle_persisted or handle_persist_failed"]
 pub struct Ticket {
     node: NodeId,

@@ -55,6 +55,7 @@ impl EntryKind {
 
 /// An entry, lent from where it is stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Entry<'a> {
     /// Where it stands and who made it.
     pub id: EntryId,
@@ -100,6 +101,7 @@ impl Header {
 /// A run of encoded entries, lent from a window or a frame: at most two slices, because an entry
 /// never wraps around the end of the window.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Entries<'a> {
     head: &'a [u8],
     tail: &'a [u8],

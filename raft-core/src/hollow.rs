@@ -28,6 +28,7 @@ const _: () = assert!(PAYLOAD_BYTES_MAX == (1 << 28) - 1);
 
 /// What a witness is told of consecutive entries.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum HollowRun<'a> {
     /// So many entries of one term, whatever they hold.
     Entries {
@@ -86,6 +87,7 @@ impl HollowRun<'_> {
 }
 
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum Source<'a> {
     /// Whole entries of a sender's window, to be read as runs.
     Lent(Entries<'a>),
@@ -96,6 +98,7 @@ enum Source<'a> {
 /// A series of entries without their payloads. Two are equal when they say the same, lent or
 /// received.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct HollowEntries<'a>(Source<'a>);
 
 impl<'a> HollowEntries<'a> {

@@ -13,6 +13,7 @@ use crate::types::{Identity, LogIndex, Term};
 ///
 /// Two that are equal ask for the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "answer it with lend or decline; it is asked again with the next heartbeat"]
 pub struct Fetch {
     pub(crate) to: Identity,

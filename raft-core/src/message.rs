@@ -10,6 +10,7 @@ use crate::types::{EntryId, GroupId, Identity, Incarnation, LogIndex, Round, Ter
 
 /// A message, lent from the sender's window or from a received frame.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Message<'a> {
     /// The group it belongs to.
     pub group: GroupId,
@@ -23,6 +24,7 @@ pub struct Message<'a> {
 
 /// The kinds of message.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Body<'a> {
     /// Would you vote for me in the term after mine? `[Ongaro14 §9.6]`
     PreVote(PreVote),
@@ -100,6 +102,7 @@ pub struct VoteReply {
 
 /// Carries entries that follow `prev`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Append<'a> {
     /// The entry that the first of these follows.
     pub prev: EntryId,
@@ -113,6 +116,7 @@ pub struct Append<'a> {
 
 /// Tells a witness of entries that follow `prev`, or is its heartbeat.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Hollow<'a> {
     /// The entry that the first of these follows.
     pub prev: EntryId,
@@ -167,6 +171,7 @@ pub struct ChunkAck {
 /// A piece of a snapshot. The machine never holds its bytes: the sender's driver supplies them
 /// when it encodes the message, the receiver's driver stores them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Chunk<'a> {
     /// Which snapshot.
     pub snapshot: Snapshot,
@@ -182,6 +187,7 @@ pub struct Chunk<'a> {
 
 /// The bytes of a piece, or how many the driver is to supply.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ChunkData<'a> {
     /// A received piece.
     Received(&'a [u8]),
@@ -241,6 +247,7 @@ pub struct QuietReply {
 
 /// A message and where it goes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "a message that is not sent is lost, as in the network"]
 pub struct Transmit<'a> {
     /// The receiver.
@@ -251,6 +258,7 @@ pub struct Transmit<'a> {
 
 /// An append for several members at once, for a medium on which one frame reaches everybody.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "a message that is not sent is lost, as in the network"]
 pub struct Broadcast<'a> {
     /// For whom it is: places in the configuration in force at the append's `prev`, whose members

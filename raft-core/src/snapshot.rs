@@ -11,6 +11,7 @@ use crate::types::Identity;
 /// snapshot file or region (a piece at offset zero starts one anew), make it durable, and report
 /// with [`handle_stored`](crate::Raft::handle_stored). A piece that is dropped is sent again.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "store it, then call handle_stored"]
 pub struct Piece<'m> {
     pub(crate) from: Identity,

@@ -15,6 +15,7 @@ use crate::wire::{EncodeError, encode_open};
 /// Who can be sent to now. A driver whose connection to a member is busy leaves it out, and what
 /// is due to it waits and gathers, while the others are served.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Ready<'a> {
     /// Everyone.
     All,
@@ -37,6 +38,7 @@ impl Ready<'_> {
 
 /// A frame that is ready to be sent.
 #[derive(PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "a frame that is not sent is lost, as in the network"]
 pub struct Outgoing<'f> {
     /// The receiver.

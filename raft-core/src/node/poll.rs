@@ -20,6 +20,7 @@ use crate::wire::{APPEND_HEADER_BYTES, CHUNK_HEADER_BYTES};
 
 /// What is handed to the application, in order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Committed<'a> {
     /// The next command: apply it.
     Command(Entry<'a>),

@@ -14,6 +14,7 @@ use quorum::MemberSet;
 
 /// What arrived on a medium that also carries broadcasts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Frame<'a> {
     /// A message to this node, for [`Raft::handle_message`](crate::Raft::handle_message).
     One(Message<'a>),
