@@ -175,7 +175,7 @@ impl Node {
 
     #[inline]
     fn tell_witnesses(&mut self) {
-        if !self.current.witnesses.is_empty() {
+        if !self.current.witnesses.is_empty() && !self.is_quiet {
             let witnesses = self.current.witnesses.intersection(self.peers());
             self.append_due = self.append_due.union(witnesses);
         }
