@@ -382,22 +382,19 @@ impl Node {
         });
     }
 
+    fn clear_timers(&mut self) {
+        for timer in (0..TIMERS).filter_map(Timer::from_index) {
+            self.timers.clear(timer);
+        }
+    }
+
     /// Stops for good. Only our own broken invariants and the embedder's broken promises come
     /// here, never what a peer sent.
     pub(crate) fn fail(&mut self, fault: Fault) -> Fault {
         let fault = *self.fault.get_or_insert(fault);
         self.mark_awake();
         self.events.push(Event::Faulted(fault));
-        for timer in [
-            Timer::Election,
-            Timer::Heartbeat,
-            Timer::Quorum,
-            Timer::Disk,
-            Timer::Read,
-            Timer::Transfer,
-        ] {
-            self.timers.clear(timer);
-        }
+        self.clear_timers();
         (self.append_due, self.ask_due) = (MemberSet::EMPTY, MemberSet::EMPTY);
         self.reply_due = MemberSet::EMPTY;
         self.guests.clear();

@@ -127,16 +127,7 @@ impl Node {
             self.events.push(Event::QuietChanged { is_quiet: true });
         }
         // Whoever may be quiet waits for none of them.
-        for timer in [
-            Timer::Election,
-            Timer::Heartbeat,
-            Timer::Quorum,
-            Timer::Disk,
-            Timer::Read,
-            Timer::Transfer,
-        ] {
-            self.timers.clear(timer);
-        }
+        self.clear_timers();
         self.append_due = MemberSet::EMPTY;
     }
 
