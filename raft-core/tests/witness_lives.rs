@@ -3,72 +3,14 @@
 mod support;
 
 use clocks::Duration;
-use quorum::NodeId;
 use raft_core::error::{ReconfigureError, RestoreError};
-use raft_core::{
-    Change, Committed, DropReason, EntryKind, HardState, LogIndex, Recovered, Seat, Snapshot,
-    Standing, Term,
-};
+use raft_core::{Change, Committed, DropReason, HardState, LogIndex, Recovered, Snapshot, Term};
 use support::past::{
     Item, Past, STICKINESS_MICROS, commands, encode_entries, encode_seats, identity, record_header,
-    seats,
 };
-use support::solo::{Run, Said, Solo, ack, append, chunk, hollow};
+use support::solo::{Run, Said, ack, append, chunk, hollow};
+use support::witnesses::{W, applied, group, kinds, leader, node, two_and_one, witness};
 use support::{WINDOW, World, config};
-
-const W: Standing = Standing::Witness;
-const V: Standing = Standing::Voter;
-
-fn node(id: u64) -> NodeId {
-    NodeId::new(id)
-}
-
-/// Nodes 1 and 2 keep everything, node 3 is a witness.
-fn two_and_one() -> Vec<Seat> {
-    seats(&[(1, V), (2, V), (3, W)])
-}
-
-/// Node 1 founds, node 2 joins in full, node 3 as a witness.
-fn group() -> World {
-    let mut world = World::group(2);
-    world.join(3, config(3), WINDOW);
-    world.settle();
-    let identity = world.identity(3);
-    world
-        .raft(1)
-        .reconfigure(&[Change::AddWitness(identity)])
-        .expect("added");
-    world.settle();
-    assert!(world.raft(3).is_witness() && world.raft(3).is_voter());
-    assert!(!world.raft(1).is_joint(), "the change is over");
-    world
-}
-
-fn applied(world: &mut World, id: u64) -> Vec<Vec<u8>> {
-    let applied = world.host(id).applied.iter();
-    applied.map(|(_, payload)| payload.clone()).collect()
-}
-
-fn kinds(world: &mut World, id: u64) -> Vec<EntryKind> {
-    let raft = world.raft(id);
-    let indexes = raft.base().index.value() + 1..=raft.last().index.value();
-    let kind = |index| {
-        raft.entry(LogIndex::new(index))
-            .expect("in the window")
-            .kind
-    };
-    indexes.map(kind).collect()
-}
-
-/// Node 3 as it comes back: a witness with entries of these terms.
-fn witness(terms: &[u32]) -> Past {
-    Past::new(3).members(two_and_one()).witness(terms)
-}
-
-/// Node 1, leading node 2 and the witness 3.
-fn leader() -> Solo {
-    Past::new(1).members(two_and_one()).log(&[1]).establish()
-}
 
 // ----- one life is one or the other -----
 

@@ -9,6 +9,7 @@ pub mod promises;
 pub mod readers;
 pub mod said;
 pub mod solo;
+pub mod witnesses;
 
 use std::collections::VecDeque;
 
